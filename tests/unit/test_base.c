@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// The base layer: containers against naive twins on random input, errors that gain context, every
+// refusal.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/bitmap.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/poll.h"
+#include "base/strbuf.h"
+#include "base/vec.h"
+
+GH_VEC(u32_vec, uint32_t);
+
+static uint32_t next_random(uint32_t *state)
+{
+	*state = *state * 1664525u + 1013904223u;
+	return *state;
+}
+
+static void vec_keeps_what_was_pushed(void **state)
+{
+	struct u32_vec v = {0};
+	uint32_t seed = 1, twin = 1;
+
+	for (size_t i = 0; i < 10000; i++)
+		assert_true(u32_vec_push(&v, next_random(&seed)));
+	assert_int_equal(v.len, 10000);
+	for (size_t i = 0; i < v.len; i++)
+		assert_int_equal(v.data[i], next_random(&twin));
+	u32_vec_deinit(&v);
+	assert_null(v.data);
+}
+
+static void vec_refuses_what_overflows(void **state)
+{
+	void *data = NULL;
+	size_t cap = 0;
+
+	assert_false(gh_vec_reserve(&data, &cap, SIZE_MAX, 8));
+	assert_false(gh_vec_reserve(&data, &cap, SIZE_MAX / 4, 8));
+	assert_null(data);
+	assert_int_equal(cap, 0);
+}
+
+static void bitmap_agrees_with_bytes(void **state)
+{
+	enum { BITS = 1000 };
+	_cleanup_free_ uint64_t *words = gh_alloc_array(gh_bitmap_words(BITS), 8);
+	uint8_t naive[BITS] = {0};
+	uint32_t seed = 7;
+
+	assert_non_null(words);
+	for (int i = 0; i < 20000; i++) {
+		uint32_t r = next_random(&seed) >> 8, bit = r % BITS;
+
+		switch (r / BITS % 3) {
+		case 0:
+			assert_int_equal(gh_bitmap_test_and_set(words, bit), naive[bit]);
+			naive[bit] = 1;
+			break;
+		case 1:
+			gh_bitmap_clear(words, bit);
+			naive[bit] = 0;
+			break;
+		case 2:
+			assert_int_equal(gh_bitmap_test(words, bit), naive[bit]);
+			break;
+		}
+	}
+	assert_int_equal(gh_bitmap_words(0), 0);
+	assert_int_equal(gh_bitmap_words(64), 1);
+	assert_int_equal(gh_bitmap_words(65), 2);
+}
+
+static void arena_gives_zeroed_separate_bytes(void **state)
+{
+	struct gh_arena arena = {0};
+	char *last = NULL;
+
+	for (size_t size = 1; size < 200000; size = size * 3 / 2 + 1) {
+		char *p = gh_arena_alloc(&arena, size);
+
+		assert_non_null(p);
+		for (size_t i = 0; i < size; i++)
+			assert_int_equal(p[i], 0);
+		memset(p, 0xff, size);
+		assert_ptr_not_equal(p, last);
+		last = p;
+	}
+	assert_string_equal(gh_arena_printf(&arena, "%d-%s", 42, "x"), "42-x");
+	assert_string_equal(gh_arena_strndup(&arena, "abcdef", 3), "abc");
+	assert_null(gh_arena_alloc(&arena, SIZE_MAX - 3));
+	gh_arena_deinit(&arena);
+	assert_null(arena.chunks);
+}
+
+static void strbuf_appends(void **state)
+{
+	struct gh_strbuf sb = {0};
+	_cleanup_free_ char *s = NULL;
+
+	assert_string_equal(gh_strbuf_str(&sb), "");
+	gh_strbuf_puts(&sb, "a");
+	gh_strbuf_putc(&sb, 'b');
+	for (int i = 0; i < 100; i++)
+		gh_strbuf_printf(&sb, "%d", i % 10);
+	assert_int_equal(sb.len, 102);
+	s = gh_strbuf_steal(&sb);
+	assert_memory_equal(s, "ab0123456789", 12);
+	assert_null(sb.data);
+}
+
+static void errors_gain_context(void **state)
+{
+	struct gh_error *err = gh_error_create(GH_ERR_CORRUPT, "bad word at 0x%x", 0x10);
+
+	err = gh_error_wrap(err, "span %d", 3);
+	assert_string_equal(err->message, "span 3: bad word at 0x10");
+	assert_int_equal(err->code, GH_ERR_CORRUPT);
+	assert_int_equal(gh_error_exit_code(err->code), 3);
+	gh_error_destroy(err);
+
+	err = gh_error_errno(2, "cannot open %s", "x");
+	assert_string_equal(err->message, "cannot open x: No such file or directory");
+	gh_error_destroy(err);
+
+	err = gh_error_wrap(gh_error_nomem(), "context");
+	assert_ptr_equal(err, gh_error_nomem());
+	gh_error_destroy(err);
+	gh_error_destroy(NULL);
+}
+
+static void every_error_code_has_its_names(void **state)
+{
+	for (int code = 0; code < GH_ERR_COUNT; code++) {
+		assert_non_null(gh_error_code_name(code));
+		assert_non_null(gh_error_python_name(code));
+		assert_in_range(gh_error_exit_code(code), 2, 3);
+	}
+}
+
+static bool always(void *ctx)
+{
+	return true;
+}
+
+static void poll_cancels(void **state)
+{
+	struct gh_poll poll = {.cancelled = always};
+
+	assert_null(gh_poll(NULL, "x", 0, 0));
+	assert_ptr_equal(gh_poll(&poll, "x", 0, 0), gh_error_cancelled());
+}
+
+static void checked_arithmetic_refuses(void **state)
+{
+	uint64_t r;
+
+	assert_true(gh_add(UINT64_MAX, (uint64_t)1, &r));
+	assert_true(gh_mul(UINT64_MAX / 2, (uint64_t)3, &r));
+	assert_false(gh_mul((uint64_t)3, (uint64_t)5, &r));
+	assert_int_equal(r, 15);
+	assert_int_equal(gh_align_up(4097, 4096), 8192);
+	assert_int_equal(gh_align_up(UINT64_MAX, 4096), UINT64_MAX & ~4095ULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(vec_keeps_what_was_pushed),
+		cmocka_unit_test(vec_refuses_what_overflows),
+		cmocka_unit_test(bitmap_agrees_with_bytes),
+		cmocka_unit_test(arena_gives_zeroed_separate_bytes),
+		cmocka_unit_test(strbuf_appends),
+		cmocka_unit_test(errors_gain_context),
+		cmocka_unit_test(every_error_code_has_its_names),
+		cmocka_unit_test(poll_cancels),
+		cmocka_unit_test(checked_arithmetic_refuses),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
