@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// What DWARF says of a Go executable, as small tables of our own: types, package variables, and the
+// variables of the functions asked for. libdw stays inside. All addresses are link-time addresses.
+// DWARF 4 (go1.18 to go1.24) and 5 (go1.25+), sections compressed or not.
+#pragma once
+
+#include "base/poll.h"
+#include "base/vec.h"
+#include "target/elf_object.h"
+
+/** Dense type number; 0 is "none". Types are loaded when first reached. */
+typedef uint32_t gh_dtype;
+
+enum gh_dkind {
+	GH_DK_VOID,
+	GH_DK_BASE,	 // numbers, bool
+	GH_DK_POINTER,	 // elem may be 0 (unsafe.Pointer)
+	GH_DK_STRUCT,
+	GH_DK_ARRAY,	 // elem, count
+	GH_DK_FUNC,	 // a Go func value: pointer to a closure
+	GH_DK_OTHER,
+};
+
+struct gh_dfield {
+	const char *name;
+	uint64_t offset;
+	gh_dtype type;
+	bool embedded; // DW_AT_go_embedded_field
+};
+
+struct gh_dtype_info {
+	const char *name; // Go's name by full import path, "%2e" undone, "·N" dropped
+	enum gh_dkind kind;
+	uint8_t go_kind; // DW_AT_go_kind = reflect.Kind (21 map, 18 chan, 23 slice, 24 string, 20 iface); 0 none
+	uint64_t size;
+	gh_dtype elem; // pointee, array element; of a slice, chan or map (typedefs seen through) DW_AT_go_elem
+	gh_dtype key;  // DW_AT_go_key of a map
+	uint64_t count; // array length
+	gh_addr rtype;	// DW_AT_go_runtime_type as a link-time address; 0 when none
+	const struct gh_dfield *fields;
+	uint32_t nfields;
+};
+
+struct gh_dvar {
+	const char *name; // "main.cache"
+	gh_addr addr;
+	gh_dtype type;
+};
+
+/** A piece of a local variable or argument that lies in the frame at some pc. */
+struct gh_dlocal {
+	const char *name;
+	gh_dtype type;	      // of the whole variable
+	int64_t cfa_offset;   // where the piece lies: CFA + cfa_offset
+	uint64_t size;	      // bytes of the piece
+	uint64_t type_offset; // offset of the piece inside the variable
+	bool is_param;
+	bool by_ref; // "&x": the slot holds a pointer to an escaped variable of the type's pointee
+};
+GH_VEC(gh_dlocal_vec, struct gh_dlocal);
+
+/** A captured variable of a closure function (DW_AT_go_closure_offset, go1.23+). */
+struct gh_dcapture {
+	const char *name; // "&x" is by reference
+	uint64_t offset;  // inside the closure object
+	gh_dtype type;
+};
+GH_VEC(gh_dcapture_vec, struct gh_dcapture);
+
+struct gh_dwarf;
+
+/** MISSING when the object has no DWARF: a fact, not a failure. Opens sections, walks nothing. */
+struct gh_error *gh_dwarf_open(struct gh_elf *elf, struct gh_dwarf **ret) GH_MUST_CHECK;
+void gh_dwarf_destroy(struct gh_dwarf *dwarf);
+
+const struct gh_dtype_info *gh_dwarf_type(struct gh_dwarf *dwarf, gh_dtype type);
+
+/** A struct type by Go name ("runtime.mspan", "internal/abi.Type"); 0 when not found. */
+gh_dtype gh_dwarf_struct_find(struct gh_dwarf *dwarf, const char *name);
+
+/**
+ * Field by dotted path ("pages.inUse.ranges"); false when the struct or the field is not there.
+ * size_ret may be NULL.
+ */
+bool gh_dwarf_field_find(struct gh_dwarf *dwarf, gh_dtype type, const char *path,
+			 uint64_t *offset_ret, uint64_t *size_ret);
+
+/** All package variables, sorted by address. Owned by dwarf. One pass over the units' top level. */
+struct gh_error *gh_dwarf_variables(struct gh_dwarf *dwarf, const struct gh_poll *poll,
+				    const struct gh_dvar **ret, size_t *n_ret) GH_MUST_CHECK;
+
+/**
+ * Locals and arguments that lie in the frame of the function at pc (pieces in registers or with
+ * computed places are left out). Appends to *ret. Errors: NOMEM only; what is odd is left out.
+ */
+struct gh_error *gh_dwarf_locals(struct gh_dwarf *dwarf, gh_addr pc, struct gh_dlocal_vec *ret)
+	GH_MUST_CHECK;
+
+/** Captured variables of the closure function whose entry is pc. Appends to *ret. */
+struct gh_error *gh_dwarf_captures(struct gh_dwarf *dwarf, gh_addr pc, struct gh_dcapture_vec *ret)
+	GH_MUST_CHECK;

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// A Go runtime found in a target: its release, its layout, its modules, where its variables lie.
+// Everything else of this layer starts from here. Knows nothing of graphs.
+#pragma once
+
+#include "base/arena.h"
+#include "dwarf/dwarf.h"
+#include "goruntime/release.h"
+#include "target/target.h"
+
+/** One module (runtime/symtab.go, moduledata). Run-time addresses. */
+struct gh_module {
+	gh_addr addr; // of the moduledata itself
+	gh_addr pc_header, funcnametab, cutab, filetab, pctab, pclntable, ftab;
+	uint64_t funcnametab_len, cutab_len, filetab_len, pctab_len, pclntable_len;
+	uint64_t nftab; // entries of ftab, the closing one included
+	gh_addr minpc, maxpc, text, etext;
+	gh_addr noptrdata, enoptrdata, data, edata, bss, ebss, noptrbss, enoptrbss, end;
+	gh_addr types, etypes, rodata, gofunc;
+	gh_addr typelinks;
+	uint64_t ntypelinks;
+	uint64_t typedesclen, itaboffset, itabsize; // go1.27+
+	gh_addr gcdatamask, gcbssmask;		    // bytes of the masks
+	uint64_t gcdatamask_bits, gcbssmask_bits;
+};
+GH_VEC(gh_module_vec, struct gh_module);
+
+struct gh_runtime {
+	const struct gh_target *target; // borrowed
+	const struct gh_image *image;	// target->image
+	struct gh_dwarf *dwarf;		// owned; NULL when the executable has none
+	const struct gh_release *release;
+	struct gh_layout layout;	   // in use: DWARF's where it differs from the table
+	uint32_t layout_mismatches;	   // fields where DWARF and the table differ
+	uint32_t layout_compared;	   // fields that were compared
+	gh_addr var[GH_V_COUNT];	   // run-time addresses; 0 when not found
+	char *version;			   // owned: "go1.26.8"
+	char *modinfo;			   // owned: text of the build info, or NULL
+	const char *goarch;		   // "amd64", "arm64"
+	struct gh_module_vec modules;
+	struct gh_arena arena;		   // names and what lives as long as the runtime
+};
+
+/**
+ * Find the runtime: build info, release, layout, modules, variables.
+ * Errors: MISSING (not a Go process, no executable), UNSUPPORTED (a release not known), CORRUPT.
+ */
+struct gh_error *gh_runtime_open(const struct gh_target *target, const struct gh_poll *poll,
+				 struct gh_runtime **ret) GH_MUST_CHECK;
+void gh_runtime_destroy(struct gh_runtime *rt);
+
+/** Read a field of the struct at base: its own width, zero-extended. False: absent or missing. */
+bool gh_field(const struct gh_runtime *rt, gh_addr base, enum gh_layout_field field, uint64_t *ret);
+
+/** As gh_field; 0 when absent or missing. For fields where 0 means "none" anyway. */
+uint64_t gh_field_or_zero(const struct gh_runtime *rt, gh_addr base, enum gh_layout_field field);
+
+/** Read a Go slice header at addr. */
+struct gh_slice {
+	gh_addr data;
+	uint64_t len, cap;
+};
+bool gh_read_slice(const struct gh_image *image, gh_addr addr, struct gh_slice *ret);
+
+/** The module whose text, or data, or types hold addr; NULL if none. */
+const struct gh_module *gh_module_of_text(const struct gh_runtime *rt, gh_addr pc);
+const struct gh_module *gh_module_of_types(const struct gh_runtime *rt, gh_addr addr);

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// One ELF file: segments, sections, symbols, build id. libelf stays behind this header but for the
+// handle that libdw needs. Knows nothing of Go.
+#pragma once
+
+#include "base/error.h"
+
+struct gh_elf_segment {
+	gh_addr vaddr;
+	uint64_t offset, filesz, memsz;
+	bool readable, writable, executable;
+};
+
+struct gh_elf_section {
+	const char *name; // borrowed from the object
+	gh_addr addr;
+	uint64_t offset, size, flags; // flags: SHF_*
+	uint32_t type;		      // SHT_*
+};
+
+struct gh_elf_symbol {
+	const char *name; // borrowed from the object
+	gh_addr addr;
+	uint64_t size;
+};
+
+struct gh_elf;
+
+/** Open and check an ELF64 little-endian file. Errors: IO, FORMAT (says what the file is instead). */
+struct gh_error *gh_elf_open(const char *path, struct gh_elf **ret) GH_MUST_CHECK;
+
+/** The same over bytes that outlive the object (an object found inside a core; fuzzing). */
+struct gh_error *gh_elf_open_memory(const void *bytes, uint64_t len, const char *name,
+				    struct gh_elf **ret) GH_MUST_CHECK;
+void gh_elf_destroy(struct gh_elf *elf);
+
+const char *gh_elf_path(const struct gh_elf *elf);
+uint16_t gh_elf_machine(const struct gh_elf *elf); // EM_X86_64, EM_AARCH64, …
+uint16_t gh_elf_type(const struct gh_elf *elf);	   // ET_EXEC, ET_DYN, ET_CORE, …
+gh_addr gh_elf_entry(const struct gh_elf *elf);
+
+/** The file's bytes, mapped whole. */
+const uint8_t *gh_elf_bytes(const struct gh_elf *elf, uint64_t *len_ret);
+
+const struct gh_elf_segment *gh_elf_segments(const struct gh_elf *elf, size_t *n_ret); // PT_LOAD
+const struct gh_elf_section *gh_elf_sections(const struct gh_elf *elf, size_t *n_ret);
+const struct gh_elf_section *gh_elf_section(const struct gh_elf *elf, const char *name);
+
+/** File bytes of a section, NULL for SHT_NOBITS or one that lies outside the file. */
+const void *gh_elf_section_bytes(const struct gh_elf *elf, const struct gh_elf_section *section);
+
+/** File bytes of a link-time address range, NULL if no PT_LOAD holds all of it in the file. */
+const void *gh_elf_at(const struct gh_elf *elf, gh_addr addr, uint64_t len);
+
+/** GNU build id as lower-case hex, or NULL. Go's own build id (".note.go.buildid"), or NULL. */
+const char *gh_elf_build_id(const struct gh_elf *elf);
+const char *gh_elf_go_build_id(const struct gh_elf *elf);
+
+/** Symbol by exact name from .symtab (then .dynsym); false if there is none. O(1) after the first. */
+bool gh_elf_symbol_find(struct gh_elf *elf, const char *name, struct gh_elf_symbol *ret);
+
+/** The libelf handle, for libdw. Owned by the object. */
+struct Elf;
+struct Elf *gh_elf_handle(struct gh_elf *elf);
