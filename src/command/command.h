@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// A command is one file with one const object, and one row in the table. Usage, GDB's help,
+// completion and the docs all come from here.
+#pragma once
+
+#include "analysis/session.h"
+#include "report/report.h"
+
+/** An option of a command, or of all commands. */
+struct gh_option {
+	const char *name;  // "--min"; NULL ends a list
+	const char *short_name; // "-n" or NULL
+	const char *value; // "SIZE", "RE", "COL", … NULL: a flag
+	const char *help;  // one line
+};
+
+/** A worked example: what to type, and what it answers. */
+struct gh_example {
+	const char *args; // after "goheap "
+	const char *says; // one line
+};
+
+struct gh_args;
+
+struct gh_command {
+	const char *name;
+	const char *summary; // one sentence
+	const char *usage;   // "top [--by WHAT] [--dead|--all]"
+	const char *help;    // paragraphs: what the columns mean, what to do next
+	const struct gh_option *options; // own ones; the common ones are added; may be NULL
+	const struct gh_example *examples; // ends with args NULL
+	size_t max_positional;
+	bool needs_target; // false: works without a session (help)
+	/* Fill the report. session is NULL when !needs_target. */
+	struct gh_error *(*run)(struct gh_session *session, const struct gh_args *args,
+				struct gh_report *report);
+};
+
+/** Parsed words of one command line. */
+struct gh_args {
+	const struct gh_command *command;
+	const char *const *words; // as typed, for the report
+	size_t nwords;
+	const char *positional[8];
+	size_t npositional;
+	struct gh_render_options render;
+	bool limit_given;
+	uint64_t min_bytes; // --min
+	const char *type_re, *package_re; // --type, --package; NULL
+	struct {
+		const struct gh_option *option;
+		const char *value;
+	} own[16]; // the command's own options as given
+	size_t nown;
+};
+
+/** Value of an own option ("" for a flag that was given), NULL when not given. */
+const char *gh_args_option(const struct gh_args *args, const char *name);
+
+/** All commands, in the order of an investigation. */
+const struct gh_command *const *gh_commands(size_t *n_ret);
+const struct gh_command *gh_command_find(const char *name);
+
+/** Options that every command has; ends with name NULL. */
+const struct gh_option *gh_common_options(void);
+
+/** Errors: USAGE, naming the word and what there is instead. argv borrowed. */
+struct gh_error *gh_args_parse(const struct gh_command *command, const char *const *argv,
+			       size_t argc, struct gh_args *ret) GH_MUST_CHECK;
+
+/** Parse, run, render. What every face calls. */
+struct gh_error *gh_command_run(struct gh_session *session, const char *const *argv, size_t argc,
+				const struct gh_render_options *defaults, gh_sink_fn sink, void *ctx,
+				bool *findings_ret) GH_MUST_CHECK;
+
+/** Full help of a command as text, 80 columns. Appends to sb. */
+void gh_command_help(const struct gh_command *command, struct gh_strbuf *sb);

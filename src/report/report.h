@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// The result model: what a command found, as tables with typed columns, before anybody decides how
+// it looks. Knows columns, units and escaping; nothing of Go.
+#pragma once
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/strbuf.h"
+#include "base/vec.h"
+
+enum gh_unit {
+	GH_UNIT_BYTES,
+	GH_UNIT_COUNT,
+	GH_UNIT_NS,
+	GH_UNIT_SHARE, // 0 … 1
+	GH_UNIT_ADDRESS,
+	GH_UNIT_TEXT,
+	GH_UNIT_BOOL,
+	GH_UNIT_LIST, // of texts
+};
+
+enum gh_cell_kind { GH_CELL_NULL, GH_CELL_U64, GH_CELL_I64, GH_CELL_REAL, GH_CELL_TEXT, GH_CELL_LIST };
+
+/** One value. Null means unknown: never 0, never "". */
+struct gh_cell {
+	enum gh_cell_kind kind;
+	union {
+		uint64_t u64; // also BOOL and ADDRESS
+		int64_t i64;
+		double real;
+		const char *text; // raw bytes, escaped by the renderer; borrowed: lives as long as the report
+		struct {
+			const char *const *items;
+			size_t n;
+		} list;
+	};
+};
+
+struct gh_column {
+	const char *name; // as in the contract; static
+	enum gh_unit unit;
+	bool detail; // people see it only when there is room, or asked; machines always
+};
+
+struct gh_table;
+
+/** Fill the cells of row i (lazy tables: one row of many millions at a time). */
+typedef void (*gh_row_fn)(void *ctx, size_t row, struct gh_cell *cells);
+
+struct gh_table {
+	const char *name; // static
+	const struct gh_column *columns;
+	size_t ncolumns;
+	size_t nrows;
+	struct gh_cell *cells; // owned, nrows * ncolumns; NULL in a lazy table
+	size_t cap;
+	gh_row_fn row; // lazy tables
+	void *row_ctx; // borrowed
+	struct gh_cell *total; // owned, ncolumns, taken after filters and before -n; NULL: no total row
+	size_t key;	       // column that --short prints
+};
+GH_VEC(gh_table_vec, struct gh_table *);
+
+struct gh_note {
+	const char *text;
+};
+GH_VEC(gh_note_vec, struct gh_note);
+
+/** Something left out: what, how many, why. */
+struct gh_skip {
+	const char *what, *why;
+	uint64_t count;
+};
+GH_VEC(gh_skip_vec, struct gh_skip);
+
+/** One comparison of our totals with the runtime's own. */
+struct gh_check {
+	const char *name; // "allocated slots against allocCount"
+	bool has_values;
+	uint64_t ours, theirs;
+	bool ok;
+	const char *detail; // may be NULL
+};
+GH_VEC(gh_check_vec, struct gh_check);
+
+/** What was looked at: the same in every document of one session. Texts borrowed from the session. */
+struct gh_report_target {
+	const char *kind; // "core", "live"
+	const char *go_version, *goarch, *build_id, *exe;
+	uint64_t pid;
+	bool has_pid, truncated, forced, has_now;
+	int64_t now_ns, now_error_ns;
+};
+
+struct gh_report {
+	const char *command;
+	const char *const *args;
+	size_t nargs;
+	struct gh_report_target target;
+	struct gh_table_vec tables; // owned
+	struct gh_check_vec checks;
+	struct gh_skip_vec skipped;
+	struct gh_note_vec notes;
+	struct gh_arena arena; // texts of cells, notes, skips
+	const char *headline;  // one sentence above the first table for people; NULL: none
+	bool findings;	       // exit code 1 (check)
+};
+
+struct gh_report *gh_report_create(void);
+void gh_report_destroy(struct gh_report *report);
+
+/** Add a table; owned by the report. NULL: out of memory. */
+struct gh_table *gh_report_table(struct gh_report *report, const char *name,
+				 const struct gh_column *columns, size_t ncolumns);
+
+/** Add a row of nulls and yield its cells; valid until the next row. NULL: out of memory. */
+struct gh_cell *gh_table_row(struct gh_table *table);
+/** The total row, made of nulls on first use. */
+struct gh_cell *gh_table_total(struct gh_table *table);
+
+struct gh_cell gh_cell_u64(uint64_t v);
+struct gh_cell gh_cell_i64(int64_t v);
+struct gh_cell gh_cell_real(double v);
+struct gh_cell gh_cell_text(const char *text); // NULL gives a null cell; borrowed
+struct gh_cell gh_cell_copy(struct gh_report *report, const char *text, size_t len); // copied
+
+void gh_report_note(struct gh_report *report, const char *fmt, ...) GH_PRINTF(2, 3);
+void gh_report_skip(struct gh_report *report, const char *what, uint64_t count, const char *why);
+void gh_report_check(struct gh_report *report, const char *name, uint64_t ours, uint64_t theirs);
+
+enum gh_format { GH_FORMAT_TEXT, GH_FORMAT_JSON, GH_FORMAT_CSV, GH_FORMAT_SHORT };
+
+struct gh_render_options {
+	enum gh_format format;
+	uint64_t limit;		 // rows a table; UINT64_MAX: all
+	uint32_t width;		 // columns of the terminal; 0: no limit
+	bool exact_bytes;	 // --bytes
+	bool colour;
+	const char *sort;	 // column name, or NULL: as given
+	bool reverse;
+};
+
+/** Where rendered text goes, in pieces. False: stop (the reader went away). */
+typedef bool (*gh_sink_fn)(void *ctx, const char *text, size_t len);
+
+/** Errors: NOMEM, USAGE (no such column to sort by: names the ones there are). */
+struct gh_error *gh_report_render(const struct gh_report *report,
+				  const struct gh_render_options *options, gh_sink_fn sink,
+				  void *ctx) GH_MUST_CHECK;
