@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files: see file.h.
+#include "target/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+enum { READ_MAX = 1 << 30 }; // a read of 2 GiB or more comes back short
+
+static const struct {
+	const char *magic;
+	uint8_t len;
+	const char *text;
+} magics[] = {
+#define M(magic, text) {magic, sizeof(magic) - 1, text}
+	M("\x28\xb5\x2f\xfd", "it is compressed with zstd: decompress it first: zstd -d FILE"),
+	M("\x1f\x8b", "it is compressed with gzip: decompress it first: gunzip FILE"),
+	M("\xfd" "7zXZ", "it is compressed with xz: decompress it first: unxz FILE"),
+	M("\x04\x22\x4d\x18", "it is compressed with lz4: decompress it first: lz4 -d FILE"),
+	M("BZh", "it is compressed with bzip2: decompress it first: bunzip2 FILE"),
+	M("PK\x03\x04", "it is a zip archive: unpack it first"),
+	M("#!", "it is a script"),
+	M("MZ", "it is a Windows executable or minidump: only ELF is read"),
+	M("MDMP", "it is a minidump: only ELF cores are read"),
+	M("\xcf\xfa\xed\xfe", "it is a Mach-O file: only ELF is read"),
+	M("!<arch>", "it is an archive of object files"),
+	M("go1.7 heap dump", "it is a heap dump of runtime/debug.WriteHeapDump, not a core"),
+#undef M
+};
+
+const char *gh_file_describe(const void *head, uint64_t len)
+{
+	const uint8_t *bytes = head;
+	uint64_t n = gh_min_u64(len, 512), zeros = 0, odd = 0;
+
+	if (len == 0)
+		return "it is empty";
+	for (size_t i = 0; i < GH_ARRAY_SIZE(magics); i++)
+		if (len >= magics[i].len && !memcmp(bytes, magics[i].magic, magics[i].len))
+			return magics[i].text;
+	for (uint64_t i = 0; i < n; i++) {
+		zeros += bytes[i] == 0;
+		odd += bytes[i] < 32 && (bytes[i] < 7 || bytes[i] > 13) && bytes[i] != 27;
+	}
+	if (zeros == n)
+		return "it begins with zeros: was the dump cut short or the disk full?";
+	return odd ? "it is not an ELF file" : "it is a text file";
+}
+
+static const char *kind_of(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFDIR:
+		return "it is a directory";
+	case S_IFIFO:
+		return "it is a FIFO: save it to a file first";
+	case S_IFSOCK:
+		return "it is a socket";
+	default:
+		return "it is a device";
+	}
+}
+
+static struct gh_error *load(struct gh_file *file, enum gh_file_mode mode)
+{
+	int flags = mode == GH_FILE_MAP ? MAP_PRIVATE : MAP_PRIVATE | MAP_ANONYMOUS;
+	int prot = mode == GH_FILE_MAP ? PROT_READ : PROT_READ | PROT_WRITE;
+	void *p;
+
+	if (mode == GH_FILE_PIECE)
+		return NULL;
+	if (file->size > SIZE_MAX / 2)
+		return gh_error_create(GH_ERR_LIMIT, "cannot read %s: it is too large", file->path);
+	p = mmap(NULL, file->size, prot, flags, mode == GH_FILE_MAP ? file->fd : -1, 0);
+	if (p == MAP_FAILED)
+		return gh_error_errno(errno, "cannot map %s", file->path);
+	if (mode == GH_FILE_COPY && !gh_file_read(file, 0, p, file->size)) {
+		munmap(p, file->size);
+		return gh_error_create(GH_ERR_IO, "cannot read %s: it ends early or the disk fails",
+				       file->path);
+	}
+	file->bytes = p;
+	return NULL;
+}
+
+struct gh_error *gh_file_open(const char *path, enum gh_file_mode mode, struct gh_file *ret)
+{
+	/* O_NONBLOCK: a FIFO must not hang us; it means nothing for regular files. */
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct gh_file file = {.fd = -1};
+	struct gh_error *err;
+	struct stat st;
+
+	if (fd < 0)
+		return gh_error_errno(errno, "cannot open %s", path);
+	if (fstat(fd, &st) < 0)
+		return gh_error_errno(errno, "cannot examine %s", path);
+	if (!S_ISREG(st.st_mode))
+		return gh_error_create(GH_ERR_FORMAT, "cannot use %s: %s", path, kind_of(st.st_mode));
+	if (st.st_size <= 0)
+		return gh_error_create(GH_ERR_FORMAT, "cannot use %s: it is empty", path);
+	file.path = strdup(path);
+	if (!file.path)
+		return gh_error_nomem();
+	file.fd = fd;
+	file.size = (uint64_t)st.st_size;
+	fd = -1;
+	err = load(&file, mode);
+	if (err) {
+		gh_file_deinit(&file);
+		return err;
+	}
+	*ret = file;
+	return NULL;
+}
+
+void gh_file_deinit(struct gh_file *file)
+{
+	if (file->bytes)
+		munmap((void *)file->bytes, file->size);
+	if (file->path && file->fd >= 0)
+		close(file->fd);
+	free(file->path);
+	*file = (struct gh_file){.fd = -1};
+}
+
+bool gh_file_read(const struct gh_file *file, uint64_t offset, void *to, uint64_t len)
+{
+	uint64_t end;
+
+	if (gh_add(offset, len, &end) || end > file->size)
+		return false;
+	if (file->bytes) {
+		memcpy(to, file->bytes + offset, len);
+		return true;
+	}
+	while (len) {
+		ssize_t n = pread(file->fd, to, gh_min_u64(len, READ_MAX), (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		to = (char *)to + n;
+		offset += (uint64_t)n;
+		len -= (uint64_t)n;
+	}
+	return true;
+}
+
+struct gh_error *gh_file_check(const struct gh_file *file)
+{
+	struct stat st;
+
+	if (!file->path)
+		return NULL;
+	if (fstat(file->fd, &st) < 0)
+		return gh_error_errno(errno, "cannot examine %s", file->path);
+	if ((uint64_t)st.st_size < file->size)
+		return gh_error_create(GH_ERR_IO,
+				       "cannot go on: %s shrank from %llu to %llu bytes while in use: "
+				       "restore it and open it again",
+				       file->path, (unsigned long long)file->size,
+				       (unsigned long long)st.st_size);
+	return NULL;
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// One regular file, opened for reading: mapped whole, or read piece by piece where mapping is not
+// wanted. Knows by their first bytes what people pass by mistake.
+#pragma once
+
+#include "base/error.h"
+
+struct gh_file {
+	char *path; // owned
+	int fd;
+	uint64_t size;	      // when opened
+	const uint8_t *bytes; // the whole file, or NULL when it is read in pieces
+};
+
+enum gh_file_mode {
+	GH_FILE_MAP,   // bytes is a private mapping
+	GH_FILE_COPY,  // bytes is a copy in anonymous memory
+	GH_FILE_PIECE, // bytes is NULL: gh_file_read only
+};
+
+/**
+ * Open path. Never blocks on a FIFO. Errors: IO, FORMAT (not a regular file, or empty). The file is
+ * held open until gh_file_deinit, which accepts a zeroed struct.
+ */
+struct gh_error *gh_file_open(const char *path, enum gh_file_mode mode, struct gh_file *ret)
+	GH_MUST_CHECK;
+void gh_file_deinit(struct gh_file *file);
+
+/** Copy [offset, offset + len) into `to`. False: beyond the end, or it cannot be read. */
+bool gh_file_read(const struct gh_file *file, uint64_t offset, void *to, uint64_t len);
+
+/** Is the file still as large as when it was opened? Errors: IO (it shrank). */
+struct gh_error *gh_file_check(const struct gh_file *file) GH_MUST_CHECK;
+
+/**
+ * What a file that is not ELF seems to be, as the end of a sentence with advice: "it is compressed
+ * with zstd: decompress it first: zstd -d FILE". Static text; never NULL.
+ */
+const char *gh_file_describe(const void *head, uint64_t len);

@@ -1,0 +1,3 @@
+module goheap.test/programs
+
+go 1.22

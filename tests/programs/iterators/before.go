@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !go1.23
+
+package main
+
+var last *item
+
+func build() {}
+
+func plant() {
+	last = dropped()
+	last = kept()
+}

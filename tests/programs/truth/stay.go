@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package truth
+
+import (
+	"runtime"
+	"sync/atomic"
+)
+
+var (
+	never   = make(chan struct{})
+	staying atomic.Int32
+)
+
+// Stay starts a goroutine that will call Park or Parked, and returns once it has. f must be a plain
+// function, so that starting it allocates no closure.
+func Stay(f func()) {
+	before := staying.Load()
+	go f()
+	for staying.Load() == before {
+		runtime.Gosched()
+	}
+}
+
+// Parked is for goroutines that block in a way of their own, right after calling it.
+func Parked() { staying.Add(1) }
+
+// Park blocks for ever. What the callers use afterwards stays alive.
+func Park() {
+	Parked()
+	<-never
+}
