@@ -5,6 +5,7 @@
 
 #include "goruntime/goroutine.h"
 #include "goruntime/runtime.h"
+#include "graph/roots.h"
 #include "target/target.h"
 
 struct gh_session {
@@ -14,8 +15,17 @@ struct gh_session {
 	struct gh_goroutine_vec goroutines; // stage GOROUTINES
 	uint64_t unreadable_goroutines;
 	bool has_goroutines;
+	struct gh_heap *heap; // stage HEAP; owned
+	struct gh_types *types;	      // stage TYPES; owned
+	struct gh_statics *statics;   // stage TYPES; owned
+	struct gh_mark *mark;	      // stage MARK: what is live; owned
+	struct gh_root_counts root_counts; // stage MARK
+	struct gh_mark *garbage;      // stage GARBAGE: what is dead, typed; owned
 	bool no_values; // keep the program's data out of what is printed
 	uint64_t max_mem_bytes; // 0: no bound
+	bool has_now, has_now_error; // known since stage RUNTIME
+	int64_t now_ns;	      // the latest nanotime found in memory: durations end here
+	int64_t now_error_ns; // at most so much later was it in fact
 };
 
 /** Takes the target over. */
@@ -25,3 +35,11 @@ void gh_session_destroy(struct gh_session *session);
 /** Stages. Errors: those of the stage; CANCELLED. Asking twice is cheap. */
 struct gh_error *gh_session_runtime(struct gh_session *session) GH_MUST_CHECK;
 struct gh_error *gh_session_goroutines(struct gh_session *session) GH_MUST_CHECK;
+/** Spans, page table, allocation bits. MISSING where the core lost the span tables. */
+struct gh_error *gh_session_heap(struct gh_session *session) GH_MUST_CHECK;
+/** Type table and package variables. */
+struct gh_error *gh_session_types(struct gh_session *session) GH_MUST_CHECK;
+/** The live set. */
+struct gh_error *gh_session_mark(struct gh_session *session) GH_MUST_CHECK;
+/** Slots handed out and not live, and their types as far as they tell. */
+struct gh_error *gh_session_garbage(struct gh_session *session) GH_MUST_CHECK;

@@ -13,11 +13,11 @@ typedef uint32_t gh_dtype;
 
 enum gh_dkind {
 	GH_DK_VOID,
-	GH_DK_BASE,	 // numbers, bool
-	GH_DK_POINTER,	 // elem may be 0 (unsafe.Pointer)
+	GH_DK_BASE,    // numbers, bool
+	GH_DK_POINTER, // elem may be 0 (unsafe.Pointer)
 	GH_DK_STRUCT,
-	GH_DK_ARRAY,	 // elem, count
-	GH_DK_FUNC,	 // a Go func value: pointer to a closure
+	GH_DK_ARRAY, // elem, count
+	GH_DK_FUNC,  // a Go func value: pointer to a closure
 	GH_DK_OTHER,
 };
 
@@ -31,12 +31,18 @@ struct gh_dfield {
 struct gh_dtype_info {
 	const char *name; // Go's name by full import path, "%2e" undone, "·N" dropped
 	enum gh_dkind kind;
-	uint8_t go_kind; // DW_AT_go_kind = reflect.Kind (21 map, 18 chan, 23 slice, 24 string, 20 iface); 0 none
+	/* DW_AT_go_kind = reflect.Kind (18 chan, 20 interface, 21 map, 23 slice, 24 string); 0
+	 * none. */
+	uint8_t go_kind;
 	uint64_t size;
-	gh_dtype elem; // pointee, array element; of a slice, chan or map (typedefs seen through) DW_AT_go_elem
-	gh_dtype key;  // DW_AT_go_key of a map
+	/*
+	 * Pointee, array element; of a slice, chan or map DW_AT_go_elem. Maps and chans are of kind
+	 * POINTER: ask for go_kind first.
+	 */
+	gh_dtype elem;
+	gh_dtype key;	// DW_AT_go_key of a map
 	uint64_t count; // array length
-	gh_addr rtype;	// DW_AT_go_runtime_type as a link-time address; 0 when none
+	gh_addr rtype;	// DW_AT_go_runtime_type as a link-time address, checked; 0 when none
 	const struct gh_dfield *fields;
 	uint32_t nfields;
 };
@@ -49,8 +55,8 @@ struct gh_dvar {
 
 /** A piece of a local variable or argument that lies in the frame at some pc. */
 struct gh_dlocal {
-	const char *name;
-	gh_dtype type;	      // of the whole variable
+	const char *name;     // as written, or "&x"
+	gh_dtype type;	      // of the whole variable; of "&x" the pointer
 	int64_t cfa_offset;   // where the piece lies: CFA + cfa_offset
 	uint64_t size;	      // bytes of the piece
 	uint64_t type_offset; // offset of the piece inside the variable
@@ -69,18 +75,31 @@ GH_VEC(gh_dcapture_vec, struct gh_dcapture);
 
 struct gh_dwarf;
 
-/** MISSING when the object has no DWARF: a fact, not a failure. Opens sections, walks nothing. */
+/**
+ * MISSING when the object has no DWARF: a fact, not a failure. Decompresses sections, walks
+ * nothing. elf must outlive dwarf. Not for several threads at a time. Errors: FORMAT, LIMIT, NOMEM
+ * too.
+ */
 struct gh_error *gh_dwarf_open(struct gh_elf *elf, struct gh_dwarf **ret) GH_MUST_CHECK;
 void gh_dwarf_destroy(struct gh_dwarf *dwarf);
 
+/**
+ * A type's facts; one without a name of kind VOID for 0 and for what cannot be read, never NULL.
+ * Valid as long as dwarf. Go's typedef of a type to its own name has the type's number, other
+ * typedefs have numbers and names of their own and everything else from what they stand for.
+ */
 const struct gh_dtype_info *gh_dwarf_type(struct gh_dwarf *dwarf, gh_dtype type);
 
-/** A struct type by Go name ("runtime.mspan", "internal/abi.Type"); 0 when not found. */
+/**
+ * A struct type by Go name ("runtime.mspan", "internal/abi.Type"); 0 when not found. Reads no more
+ * of a Go program than the units of package runtime: the linker puts all of Go's types into one of
+ * them.
+ */
 gh_dtype gh_dwarf_struct_find(struct gh_dwarf *dwarf, const char *name);
 
 /**
- * Field by dotted path ("pages.inUse.ranges"); false when the struct or the field is not there.
- * size_ret may be NULL.
+ * Field by dotted path ("pages.inUse.ranges"), through embedded structs with or without their
+ * names; false when the struct or the field is not there. size_ret may be NULL.
  */
 bool gh_dwarf_field_find(struct gh_dwarf *dwarf, gh_dtype type, const char *path,
 			 uint64_t *offset_ret, uint64_t *size_ret);
@@ -91,11 +110,17 @@ struct gh_error *gh_dwarf_variables(struct gh_dwarf *dwarf, const struct gh_poll
 
 /**
  * Locals and arguments that lie in the frame of the function at pc (pieces in registers or with
- * computed places are left out). Appends to *ret. Errors: NOMEM only; what is odd is left out.
+ * computed places are left out), and of the calls inlined there. For a return address pass pc - 1.
+ * Appends to *ret. The first call for a function decodes it, later ones cost some ns a variable.
+ * Errors: NOMEM only; what is odd is left out.
  */
-struct gh_error *gh_dwarf_locals(struct gh_dwarf *dwarf, gh_addr pc, struct gh_dlocal_vec *ret)
-	GH_MUST_CHECK;
+struct gh_error *gh_dwarf_locals(struct gh_dwarf *dwarf, gh_addr pc,
+				 struct gh_dlocal_vec *ret) GH_MUST_CHECK;
 
-/** Captured variables of the closure function whose entry is pc. Appends to *ret. */
-struct gh_error *gh_dwarf_captures(struct gh_dwarf *dwarf, gh_addr pc, struct gh_dcapture_vec *ret)
-	GH_MUST_CHECK;
+/**
+ * Captured variables of the closure function whose entry is pc. Appends to *ret. Optimised code
+ * names those only that it keeps whole: a captured string of which just the length is used is
+ * missing.
+ */
+struct gh_error *gh_dwarf_captures(struct gh_dwarf *dwarf, gh_addr pc,
+				   struct gh_dcapture_vec *ret) GH_MUST_CHECK;

@@ -65,6 +65,7 @@ struct gh_release {
 	bool elem_is_pair;	  // sudog.elem and sudog.c are {vp, vu} pairs (go1.26+)
 	uint8_t direct_iface_tflag; // TFlag bit of direct interface types; 0: kind bit 32
 	bool cleanup_is_struct;	    // cleanups carry {call, fn, arg}, not only fn (go1.26+)
+	bool scans_vector_registers; // of asynchronously preempted goroutines (go1.27+)
 };
 
 /** The release of "go1.26.8", "go1.26.8-X:…"; NULL when it is not one that we know. */

@@ -362,6 +362,95 @@ void gh_rtype_name(const struct gh_runtime *rt, gh_addr addr, struct gh_strbuf *
 	gh_strbuf_deinit(&name);
 }
 
+/* "map.group[" or "map.bucket[": the length of it, 0 for other names. */
+static uint64_t group_prefix(const char *s, uint64_t len)
+{
+	static const char *const prefixes[] = {"map.group[", "map.bucket["};
+
+	for (size_t i = 0; i < GH_ARRAY_SIZE(prefixes); i++) {
+		uint64_t n = strlen(prefixes[i]);
+
+		if (len > n && !memcmp(s, prefixes[i], n))
+			return n;
+	}
+	return 0;
+}
+
+bool gh_rtype_is_group(const struct gh_runtime *rt, gh_addr addr)
+{
+	struct gh_rtype t;
+	uint64_t len = 0;
+	const char *s;
+
+	if (!gh_rtype_read(rt, addr, &t) || t.kind != GH_KIND_STRUCT)
+		return false;
+	s = type_string(rt, &t, &len);
+	return s && group_prefix(s, len);
+}
+
+/* A field by name; for arrays the element's type, where keys, elems and slots hold eight. */
+static gh_addr member(const struct gh_runtime *rt, gh_addr addr, const char *name)
+{
+	struct gh_rtype t, field_type;
+
+	if (!gh_rtype_read(rt, addr, &t))
+		return 0;
+	for (uint64_t i = 0; i < t.nfields && i < 8; i++) {
+		struct gh_rfield field;
+		const char *s;
+		uint64_t len;
+
+		if (!gh_rtype_field(rt, &t, i, &field))
+			return 0;
+		s = gh_rtype_name_text(rt, field.name, &len);
+		if (!s || len != strlen(name) || memcmp(s, name, len) ||
+		    !gh_rtype_read(rt, field.type, &field_type))
+			continue;
+		return field_type.kind == GH_KIND_ARRAY && name[strlen(name) - 1] == 's'
+			       ? field_type.elem
+			       : field.type;
+	}
+	return 0;
+}
+
+/* Keys and elems above 128 bytes are held by pointer; the map's own name tells which those are. */
+static void append_held(const struct gh_runtime *rt, gh_addr held, bool is_pointer,
+			struct gh_strbuf *sb)
+{
+	struct gh_rtype t;
+
+	if (!is_pointer && gh_rtype_read(rt, held, &t) && t.kind == GH_KIND_POINTER && !t.is_named)
+		held = t.elem;
+	gh_rtype_name(rt, held, sb);
+}
+
+void gh_rtype_group_name(const struct gh_runtime *rt, gh_addr group, struct gh_strbuf *sb)
+{
+	gh_addr slot = member(rt, group, "slots"), key, elem;
+	uint64_t len = 0, from, close;
+	struct gh_rtype t;
+	const char *s;
+	int depth = 1;
+
+	key = slot ? member(rt, slot, "key") : member(rt, group, "keys");
+	elem = slot ? member(rt, slot, "elem") : member(rt, group, "elems");
+	s = gh_rtype_read(rt, group, &t) ? type_string(rt, &t, &len) : NULL;
+	from = s ? group_prefix(s, len) : 0;
+	if (!from) { // made by reflect: no name, and what is held by pointer is not known
+		gh_strbuf_puts(sb, "map[");
+		gh_rtype_name(rt, key, sb);
+		gh_strbuf_putc(sb, ']');
+		gh_rtype_name(rt, elem, sb);
+		return;
+	}
+	for (close = from; close + 1 < len && depth; close++)
+		depth += s[close] == '[' ? 1 : s[close] == ']' ? -1 : 0;
+	gh_strbuf_puts(sb, "map[");
+	append_held(rt, key, s[from] == '*', sb);
+	gh_strbuf_putc(sb, ']');
+	append_held(rt, elem, close < len && s[close] == '*', sb);
+}
+
 gh_addr gh_itab_type(const struct gh_runtime *rt, gh_addr itab)
 {
 	gh_addr type;

@@ -81,6 +81,15 @@ const char *gh_rtype_name_text(const struct gh_runtime *rt, gh_addr name, uint64
 void gh_rtype_name(const struct gh_runtime *rt, gh_addr addr, struct gh_strbuf *sb);
 
 /**
+ * Is it the struct that the compiler makes for a map's group (go1.24+) or bucket? Known by its name
+ * (cmd/compile/internal/types/fmt.go: "map.group[K]V", "map.bucket[K]V").
+ */
+bool gh_rtype_is_group(const struct gh_runtime *rt, gh_addr addr);
+
+/** Append "map[K]V" for the descriptor of a map's group or bucket. */
+void gh_rtype_group_name(const struct gh_runtime *rt, gh_addr group, struct gh_strbuf *sb);
+
+/**
  * Pointer mask: bit k of words is set when word k of the type holds a pointer, for k < nwords
  * (= ptr_bytes / 8 of the type; the caller gives gh_bitmap_words(nwords) cleared words). Follows a
  * built mask, else builds it from the type's shape as the runtime would. False: unreadable.

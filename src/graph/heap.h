@@ -7,11 +7,11 @@
 
 /** One heap page, 8 bytes: everything that turns an address into a slot. */
 struct gh_page {
-	uint32_t slot0;	       // first slot of the span
-	uint32_t class : 8;    // span class
-	uint32_t index : 22;   // of the page in its span
-	uint32_t is_heap : 1;  // 0: no heap page
-	uint32_t is_lost : 1;  // the core lacks the span's bytes: may be marked, not scanned
+	uint32_t slot0;	      // first slot of the span
+	uint32_t class : 8;   // span class
+	uint32_t index : 22;  // of the page in its span
+	uint32_t is_heap : 1; // 0: no heap page
+	uint32_t is_lost : 1; // the core lacks the span's bytes: may be marked, not scanned
 };
 
 enum { GH_ARENA_SHIFT = 26 };
@@ -25,10 +25,11 @@ struct gh_heap {
 	int64_t *delta; // owned: local minus target address, one an arena of [lo, hi)
 	uint8_t *copy;	// owned mapping of [lo, hi): arenas whose bytes lie apart; mostly NULL
 	uint64_t copy_bytes;
-	uint64_t *allocated; // owned: bit a slot: allocated and not known garbage (gh_span_allocated)
+	uint64_t *
+		allocated; // owned: bit a slot: allocated and not known garbage (gh_span_allocated)
 	uint64_t nallocated;
-	uint64_t handed_out;  // slots that the allocator has handed out, garbage included
-	uint64_t bits_lost;   // spans whose allocation bits the core lacks
+	uint64_t handed_out; // slots that the allocator has handed out, garbage included
+	uint64_t bits_lost;  // spans whose allocation bits the core lacks
 };
 
 /** A slot and where in it an address points. */
@@ -63,7 +64,8 @@ static inline const uint8_t *gh_heap_host(const struct gh_heap *heap, gh_addr ad
 									 GH_ARENA_SHIFT]);
 }
 
-/** The slot that addr points into, as the collector's findObject; false when it points into none. */
+/** The slot that addr points into, as the collector's findObject; false when it points into none.
+ */
 bool gh_heap_find(const struct gh_heap *heap, gh_addr addr, struct gh_slot_ref *ret);
 
 /** Base address of a slot number. O(log spans). */

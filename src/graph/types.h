@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Types as the mark needs them: for each word of a type, what the pointer in it points to. Made from
-// the runtime's descriptors, from DWARF where a type has none, and by hand for what only the runtime
-// knows (parts of maps, channels, closures). Dense numbers, flat tables, nothing per object.
+// Types as the mark needs them: for each word of a type, what the pointer in it points to. Made
+// from the runtime's descriptors, from DWARF where a type has none, and by hand for what only the
+// runtime knows (parts of maps, channels, closures). Dense numbers, flat tables, nothing per
+// object.
 #pragma once
 
 #include "base/strbuf.h"
@@ -11,16 +12,20 @@
 /** Dense type number; 0 is "unknown". */
 typedef uint32_t gh_type_id;
 
+enum { GH_TYPES_MAX = 1 << 20 }; // a damaged heap may look like any number of types
+
 /** How to read a pointer word, and so what it says of its target. */
 enum gh_edge_kind {
 	GH_EDGE_UNKNOWN, // not a typed pointer (unsafe.Pointer, or no pointer at all)
 	GH_EDGE_POINTER, // one value of the type at the target
-	GH_EDGE_SLICE,	 // backing array: elements of the type; len and cap follow in the next words
-	GH_EDGE_STRING,	 // bytes; the length follows
-	GH_EDGE_EFACE,	 // data word of an interface without methods: its type stands one word before
-	GH_EDGE_IFACE,	 // data word of one with methods: its itab stands one word before
-	GH_EDGE_FUNC,	 // closure: its first word is the code
-	GH_EDGE_SWISS_DIRECTORY, // maps.Map.dirPtr: a group, or a directory if dirLen (next word) > 0
+	GH_EDGE_ARRAY,	 // any number of values of the type, from the start of the target
+	GH_EDGE_SLICE,	// backing array: elements of the type; len and cap follow in the next words
+	GH_EDGE_STRING, // bytes; the length follows
+	GH_EDGE_EFACE, // data word of an interface without methods: its type stands one word before
+	GH_EDGE_IFACE, // data word of one with methods: its itab stands one word before
+	GH_EDGE_FUNC,  // closure: its first word is the code
+	GH_EDGE_DIRECTORY, // maps.Map.dirPtr: type is the group; a directory if dirLen (next word)
+			   // > 0
 };
 
 /** One word of a type. `type` is the pointee or element, 0 where the kind needs none. */
@@ -29,31 +34,36 @@ struct gh_edge {
 	uint32_t kind : 8;
 };
 
-enum gh_type_flag {
-	GH_TYPE_TILES = 1,  // an object is any number of these, and its name says so already
-	GH_TYPE_ANY_SIZE = 2, // names an object of any size (closures)
+/** Where a type's words and name come from. */
+enum gh_shape {
+	GH_SHAPE_VALUE,	      // a type descriptor
+	GH_SHAPE_DWARF,	      // a DWARF type without descriptor
+	GH_SHAPE_STRING,      // the bytes of a string
+	GH_SHAPE_CLOSURE,     // code pointer and captured variables
+	GH_SHAPE_CHAN,	      // hchan
+	GH_SHAPE_CHAN_BUFFER, // elements of a channel
+	GH_SHAPE_MAP,	      // maps.Map or hmap
+	GH_SHAPE_GROUPS,      // groups of a map (go1.24+) or its buckets
+	GH_SHAPE_TABLE,	      // maps.table
+	GH_SHAPE_DIRECTORY,   // []*maps.table
+	GH_SHAPE_MAP_EXTRA,   // runtime.mapextra (up to go1.23)
+	GH_SHAPE_OVERFLOW,    // slice header of overflow buckets, and
+	GH_SHAPE_OVERFLOWS,   // its backing array (both up to go1.23)
+	GH_SHAPES,
 };
 
 struct gh_type {
-	const char *name;  // full; the arena's
-	uint64_t size;	   // bytes of one value
-	uint64_t nwords;   // words that can hold pointers: length of edges
+	uint64_t size;	       // bytes of one value; 0: any
+	uint64_t nwords;       // words that can hold pointers: length of edges
 	struct gh_edge *edges; // the arena's; NULL until gh_types_edges
-	gh_addr rtype;	   // descriptor, 0 for types made by hand or from DWARF
-	gh_addr map;	   // rtype of the map that this is a part of
-	uint32_t flags;
-	uint8_t kind;	   // enum gh_kind
+	uint64_t source;       // descriptor, group descriptor, element type id, code pc, DWARF type
+	const char *name;      // NULL until gh_types_name
+	uint8_t shape;	       // enum gh_shape
+	uint8_t kind;	       // enum gh_kind, of values
+	bool tiles;	       // an object is any number of these, and the name says so already
+	bool no_edges;	       // edges were asked for and there are none
 };
 GH_VEC(gh_type_vec, struct gh_type);
-
-enum gh_map_part {
-	GH_MAP_HEADER,	  // maps.Map or hmap
-	GH_MAP_GROUPS,	  // groups (go1.24+) or buckets
-	GH_MAP_TABLES,	  // maps.table
-	GH_MAP_DIRECTORY, // []*maps.table
-	GH_MAP_EXTRA,	  // mapextra (go1.23 and before)
-	GH_MAP_PARTS,
-};
 
 struct gh_types;
 
@@ -64,25 +74,32 @@ void gh_types_destroy(struct gh_types *types);
 const struct gh_type *gh_types_get(const struct gh_types *types, gh_type_id id);
 size_t gh_types_count(const struct gh_types *types);
 
+/** Full name; borrowed from types. Never NULL. */
+const char *gh_types_name(struct gh_types *types, gh_type_id id);
+
 /** Number of the type of a descriptor; 0 when it is none or memory ran out. O(1) once known. */
 gh_type_id gh_types_of_rtype(struct gh_types *types, gh_addr rtype);
 
-/**
- * What a pointer to a value of kind map, chan or pointer type points to; what the data word of an
- * interface with that dynamic type points to. 0: nothing typed.
- */
+/** Number of a DWARF type: its descriptor's when it has one. 0: none. */
+gh_type_id gh_types_of_dwarf(struct gh_types *types, gh_dtype type);
+
+/** What the data word of an interface with that dynamic type points to; UNKNOWN: nothing typed. */
 struct gh_edge gh_types_dynamic(struct gh_types *types, gh_addr rtype);
 
-gh_type_id gh_types_map_part(struct gh_types *types, gh_addr map_rtype, enum gh_map_part part);
-gh_type_id gh_types_chan(struct gh_types *types, gh_addr elem_rtype);
-gh_type_id gh_types_chan_buffer(struct gh_types *types, gh_addr elem_rtype);
+/** A part of the map whose groups or buckets have this descriptor. */
+gh_type_id gh_types_map_part(struct gh_types *types, gh_addr group, enum gh_shape part);
+gh_type_id gh_types_chan(struct gh_types *types, gh_type_id elem);
+gh_type_id gh_types_chan_buffer(struct gh_types *types, gh_type_id elem);
 gh_type_id gh_types_string(struct gh_types *types);
 
 /** The closure type of the function whose entry is pc; 0 when pc enters no function. */
 gh_type_id gh_types_closure(struct gh_types *types, gh_addr pc);
 
+/** Is rtype the descriptor of a map's group or bucket? Then such an object is part of a map. */
+bool gh_types_is_group(const struct gh_types *types, gh_addr rtype);
+
 /**
  * Words of the type, nwords long; made on first use. NULL when the type has no pointers, cannot be
- * read, or is too large to lay out (more than 2^20 words): such words are GH_EDGE_UNKNOWN.
+ * read, or is too large to lay out: such words are GH_EDGE_UNKNOWN.
  */
 const struct gh_edge *gh_types_edges(struct gh_types *types, gh_type_id id);

@@ -19,16 +19,28 @@ enum gh_unit {
 	GH_UNIT_LIST, // of texts
 };
 
-enum gh_cell_kind { GH_CELL_NULL, GH_CELL_U64, GH_CELL_I64, GH_CELL_REAL, GH_CELL_TEXT, GH_CELL_LIST };
+/** The contract's name of a unit. */
+const char *gh_unit_name(enum gh_unit unit);
+
+enum gh_cell_kind {
+	GH_CELL_NULL,
+	GH_CELL_U64,
+	GH_CELL_I64,
+	GH_CELL_REAL,
+	GH_CELL_TEXT,
+	GH_CELL_LIST
+};
 
 /** One value. Null means unknown: never 0, never "". */
 struct gh_cell {
 	enum gh_cell_kind kind;
+	uint32_t own_unit; // 0: the column's; else enum gh_unit + 1 (rows of names and values)
 	union {
 		uint64_t u64; // also BOOL and ADDRESS
 		int64_t i64;
 		double real;
-		const char *text; // raw bytes, escaped by the renderer; borrowed: lives as long as the report
+		const char *text; // raw bytes, escaped by the renderer; borrowed: lives as long as
+				  // the report
 		struct {
 			const char *const *items;
 			size_t n;
@@ -56,8 +68,9 @@ struct gh_table {
 	size_t cap;
 	gh_row_fn row; // lazy tables
 	void *row_ctx; // borrowed
-	struct gh_cell *total; // owned, ncolumns, taken after filters and before -n; NULL: no total row
-	size_t key;	       // column that --short prints
+	struct gh_cell
+		*total; // owned, ncolumns, taken after filters and before -n; NULL: no total row
+	size_t key;	// column that --short prints
 };
 GH_VEC(gh_table_vec, struct gh_table *);
 
@@ -83,12 +96,13 @@ struct gh_check {
 };
 GH_VEC(gh_check_vec, struct gh_check);
 
-/** What was looked at: the same in every document of one session. Texts borrowed from the session. */
+/** What was looked at: the same in every document of one session. Texts borrowed from the session.
+ */
 struct gh_report_target {
-	const char *kind; // "core", "live"
+	const char *kind; // "core", "live"; NULL: the command needs no target
 	const char *go_version, *goarch, *build_id, *exe;
 	uint64_t pid;
-	bool has_pid, truncated, forced, has_now;
+	bool has_pid, truncated, forced, has_now, has_now_error;
 	int64_t now_ns, now_error_ns;
 };
 
@@ -103,6 +117,7 @@ struct gh_report {
 	struct gh_note_vec notes;
 	struct gh_arena arena; // texts of cells, notes, skips
 	const char *headline;  // one sentence above the first table for people; NULL: none
+	bool headline_only;    // people see the headline and no table (help); machines see all
 	bool findings;	       // exit code 1 (check)
 };
 
@@ -121,9 +136,15 @@ struct gh_cell *gh_table_total(struct gh_table *table);
 struct gh_cell gh_cell_u64(uint64_t v);
 struct gh_cell gh_cell_i64(int64_t v);
 struct gh_cell gh_cell_real(double v);
+struct gh_cell gh_cell_bool(bool v);
 struct gh_cell gh_cell_text(const char *text); // NULL gives a null cell; borrowed
 struct gh_cell gh_cell_copy(struct gh_report *report, const char *text, size_t len); // copied
+struct gh_cell gh_cell_list(const char *const *items, size_t n);		     // borrowed
 
+/** The same value in a unit of its own, not the column's: a table of names and values. */
+struct gh_cell gh_cell_in(struct gh_cell cell, enum gh_unit unit);
+
+/** Notes are shown once each. Out of memory loses the note, not the report. */
 void gh_report_note(struct gh_report *report, const char *fmt, ...) GH_PRINTF(2, 3);
 void gh_report_skip(struct gh_report *report, const char *what, uint64_t count, const char *why);
 void gh_report_check(struct gh_report *report, const char *name, uint64_t ours, uint64_t theirs);
@@ -132,18 +153,22 @@ enum gh_format { GH_FORMAT_TEXT, GH_FORMAT_JSON, GH_FORMAT_CSV, GH_FORMAT_SHORT 
 
 struct gh_render_options {
 	enum gh_format format;
-	uint64_t limit;		 // rows a table; UINT64_MAX: all
-	uint32_t width;		 // columns of the terminal; 0: no limit
-	bool exact_bytes;	 // --bytes
+	uint64_t limit;	  // rows a table; UINT64_MAX: all
+	uint32_t width;	  // columns of the terminal; 0: no limit
+	bool exact_bytes; // --bytes
 	bool colour;
-	const char *sort;	 // column name, or NULL: as given
+	const char *sort; // column name, or NULL: as given
 	bool reverse;
 };
 
 /** Where rendered text goes, in pieces. False: stop (the reader went away). */
 typedef bool (*gh_sink_fn)(void *ctx, const char *text, size_t len);
 
-/** Errors: NOMEM, USAGE (no such column to sort by: names the ones there are). */
+/**
+ * Sort, limit and write. Text is never wider than options->width: detail columns go first, then
+ * long texts are cut. JSON is one line. CSV is RFC 4180; --short is the key column of the first
+ * table. Errors: NOMEM, USAGE (no such column to sort by: names the ones there are).
+ */
 struct gh_error *gh_report_render(const struct gh_report *report,
 				  const struct gh_render_options *options, gh_sink_fn sink,
 				  void *ctx) GH_MUST_CHECK;

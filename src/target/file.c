@@ -18,10 +18,15 @@ static const struct {
 	uint8_t len;
 	const char *text;
 } magics[] = {
-#define M(magic, text) {magic, sizeof(magic) - 1, text}
+#define M(magic, text)                                                                             \
+	{                                                                                          \
+		magic, sizeof(magic) - 1, text                                                     \
+	}
 	M("\x28\xb5\x2f\xfd", "it is compressed with zstd: decompress it first: zstd -d FILE"),
 	M("\x1f\x8b", "it is compressed with gzip: decompress it first: gunzip FILE"),
-	M("\xfd" "7zXZ", "it is compressed with xz: decompress it first: unxz FILE"),
+	M("\xfd"
+	  "7zXZ",
+	  "it is compressed with xz: decompress it first: unxz FILE"),
 	M("\x04\x22\x4d\x18", "it is compressed with lz4: decompress it first: lz4 -d FILE"),
 	M("BZh", "it is compressed with bzip2: decompress it first: bunzip2 FILE"),
 	M("PK\x03\x04", "it is a zip archive: unpack it first"),
@@ -67,9 +72,32 @@ static const char *kind_of(mode_t mode)
 	}
 }
 
+/* Copy what the file holds into zeroed memory, stepping over its holes. */
+static bool copy_data(const struct gh_file *file, uint8_t *to)
+{
+	uint64_t pos = 0;
+
+	while (pos < file->size) {
+		off_t data = lseek(file->fd, (off_t)pos, SEEK_DATA);
+		off_t hole = data < 0 ? -1 : lseek(file->fd, data, SEEK_HOLE);
+		uint64_t end;
+
+		if (data < 0 && errno == ENXIO) // only a hole up to the end
+			return true;
+		if (data < 0 || hole <= data) // a file system that knows of no holes
+			return gh_file_read(file, pos, to + pos, file->size - pos);
+		pos = gh_min_u64((uint64_t)data, file->size);
+		end = gh_min_u64((uint64_t)hole, file->size);
+		if (!gh_file_read(file, pos, to + pos, end - pos))
+			return false;
+		pos = end;
+	}
+	return true;
+}
+
 static struct gh_error *load(struct gh_file *file, enum gh_file_mode mode)
 {
-	int flags = mode == GH_FILE_MAP ? MAP_PRIVATE : MAP_PRIVATE | MAP_ANONYMOUS;
+	int flags = MAP_PRIVATE | MAP_NORESERVE | (mode == GH_FILE_MAP ? 0 : MAP_ANONYMOUS);
 	int prot = mode == GH_FILE_MAP ? PROT_READ : PROT_READ | PROT_WRITE;
 	void *p;
 
@@ -80,12 +108,13 @@ static struct gh_error *load(struct gh_file *file, enum gh_file_mode mode)
 	p = mmap(NULL, file->size, prot, flags, mode == GH_FILE_MAP ? file->fd : -1, 0);
 	if (p == MAP_FAILED)
 		return gh_error_errno(errno, "cannot map %s", file->path);
-	if (mode == GH_FILE_COPY && !gh_file_read(file, 0, p, file->size)) {
+	if (mode == GH_FILE_COPY && !copy_data(file, p)) {
 		munmap(p, file->size);
 		return gh_error_create(GH_ERR_IO, "cannot read %s: it ends early or the disk fails",
 				       file->path);
 	}
 	file->bytes = p;
+	file->mapped = mode == GH_FILE_MAP;
 	return NULL;
 }
 
@@ -102,7 +131,8 @@ struct gh_error *gh_file_open(const char *path, enum gh_file_mode mode, struct g
 	if (fstat(fd, &st) < 0)
 		return gh_error_errno(errno, "cannot examine %s", path);
 	if (!S_ISREG(st.st_mode))
-		return gh_error_create(GH_ERR_FORMAT, "cannot use %s: %s", path, kind_of(st.st_mode));
+		return gh_error_create(GH_ERR_FORMAT, "cannot use %s: %s", path,
+				       kind_of(st.st_mode));
 	if (st.st_size <= 0)
 		return gh_error_create(GH_ERR_FORMAT, "cannot use %s: it is empty", path);
 	file.path = strdup(path);
@@ -163,10 +193,10 @@ struct gh_error *gh_file_check(const struct gh_file *file)
 	if (fstat(file->fd, &st) < 0)
 		return gh_error_errno(errno, "cannot examine %s", file->path);
 	if ((uint64_t)st.st_size < file->size)
-		return gh_error_create(GH_ERR_IO,
-				       "cannot go on: %s shrank from %llu to %llu bytes while in use: "
-				       "restore it and open it again",
-				       file->path, (unsigned long long)file->size,
-				       (unsigned long long)st.st_size);
+		return gh_error_create(
+			GH_ERR_IO,
+			"cannot go on: %s shrank from %llu to %llu bytes while in use: "
+			"restore it and open it again",
+			file->path, (unsigned long long)file->size, (unsigned long long)st.st_size);
 	return NULL;
 }

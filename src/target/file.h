@@ -10,11 +10,12 @@ struct gh_file {
 	int fd;
 	uint64_t size;	      // when opened
 	const uint8_t *bytes; // the whole file, or NULL when it is read in pieces
+	bool mapped;	      // bytes is a mapping of fd, from offset 0 on
 };
 
 enum gh_file_mode {
 	GH_FILE_MAP,   // bytes is a private mapping
-	GH_FILE_COPY,  // bytes is a copy in anonymous memory
+	GH_FILE_COPY,  // bytes is a copy in anonymous memory; holes of the file cost nothing
 	GH_FILE_PIECE, // bytes is NULL: gh_file_read only
 };
 
@@ -22,8 +23,8 @@ enum gh_file_mode {
  * Open path. Never blocks on a FIFO. Errors: IO, FORMAT (not a regular file, or empty). The file is
  * held open until gh_file_deinit, which accepts a zeroed struct.
  */
-struct gh_error *gh_file_open(const char *path, enum gh_file_mode mode, struct gh_file *ret)
-	GH_MUST_CHECK;
+struct gh_error *gh_file_open(const char *path, enum gh_file_mode mode,
+			      struct gh_file *ret) GH_MUST_CHECK;
 void gh_file_deinit(struct gh_file *file);
 
 /** Copy [offset, offset + len) into `to`. False: beyond the end, or it cannot be read. */

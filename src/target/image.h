@@ -4,7 +4,7 @@
 // regions; some regions fill themselves on first touch.
 #pragma once
 
-#include "base/error.h"
+#include "target/file.h"
 
 /** Why bytes are not there. */
 enum gh_absence {
@@ -15,7 +15,8 @@ enum gh_absence {
 	GH_UNREADABLE,	// the debugger or the kernel refused
 };
 
-/** Fill [addr, addr + len) of a lazy region into `to`. False: unreadable. Any errors stay inside. */
+/** Fill [addr, addr + len) of a lazy region into `to`. False: unreadable. Any errors stay inside.
+ */
 typedef bool (*gh_image_fill_fn)(void *ctx, gh_addr addr, void *to, uint64_t len);
 
 /** One contiguous range. Regions never overlap and are sorted by lo. */
@@ -25,7 +26,7 @@ struct gh_region {
 	enum gh_absence absence; // GH_PRESENT, or why all of it is missing
 	bool lazy;		 // filled in chunks of GH_IMAGE_CHUNK on first touch
 	bool writable;		 // of the target's mapping: code and constants are not
-	uint32_t source;	 // index into the image's table of sources (core, executable, …)
+	gh_addr run_hi;		 // >= hi: the local bytes go on without a hole up to here
 };
 
 enum { GH_IMAGE_CHUNK = 2 << 20 };
@@ -43,18 +44,30 @@ void gh_image_destroy(struct gh_image *image);
 struct gh_error *gh_image_add(struct gh_image *image, gh_addr lo, uint64_t len, const void *host,
 			      bool writable) GH_MUST_CHECK;
 
+/**
+ * As gh_image_add, for bytes of a file that is mapped or copied whole and outlives the image: where
+ * ranges must be moved side by side, its pages are mapped once more rather than copied. The range
+ * must lie within the file.
+ */
+struct gh_error *gh_image_add_file(struct gh_image *image, gh_addr lo, uint64_t len,
+				   const struct gh_file *file, uint64_t offset,
+				   bool writable) GH_MUST_CHECK;
+
 /** Add a range known to exist whose bytes are missing, and why. */
 struct gh_error *gh_image_add_absent(struct gh_image *image, gh_addr lo, uint64_t len,
 				     enum gh_absence why, bool writable) GH_MUST_CHECK;
 
-/** Add a range that `fill` provides in chunks on first touch (reserved, not committed, until then). */
+/** Add a range that `fill` provides in chunks on first touch (reserved, not committed, until then).
+ */
 struct gh_error *gh_image_add_lazy(struct gh_image *image, gh_addr lo, uint64_t len,
 				   gh_image_fill_fn fill, void *ctx, bool writable) GH_MUST_CHECK;
 
 /**
- * Close the list: sort, and join adjacent ranges (whose local bytes are adjacent, or else by copying
- * or remapping them side by side) so that one target range is one local range. Call once, after the
- * last add and before the first read.
+ * Close the list: sort, and join adjacent ranges (whose local bytes are adjacent, or else by
+ * mapping or copying them side by side) so that one target range is one local range, whatever its
+ * flags: regions differ in `writable`, reads go across. Call once, after the last add and before
+ * the first read. Errors: NOMEM. Where the kernel refuses the mappings, or more would have to be
+ * copied than the files hold, ranges stay apart: a read across their border is then GH_UNREADABLE.
  */
 struct gh_error *gh_image_seal(struct gh_image *image) GH_MUST_CHECK;
 

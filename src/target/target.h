@@ -8,6 +8,8 @@
 #include "target/elf_object.h"
 #include "target/image.h"
 
+struct gh_live;
+
 enum gh_target_kind { GH_TARGET_CORE, GH_TARGET_LIVE };
 
 /** Registers as in struct user_regs_struct (amd64) or user_pt_regs (arm64). */
@@ -42,9 +44,9 @@ struct gh_target_options {
 struct gh_target_callbacks {
 	gh_image_fill_fn read_memory;
 	void *ctx;
-	uint32_t pid;			    // also used for process_vm_readv when that is allowed
-	const struct gh_mapping *mappings;  // what is mapped; paths copied
-	const bool *mapping_writable;	    // one a mapping
+	uint32_t pid;			   // also used for process_vm_readv when that is allowed
+	const struct gh_mapping *mappings; // what is mapped; paths copied
+	const bool *mapping_writable;	   // one a mapping
 	size_t nmappings;
 	const struct gh_thread *threads;
 	size_t nthreads;
@@ -52,34 +54,38 @@ struct gh_target_callbacks {
 
 struct gh_target {
 	enum gh_target_kind kind;
-	struct gh_image *image;	       // owned
-	struct gh_thread_vec threads;  // core order: the crashing thread first
+	struct gh_image *image;		// owned
+	struct gh_thread_vec threads;	// core order: the crashing thread first
 	struct gh_mapping_vec mappings; // NT_FILE
 	uint64_t auxv_entry, auxv_phdr; // AT_ENTRY, AT_PHDR; 0 when not known
-	uint16_t machine;	       // EM_*
-	uint32_t pid;		       // 0 when not known
-	uint32_t signal;	       // that ended it; 0 when none
-	char *command;		       // owned: pr_psargs; NULL when not known
-	char *core_path;	       // owned; NULL when live
-	char *exe_path;		       // owned: the executable in use; NULL when none was found
-	struct gh_elf *exe;	       // owned; NULL when none was found
-	gh_addr exe_bias;	       // run-time minus link-time address of the executable
-	char *build_id;		       // owned: of the process (from its memory), else of exe; may be NULL
-	bool truncated;		       // the core ends before its last segment
+	uint16_t machine;		// EM_*
+	uint32_t pid;			// 0 when not known
+	uint32_t signal;		// that ended it; 0 when none
+	char *command;			// owned: pr_psargs; NULL when not known
+	char *core_path;		// owned; NULL when live
+	char *exe_path;			// owned: the executable in use; NULL when none was found
+	struct gh_elf *exe;		// owned; NULL when none was found
+	gh_addr exe_bias;		// run-time minus link-time address of the executable
+	char *build_id; // owned: of the process (from its memory), else of exe; may be NULL
+	bool truncated; // the core ends before its last segment
 	uint64_t core_bytes, core_bytes_expected;
-	uint64_t lost_bytes;	       // bytes of memory beyond the truncated end
-	gh_addr lost_lo;	       // lowest lost address (valid if lost_bytes)
-	bool forced;		       // build ids differ and force was given
-	bool is_gcore;		       // written by gdb rather than by the kernel
-	char **notes;		       // owned: sentences for the report (what could not be used and why)
+	uint64_t lost_bytes;	 // bytes of memory beyond the truncated end
+	gh_addr lost_lo;	 // lowest lost address (valid if lost_bytes)
+	bool forced;		 // build ids differ and force was given
+	bool is_gcore;		 // written by gdb rather than by the kernel
+	struct gh_elf *core;	 // owned; NULL when live
+	struct gh_elf **objects; // owned: shared objects that lend pages to the image
+	size_t nobjects;
+	struct gh_live *live; // owned: how a live process is read; NULL for a core
+	char **notes;	      // owned: sentences for the report (what could not be used and why)
 	size_t nnotes;
 };
 
 /**
  * Open a core and find its executable: exe_path; else the path in the core (under sysroot), else a
  * file of that name in the current directory or beside the core, if its build id matches. Without
- * any, the target has no exe and a note says how to give one. Build ids (GNU, else Go's) are compared
- * first: a mismatch is MISMATCH with both ids and what to do, unless force.
+ * any, the target has no exe and a note says how to give one. Build ids (GNU, else Go's) are
+ * compared first: a mismatch is MISMATCH with both ids and what to do, unless force.
  *
  * Errors: IO, FORMAT ("not a core: it is an executable; …"), UNSUPPORTED (architecture), MISMATCH.
  * A truncated core opens: truncated, lost_bytes and lost_lo say what is missing.
@@ -94,5 +100,6 @@ struct gh_error *gh_target_open_live(const struct gh_target_options *options,
 
 void gh_target_destroy(struct gh_target *target);
 
-/** Are the files still as large as when opened? Called at each stage, lest a shrunk file SIGBUSes. */
+/** Are the files still as large as when opened? Called at each stage, lest a shrunk file SIGBUSes.
+ */
 struct gh_error *gh_target_check(const struct gh_target *target) GH_MUST_CHECK;

@@ -114,4 +114,5 @@ const struct gh_release gh_release_go1_27 = {
 	.elem_is_pair = true,
 	.direct_iface_tflag = 32,
 	.cleanup_is_struct = true,
+	.scans_vector_registers = true,
 };

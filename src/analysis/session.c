@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// A session: owns a target and computes its stages once each. Stages of the heap are in files of
+// their own.
+#include "analysis/session.h"
+
+#include <stdlib.h>
+
+#include "goruntime/process.h"
+
+struct gh_error *gh_session_create(struct gh_target *target, struct gh_session **ret)
+{
+	struct gh_session *session = calloc(1, sizeof(*session));
+
+	if (!session) {
+		gh_target_destroy(target);
+		return gh_error_nomem();
+	}
+	session->target = target;
+	*ret = session;
+	return NULL;
+}
+
+struct gh_error *gh_session_runtime(struct gh_session *session)
+{
+	struct gh_error *err = gh_target_check(session->target);
+
+	if (err || session->rt)
+		return err;
+	err = gh_runtime_open(session->target, &session->poll, &session->rt);
+	if (!err)
+		session->has_now = gh_process_now(session->rt, &session->now_ns);
+	return err;
+}
+
+struct gh_error *gh_session_goroutines(struct gh_session *session)
+{
+	struct gh_error *err = gh_session_runtime(session);
+
+	if (err || session->has_goroutines)
+		return err;
+	err = gh_goroutines_load(session->rt, &session->goroutines,
+				 &session->unreadable_goroutines);
+	if (err) {
+		gh_goroutine_vec_deinit(&session->goroutines);
+		return err;
+	}
+	session->has_goroutines = true;
+	return NULL;
+}
+
+void gh_session_destroy(struct gh_session *session)
+{
+	if (!session)
+		return;
+	gh_mark_destroy(session->garbage);
+	gh_mark_destroy(session->mark);
+	gh_statics_destroy(session->statics);
+	gh_types_destroy(session->types);
+	gh_heap_destroy(session->heap);
+	gh_goroutine_vec_deinit(&session->goroutines);
+	gh_runtime_destroy(session->rt);
+	gh_target_destroy(session->target);
+	free(session);
+}

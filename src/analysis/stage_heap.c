@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stage HEAP of a session: spans, page table, allocation bits. See session.h.
+#include "analysis/session.h"
+
+struct gh_error *gh_session_heap(struct gh_session *session)
+{
+	struct gh_error *err;
+
+	if (session->heap)
+		return NULL;
+	err = gh_session_runtime(session);
+	if (!err)
+		err = gh_target_check(session->target);
+	if (!err)
+		err = gh_heap_load(session->rt, &session->poll, &session->heap);
+	return err;
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stage MARK of a session: types, package variables, the live set; on demand the garbage. See
+// session.h.
+#include <stdlib.h>
+
+#include "analysis/session.h"
+#include "base/bitmap.h"
+#include "base/cleanup.h"
+
+static void follow(void *ctx, const struct gh_root_owner *owner, const struct gh_root *root)
+{
+	(void)owner;
+	gh_mark_root(ctx, root);
+}
+
+static void follow_contents(void *ctx, const struct gh_root_owner *owner, gh_addr object,
+			    struct gh_edge edge)
+{
+	(void)owner;
+	gh_mark_contents(ctx, object, edge);
+}
+
+static void follow_conservative(void *ctx, const struct gh_root_owner *owner, uint64_t value)
+{
+	(void)owner;
+	gh_mark_conservative(ctx, value);
+}
+
+static void name_object(void *ctx, gh_addr object, gh_type_id type)
+{
+	gh_mark_name(ctx, object, type);
+}
+
+/* Precise roots to the end, then what may be a pointer, then the names that specials give. */
+static struct gh_error *mark_live(struct gh_session *s, struct gh_mark *mark)
+{
+	struct gh_root_sink precise = {.ctx = mark, .word = follow, .contents = follow_contents};
+	struct gh_root_sink rest = {
+		.ctx = mark, .conservative = follow_conservative, .names_object = name_object};
+	struct gh_error *err;
+
+	err = gh_roots_visit(s->heap, s->types, s->statics, &s->goroutines, &s->poll, &precise,
+			     &s->root_counts);
+	if (!err)
+		err = gh_mark_drain(mark, &s->poll);
+	if (err ||
+	    !(s->root_counts.conservative_frames || s->root_counts.goroutines_off_safepoint ||
+	      s->root_counts.goroutines_incomplete || s->root_counts.has_specials))
+		return err;
+	gh_mark_count_conservative(mark);
+	err = gh_roots_visit(s->heap, s->types, s->statics, &s->goroutines, &s->poll, &rest, NULL);
+	return err ? err : gh_mark_drain(mark, &s->poll);
+}
+
+struct gh_error *gh_session_types(struct gh_session *s)
+{
+	struct gh_error *err = gh_session_runtime(s);
+
+	if (!err && !s->types)
+		err = gh_types_create(s->rt, &s->types);
+	if (!err && !s->statics)
+		err = gh_statics_create(s->rt, s->types, &s->poll, &s->statics);
+	return err;
+}
+
+struct gh_error *gh_session_mark(struct gh_session *s)
+{
+	struct gh_mark *mark = NULL;
+	struct gh_error *err;
+
+	if (s->mark)
+		return NULL;
+	err = gh_session_heap(s);
+	if (!err)
+		err = gh_session_goroutines(s);
+	if (!err)
+		err = gh_session_types(s);
+	if (!err)
+		err = gh_target_check(s->target);
+	if (!err)
+		err = gh_mark_create(s->heap, s->types, s->heap->allocated, &mark);
+	if (!err) {
+		gh_mark_set_statics(mark, s->statics);
+		err = mark_live(s, mark);
+	}
+	if (err) {
+		gh_mark_destroy(mark);
+		return err;
+	}
+	s->mark = mark;
+	return NULL;
+}
+
+/* Slots that were handed out and are not live. Owned by the caller; NULL: out of memory. */
+static uint64_t *dead_slots(const struct gh_session *s)
+{
+	const struct gh_span_vec *spans = &s->heap->table.spans;
+	const uint16_t *states = gh_mark_states(s->mark);
+	uint64_t *dead = gh_alloc_array(gh_bitmap_words(s->heap->table.nslots), 8);
+	uint64_t bits[GH_PAGE_BYTES / 64];
+
+	for (size_t i = 0; dead && i < spans->len; i++) {
+		const struct gh_span *span = &spans->data[i];
+
+		if (span->nelems > sizeof(bits) * 8 || !gh_span_handed_out(s->rt, span, bits))
+			continue;
+		for (uint32_t k = 0; k < span->nelems; k++)
+			if (gh_bitmap_test(bits, k) && !gh_state_is_live(states[span->slot0 + k]))
+				gh_bitmap_set(dead, span->slot0 + k);
+	}
+	return dead;
+}
+
+/* Garbage has no roots: each dead object is one. Those whose header tells their type come first. */
+static struct gh_error *mark_garbage(struct gh_session *s, struct gh_mark *mark,
+				     const uint64_t *dead)
+{
+	const struct gh_span_vec *spans = &s->heap->table.spans;
+	struct gh_error *err = NULL;
+
+	for (int headed = 1; !err && headed >= 0; headed--) {
+		for (size_t i = 0; i < spans->len; i++) {
+			const struct gh_span *span = &spans->data[i];
+			bool knows = gh_span_has_header(span) || gh_span_is_large(span);
+
+			for (uint32_t k = 0; knows == headed && k < span->nelems; k++)
+				if (gh_bitmap_test(dead, span->slot0 + k))
+					gh_mark_root(mark, &(struct gh_root){
+								   .value = span->base +
+									    k * span->elem_bytes,
+							   });
+		}
+		err = gh_mark_drain(mark, &s->poll);
+	}
+	return err;
+}
+
+struct gh_error *gh_session_garbage(struct gh_session *s)
+{
+	_cleanup_free_ uint64_t *dead = NULL;
+	struct gh_mark *mark = NULL;
+	struct gh_error *err;
+
+	if (s->garbage)
+		return NULL;
+	err = gh_session_mark(s);
+	if (err)
+		return err;
+	dead = dead_slots(s);
+	err = dead ? gh_mark_create(s->heap, s->types, dead, &mark) : gh_error_nomem();
+	if (!err)
+		err = mark_garbage(s, mark, dead);
+	if (err) {
+		gh_mark_destroy(mark);
+		return err;
+	}
+	s->garbage = mark;
+	return NULL;
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Words of the program's command line: which target, which commands. Internal to cli/.
+#pragma once
+
+#include "base/error.h"
+#include "base/vec.h"
+
+/** Words of one command line; the array and the strings in `owned` are owned. */
+struct words {
+	const char **data;
+	size_t len, cap;
+	char *owned; // what split_words made; may be NULL
+};
+GH_VEC(words_vec, struct words);
+
+struct options {
+	const char *core, *exe, *sysroot; // NULL: not given
+	const char *files[2]; // as given by position; options_resolve turns them into core, exe
+	size_t nfiles;
+	bool force, no_mmap, help, version;
+	struct words_vec commands; // owned
+	struct words common;	   // options given before the command: they hold for each
+};
+
+/** Errors: USAGE, NOMEM. ret may be deinited in any case. */
+struct gh_error *options_parse(int argc, char **argv, struct options *ret) GH_MUST_CHECK;
+void options_deinit(struct options *options);
+
+/**
+ * Split a line as a shell would: blanks, '…', "…", backslash. No variables, no patterns. Errors:
+ * USAGE (a quote that is not closed), NOMEM.
+ */
+struct gh_error *split_words(const char *line, struct words *ret) GH_MUST_CHECK;
+bool words_push(struct words *words, const char *word) GH_MUST_CHECK;
+void words_deinit(struct words *words);

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// --type, --package and --min, as a command applies them to what it counts.
+#pragma once
+
+#include <regex.h>
+
+#include "command/command.h"
+
+struct gh_filter {
+	bool has_type, has_package;
+	regex_t type, package; // POSIX extended
+	uint64_t min_bytes;
+};
+
+/** Errors: USAGE (the expression does not compile). ret is usable with deinit in any case. */
+struct gh_error *gh_filter_init(const struct gh_args *args, struct gh_filter *ret) GH_MUST_CHECK;
+void gh_filter_deinit(struct gh_filter *filter);
+#define _cleanup_filter_ __attribute__((cleanup(gh_filter_deinit)))
+
+/** Does a type of that full name pass --type and --package? */
+bool gh_filter_type(const struct gh_filter *filter, const char *type_name);
+
+/** Does a package (len bytes) pass --package? */
+bool gh_filter_package(const struct gh_filter *filter, const char *package, size_t len);
+
+/**
+ * The package that a type's or function's full name belongs to: "net/http" of "[]*net/http.conn",
+ * of "func net/http.(*conn).serve.func1" and of "map[string]net/http.Header" (a map's value before
+ * its key); len 0 where there is none (built-in types).
+ */
+const char *gh_name_package(const char *name, size_t *len_ret);

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a goroutine's traceback says in one line: where it is, where in the program it waits, who
+// started it. Mirrors runtime/traceback.go (showfuncinfo), go1.22 to go1.27.
+#pragma once
+
+#include "base/strbuf.h"
+#include "goruntime/stack.h"
+
+/** Borrowed from the runtime; NULL or 0 where not known. */
+struct gh_traceback {
+	const char *top;	   // function of the first frame that runtime.Stack prints
+	const char *wait_function; // of the first frame outside runtime and standard library
+	const char *wait_file;
+	int32_t wait_line;
+	const char *created_by; // function with the go statement
+	bool complete;		// the stack was walked to its end
+};
+
+/** Errors: NOMEM. */
+struct gh_error *gh_traceback_summary(const struct gh_runtime *rt, const struct gh_goroutine *g,
+				      struct gh_traceback *ret) GH_MUST_CHECK;
+
+/** Does the function belong to the runtime or the standard library? By name and module list. */
+bool gh_is_standard(const struct gh_runtime *rt, const char *function);
+
+/** Append a function's name as tracebacks print it: type arguments are "[...]". */
+void gh_function_print(struct gh_strbuf *sb, const char *name);

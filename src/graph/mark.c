@@ -1,0 +1,622 @@
+// SPDX-License-Identifier: Apache-2.0
+// The hot loop of the mark. Objects wait in a stack, pass a ring that gives their cache lines time
+// to arrive, and are scanned; the pointers found are looked up in groups, so that the misses on the
+// slots' states overlap too. What a fact means is decided in facts.c. See mark.h.
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/bitmap.h"
+#include "base/cleanup.h"
+#include "goruntime/sizeclass.h"
+#include "graph/mark_state.h"
+
+enum {
+	FIRST_STACK = 4096,
+	POLL_EVERY = 1 << 16, // objects
+	PREFETCH_AHEAD = 24,  // bytes: an object may straddle two lines
+};
+
+static struct mark_class class_of(const struct gh_span_class *from, uint8_t spanclass)
+{
+	uint32_t cur = from->elem_bytes, prev = 0;
+	struct mark_class k = {
+		.elem_bytes = cur,
+		.div_mul = from->div_mul,
+		.nelems = from->nelems,
+		.words = cur / 8,
+		.heap_bits_offset = from->heap_bits_offset,
+		.scan = !(spanclass & 1),
+	};
+
+	if (spanclass < 2 || spanclass / 2 >= GH_SIZE_CLASSES) {
+		k.nelems = spanclass < 2;
+		k.div_mul = 0;
+		k.elem_bytes = UINT32_MAX;
+		k.cover_hi = UINT32_MAX;
+		k.cover_lo = UINT32_MAX; // decided by covers_large
+		return k;
+	}
+	prev = gh_size_class_bytes[spanclass / 2 - 1];
+	if (k.scan && cur > GH_HEAP_BITS_MAX)
+		k.header = GH_MALLOC_HEADER_BYTES;
+	k.cover_hi = cur - k.header;
+	k.cover_lo = prev;
+	if (k.header && prev > GH_HEAP_BITS_MAX)
+		k.cover_lo = prev - k.header;
+	if (spanclass == GH_TINY_SPAN_CLASS)
+		k.cover_lo = cur - 1; // what is smaller shares its block
+	return k;
+}
+
+/* All slots free but the allowed ones; one more state at the end for what is no slot. */
+static bool create_states(struct gh_mark *m, const uint64_t *allocated)
+{
+	void *p;
+
+	m->state_bytes = (m->nslots + 1) * sizeof(*m->state);
+	p = mmap(NULL, m->state_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return false;
+	m->state = p;
+	for (uint64_t i = 0; i < m->nslots; i += 64) {
+		uint64_t word = allocated[i / 64], n = gh_min_u64(64, m->nslots - i);
+
+		if (word == UINT64_MAX)
+			continue;
+		for (uint64_t j = 0; j < n; j++)
+			if (!(word >> j & 1))
+				m->state[i + j] = GH_SLOT_FREE;
+	}
+	m->state[m->nslots] = GH_SLOT_NO_HEAP;
+	return true;
+}
+
+/* Room for all codes, committed as they come: nobody must see the array move. */
+static struct code_words *reserve_codes(void)
+{
+	void *p = mmap(NULL, GH_CODES * sizeof(struct code_words), PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static bool create_codes(struct gh_mark *m)
+{
+	gh_type_id string = gh_types_string(m->types);
+
+	m->pointers = calloc(GH_CODES, 1);
+	m->words = reserve_codes();
+	if (!m->pointers || !m->words)
+		return false;
+	for (int code = 0; code < GH_CODE_FIRST; code++) {
+		struct gh_code c = {0};
+
+		if (code == GH_CODE_TINY)
+			c = (struct gh_code){0, GH_FORM_TINY, GH_STRENGTH_DECLARED};
+		if (!gh_code_vec_push(&m->codes, c))
+			return false;
+		m->pointers[code] = 2;
+		m->words[code].ready = true;
+	}
+	m->string_code = gh_code_for(m, string, GH_FORM_ONE, GH_STRENGTH_DECLARED);
+	return !m->nomem && m->string_code != GH_CODE_UNKNOWN;
+}
+
+struct gh_error *gh_mark_create(const struct gh_heap *heap, struct gh_types *types,
+				const uint64_t *allocated, struct gh_mark **ret)
+{
+	struct gh_mark *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return gh_error_nomem();
+	m->heap = heap;
+	m->types = types;
+	m->lo = heap->lo;
+	m->span_bytes = heap->hi - heap->lo;
+	m->pages = heap->pages;
+	m->nslots = heap->table.nslots;
+	for (int i = 0; i < NCLASSES; i++)
+		m->classes[i] = class_of(&heap->table.classes[i], (uint8_t)i);
+	if (!create_states(m, allocated) || !create_codes(m)) {
+		gh_mark_destroy(m);
+		return gh_error_nomem();
+	}
+	*ret = m;
+	return NULL;
+}
+
+void gh_mark_destroy(struct gh_mark *mark)
+{
+	if (!mark)
+		return;
+	if (mark->state)
+		munmap(mark->state, mark->state_bytes);
+	gh_code_vec_deinit(&mark->codes);
+	free(mark->pointers);
+	if (mark->words)
+		munmap(mark->words, GH_CODES * sizeof(*mark->words));
+	free(mark->code_of);
+	free(mark->tiles);
+	gh_arena_deinit(&mark->arena);
+	free(mark->stacks[0].data);
+	free(mark->stacks[1].data);
+	free(mark);
+}
+
+static bool reserve(struct mark_stack *stack, size_t more)
+{
+	size_t cap = stack->cap ? stack->cap : FIRST_STACK;
+	void *p;
+
+	if (stack->len + more <= stack->cap)
+		return true;
+	while (cap < stack->len + more)
+		cap *= 2;
+	p = realloc(stack->data, cap * sizeof(*stack->data));
+	if (!p)
+		return false;
+	stack->data = p;
+	stack->cap = cap;
+	return true;
+}
+
+static void push(struct gh_mark *m, gh_addr base, uint16_t code)
+{
+	struct mark_stack *stack = &m->stacks[code == GH_CODE_UNKNOWN];
+
+	if (!reserve(stack, 1)) {
+		m->nomem = true;
+		return;
+	}
+	stack->data[stack->len++] = base << 16 | code;
+}
+
+/* One pointer, turned into a slot. */
+struct target {
+	uint64_t slot;
+	gh_addr base;
+	uint16_t code;
+	uint8_t class;
+};
+
+static inline struct target locate(const struct gh_mark *m, uint64_t found, uint32_t bytes)
+{
+	gh_addr addr = found >> 16;
+	const struct gh_page *page = &m->pages[(addr - m->lo) >> GH_PAGE_SHIFT];
+	const struct mark_class *k = &m->classes[page->class];
+	uint64_t offset = (uint64_t)page->index << GH_PAGE_SHIFT | (addr & (GH_PAGE_BYTES - 1));
+	uint64_t index = (uint32_t)((offset * k->div_mul) >> 32);
+	uint64_t inside = offset - index * k->elem_bytes;
+	struct target t = {
+		.slot = page->slot0 + index,
+		.base = addr - inside,
+		.code = (uint16_t)found,
+		.class = page->class,
+	};
+
+	if (GH_UNLIKELY(!page->is_heap || index >= k->nelems))
+		t.slot = m->nslots;
+	if (GH_UNLIKELY(inside != k->header)) // an interior pointer tells no type
+		t.code = t.class == GH_TINY_SPAN_CLASS && bytes && bytes < 16 ? GH_CODE_TINY
+									      : GH_CODE_UNKNOWN;
+	return t;
+}
+
+/* A slot that was reached before, or one that must not be. */
+static void meet_again(struct gh_mark *m, const struct target *t, uint32_t bytes)
+{
+	uint16_t state = m->state[t->slot], code;
+	bool rescan;
+
+	if (state >= GH_SLOT_NO_HEAP) {
+		m->counts.to_free += state == GH_SLOT_FREE;
+		return;
+	}
+	code = gh_fact_cover(m, t->code, bytes, t->class, t->slot);
+	code = gh_fact_join(m, state, code, t->class, &rescan);
+	if (code == state)
+		return;
+	m->state[t->slot] = code;
+	m->counts.upgrades++;
+	if (rescan)
+		push(m, t->base, code);
+}
+
+/* Look up a group of found pointers: mark what is new, hand the rest to the rules. */
+static void look_up(struct gh_mark *m, const uint64_t *found, const uint32_t *bytes, size_t n)
+{
+	struct target targets[GROUP];
+
+	if (!reserve(&m->stacks[0], 2 * GROUP) || !reserve(&m->stacks[1], 2 * GROUP)) {
+		m->nomem = true;
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		targets[i] = locate(m, found[i], bytes[i]);
+		__builtin_prefetch(&m->state[targets[i].slot], 1);
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct target *t = &targets[i];
+		const struct mark_class *k = &m->classes[t->class];
+		uint16_t state = m->state[t->slot], code = t->code;
+		bool is_new = state == GH_SLOT_DEAD;
+		struct mark_stack *stack;
+
+		if (GH_UNLIKELY(is_new && (uint32_t)(bytes[i] - k->cover_lo - 1) >=
+						  k->cover_hi - k->cover_lo) |
+		    (is_new & (m->pointers[code] == (t->class & 1))))
+			code = gh_fact_cover(m, code, bytes[i], t->class, t->slot);
+		stack = &m->stacks[code == GH_CODE_UNKNOWN];
+		stack->data[stack->len] = t->base << 16 | code;
+		stack->len += is_new & (k->scan | (code == GH_CODE_FUNC));
+		m->counts.live += is_new;
+		m->state[t->slot] = is_new ? code : state;
+		if (GH_UNLIKELY(!is_new && state != code &&
+				(code != GH_CODE_UNKNOWN || state >= GH_SLOT_NO_HEAP)))
+			meet_again(m, t, bytes[i]);
+		if (GH_UNLIKELY(m->conservative & is_new)) {
+			const struct gh_span *span = gh_span_of_slot(&m->heap->table, t->slot);
+
+			m->counts.conservative++;
+			m->counts.conservative_bytes += span ? span->elem_bytes : 0;
+		}
+	}
+}
+
+/* Full groups; all of them with `rest`. */
+static void look_up_found(struct gh_mark *m, bool rest)
+{
+	size_t i = 0;
+
+	// the rules never add to what was found, they push
+	for (; i + GROUP <= m->nfound; i += GROUP)
+		look_up(m, m->found + i, m->found_bytes + i, GROUP);
+	if (rest) {
+		look_up(m, m->found + i, m->found_bytes + i, m->nfound - i);
+		m->nfound = 0;
+		return;
+	}
+	m->nfound -= i;
+	memmove(m->found, m->found + i, m->nfound * sizeof(*m->found));
+	memmove(m->found_bytes, m->found_bytes + i, m->nfound * sizeof(*m->found_bytes));
+}
+
+static void meet_static(void *ctx, gh_addr at, const char *name, const struct gh_root *root)
+{
+	(void)at;
+	(void)name;
+	gh_mark_root(ctx, root);
+}
+
+/* A typed pointer out of the heap into package variables: their words may be typed only now. */
+static void follow_static(struct gh_mark *m, gh_addr addr, struct mark_edge edge)
+{
+	struct gh_code c;
+	uint64_t size;
+
+	if (edge.code < GH_CODE_FIRST)
+		return;
+	c = m->codes.data[edge.code];
+	size = gh_types_get(m->types, c.type)->size;
+	if (size)
+		gh_statics_type(m->statics, addr, c.type,
+				c.form == GH_FORM_ARRAY ? edge.bytes / size : 1, meet_static, m);
+}
+
+/* A word of an object: note where it leads. before, after: words of the object around it. */
+static inline void follow(struct gh_mark *m, const uint8_t *word, uint32_t before, uint32_t after,
+			  struct mark_edge edge)
+{
+	uint64_t value = gh_u64_at(word);
+
+	if (edge.kind > GH_EDGE_ARRAY) {
+		if (value - m->lo >= m->span_bytes && value - m->statics_lo >= m->statics_bytes)
+			return;
+		edge = gh_edge_resolve(m, word, before, after, edge);
+	}
+	if (GH_UNLIKELY(value - m->statics_lo < m->statics_bytes))
+		follow_static(m, value, edge);
+	m->found[m->nfound] = value << 16 | edge.code;
+	m->found_bytes[m->nfound] = edge.bytes;
+	m->nfound += value - m->lo < m->span_bytes;
+}
+
+static inline struct mark_edge edge_of(const struct code_words *w, uint64_t i)
+{
+	if (i >= w->stride && w->stride)
+		i %= w->stride;
+	return i < w->nedges ? w->edges[i] : (struct mark_edge){.code = GH_CODE_UNKNOWN};
+}
+
+static uint64_t slot_of(const struct gh_mark *m, gh_addr base)
+{
+	return locate(m, base << 16, 0).slot;
+}
+
+static void set_state(struct gh_mark *m, gh_addr base, uint16_t code)
+{
+	if (!m->contents_only)
+		m->state[slot_of(m, base)] = code;
+}
+
+/* Objects up to 512 bytes: one bit a word at the end of their span. */
+static void scan_inline(struct gh_mark *m, gh_addr base, uint16_t code, const uint8_t *host,
+			const struct gh_page *page, const struct mark_class *k)
+{
+	uint64_t offset = (uint64_t)page->index << GH_PAGE_SHIFT | (base & (GH_PAGE_BYTES - 1));
+	uint64_t first = offset / 8, shift = first % 64;
+	const uint8_t *bitmap = host - offset + k->heap_bits_offset + first / 64 * 8;
+	uint64_t bits = gh_u64_at(bitmap) >> shift;
+	const struct code_words *w;
+
+	if (shift + k->words > 64)
+		bits |= gh_u64_at(bitmap + 8) << (64 - shift);
+	if (k->words < 64)
+		bits &= (1ULL << k->words) - 1;
+	if (GH_UNLIKELY(code == GH_CODE_FUNC)) {
+		code = gh_closure_code(m, gh_u64_at(host));
+		set_state(m, base, code);
+	}
+	w = m->words[code].ready ? &m->words[code] : gh_code_words(m, code);
+	if (GH_UNLIKELY((bits ^ w->mask) & w->check)) {
+		m->counts.conflicts++;
+		set_state(m, base, GH_CODE_UNKNOWN);
+		w = &m->words[GH_CODE_UNKNOWN];
+	}
+	while (bits) {
+		uint32_t i = (uint32_t)__builtin_ctzll(bits);
+
+		bits &= bits - 1;
+		follow(m, host + i * 8, i, k->words - 1 - i, edge_of(w, i));
+	}
+}
+
+/* Words of [data, data + bytes) by the mask of a type, repeated. */
+static void scan_tiles(struct gh_mark *m, const uint8_t *data, uint64_t bytes,
+		       const struct tile *tile, const struct code_words *w)
+{
+	uint64_t nwords = bytes / 8;
+
+	if (tile->nwords == 0 || tile->stride == 0)
+		return;
+	for (uint64_t elem = 0; elem < nwords; elem += tile->stride)
+		for (uint64_t i = 0; i < tile->nwords; i += 64) {
+			uint64_t bits = tile->mask[i / 64];
+
+			while (bits) {
+				uint64_t j = i + (uint64_t)__builtin_ctzll(bits), at = elem + j;
+
+				bits &= bits - 1;
+				if (at >= nwords)
+					return;
+				follow(m, data + at * 8, (uint32_t)gh_min_u64(j, UINT32_MAX),
+				       (uint32_t)gh_min_u64(
+					       gh_min_u64(nwords - 1 - at, tile->stride - 1 - j),
+					       UINT32_MAX),
+				       edge_of(w, j));
+			}
+			if (m->nfound >= FOUND_MAX - 64)
+				look_up_found(m, false);
+		}
+}
+
+/* Larger objects: the type stands in the object's header, or in the span of a large one. */
+static void scan_headed(struct gh_mark *m, gh_addr base, const uint8_t *host,
+			const struct gh_page *page, const struct mark_class *k)
+{
+	uint64_t bytes = k->elem_bytes - k->header;
+	const struct tile *found;
+	struct tile tile;
+	uint16_t code = GH_CODE_UNKNOWN;
+	gh_addr rtype;
+
+	if (page->class < 2) {
+		const struct gh_span *span = gh_span_find(&m->heap->table, base);
+
+		rtype = span ? span->large_type : 0;
+		bytes = span ? gh_min_u64(span->limit - span->base, span->elem_bytes) : 0;
+	} else {
+		rtype = gh_u64_at(host);
+	}
+	if (!rtype)
+		return; // just allocated: the collector does not look at it either
+	found = gh_tile_of(m, rtype);
+	if (!found) {
+		m->counts.bad_headers++;
+		return;
+	}
+	tile = *found; // the table may move
+	if (!m->contents_only)
+		code = m->state[slot_of(m, base)];
+	code = gh_fact_header(m, code, &tile, bytes, gh_u64_at(host + k->header));
+	set_state(m, base, code);
+	gh_code_words(m, code);
+	scan_tiles(m, host + k->header, bytes, &tile, &m->words[code]);
+}
+
+static inline void scan(struct gh_mark *m, uint64_t entry)
+{
+	gh_addr base = entry >> 16;
+	const struct gh_page *page = &m->pages[(base - m->lo) >> GH_PAGE_SHIFT];
+	const struct mark_class *k = &m->classes[page->class];
+	const uint8_t *host;
+
+	if (GH_UNLIKELY(page->is_lost)) {
+		m->counts.lost += !m->contents_only;
+		return;
+	}
+	host = gh_heap_host(m->heap, base);
+	if (k->heap_bits_offset)
+		scan_inline(m, base, (uint16_t)entry, host, page, k);
+	else if (k->scan)
+		scan_headed(m, base, host, page, k);
+	else if ((uint16_t)entry == GH_CODE_FUNC)
+		set_state(m, base, gh_closure_code(m, gh_u64_at(host)));
+}
+
+static inline void prefetch(const struct gh_mark *m, uint64_t entry)
+{
+	gh_addr base = entry >> 16;
+	const struct gh_page *page = &m->pages[(base - m->lo) >> GH_PAGE_SHIFT];
+	const uint8_t *host = gh_heap_host(m->heap, base);
+	uint64_t offset = (uint64_t)page->index << GH_PAGE_SHIFT | (base & (GH_PAGE_BYTES - 1));
+
+	__builtin_prefetch(host);
+	__builtin_prefetch(host + PREFETCH_AHEAD);
+	__builtin_prefetch(host - offset + m->classes[page->class].heap_bits_offset + offset / 64);
+}
+
+/* The next object to scan, or 0. Of unknown type only when no typed one is left. */
+static uint64_t pop(struct gh_mark *m)
+{
+	while (!m->stacks[0].len && m->stacks[1].len) {
+		uint64_t entry = m->stacks[1].data[--m->stacks[1].len];
+
+		if (m->state[slot_of(m, entry >> 16)] == GH_CODE_UNKNOWN)
+			return entry;
+		// it got a type while it waited, and was pushed again with it
+	}
+	return m->stacks[0].len ? m->stacks[0].data[--m->stacks[0].len] : 0;
+}
+
+struct gh_error *gh_mark_drain(struct gh_mark *m, const struct gh_poll *poll)
+{
+	uint64_t steps = 0, idle = 0;
+	struct gh_error *err;
+
+	look_up_found(m, true);
+	while (idle < RING && !m->nomem) {
+		uint64_t entry = pop(m), *at = &m->ring[m->ring_at++ % RING], ready = *at;
+
+		*at = entry;
+		if (entry)
+			prefetch(m, entry);
+		idle = entry ? 0 : idle + 1;
+		if (ready)
+			scan(m, ready);
+		if (!entry || m->nfound >= GROUP)
+			look_up_found(m, !entry);
+		if (m->stacks[0].len || m->stacks[1].len)
+			idle = 0;
+		if (++steps % POLL_EVERY == 0) {
+			err = gh_poll(poll, "marking", m->counts.live, m->heap->nallocated);
+			if (err)
+				return err;
+		}
+	}
+	return m->nomem ? gh_error_nomem() : NULL;
+}
+
+void gh_mark_root(struct gh_mark *m, const struct gh_root *root)
+{
+	struct mark_edge edge = gh_edge_compile(m, root->edge, root->exact);
+
+	if (edge.kind > GH_EDGE_ARRAY)
+		edge = gh_edge_resolve(m, root->host, root->host ? root->before : 0,
+				       root->host ? root->after : 0, edge);
+	if (root->value - m->lo >= m->span_bytes)
+		return;
+	m->found[m->nfound] = root->value << 16 | edge.code;
+	m->found_bytes[m->nfound++] = edge.bytes;
+	if (m->nfound >= FOUND_MAX)
+		look_up_found(m, true);
+}
+
+/* runtime/mgcmark.go:scanConservative: a slot that is allocated, as far as the scanner may know. */
+void gh_mark_conservative(struct gh_mark *m, uint64_t value)
+{
+	const struct gh_span *span;
+	struct gh_slot_ref ref;
+	uint64_t free_from;
+
+	if (value - m->lo >= m->span_bytes || !gh_heap_find(m->heap, value, &ref) ||
+	    m->state[ref.slot] != GH_SLOT_DEAD)
+		return;
+	span = gh_span_find(&m->heap->table, value);
+	free_from = span ? span->free_index_for_scan : 0;
+	if (!span ||
+	    (ref.slot - span->slot0 >= free_from && ref.slot - span->slot0 < span->freeindex))
+		return; // handed out, but not initialised yet
+	m->found[m->nfound] = value << 16 | GH_CODE_UNKNOWN;
+	m->found_bytes[m->nfound++] = 0;
+	if (m->nfound >= FOUND_MAX)
+		look_up_found(m, true);
+}
+
+void gh_mark_contents(struct gh_mark *m, gh_addr object, struct gh_edge edge)
+{
+	struct mark_edge compiled = gh_edge_compile(m, edge, true);
+	struct gh_slot_ref ref;
+	const struct gh_page *page;
+
+	if (!gh_heap_find(m->heap, object, &ref))
+		return;
+	page = gh_heap_page(m->heap, ref.base);
+	if (page->class & 1)
+		return;
+	if (ref.offset != m->classes[page->class].header)
+		compiled.code = GH_CODE_UNKNOWN;
+	m->contents_only = true;
+	scan(m, ref.base << 16 | compiled.code);
+	m->contents_only = false;
+	look_up_found(m, true);
+}
+
+void gh_mark_count_conservative(struct gh_mark *m)
+{
+	m->conservative = true;
+}
+
+uint16_t gh_mark_state(const struct gh_mark *mark, uint64_t slot)
+{
+	return mark->state[slot];
+}
+
+const uint16_t *gh_mark_states(const struct gh_mark *mark)
+{
+	return mark->state;
+}
+
+struct gh_code gh_mark_code(const struct gh_mark *mark, uint16_t state)
+{
+	return state < mark->codes.len ? mark->codes.data[state] : (struct gh_code){0};
+}
+
+size_t gh_mark_ncodes(const struct gh_mark *mark)
+{
+	return mark->codes.len;
+}
+
+void gh_mark_name(struct gh_mark *m, gh_addr object, gh_type_id type)
+{
+	struct mark_edge edge =
+		gh_edge_compile(m, (struct gh_edge){.type = type, .kind = GH_EDGE_POINTER}, true);
+	struct gh_slot_ref ref;
+
+	if (!gh_heap_find(m->heap, object, &ref) || !gh_state_is_live(m->state[ref.slot]) ||
+	    edge.code < GH_CODE_FIRST)
+		return;
+	m->found[m->nfound] = object << 16 | edge.code;
+	m->found_bytes[m->nfound++] = edge.bytes;
+	look_up_found(m, true);
+}
+
+struct gh_mark_counts gh_mark_counts(const struct gh_mark *mark)
+{
+	return mark->counts;
+}
+
+void gh_mark_set_statics(struct gh_mark *mark, struct gh_statics *statics)
+{
+	mark->statics = statics;
+	mark->statics_lo = 0;
+	mark->statics_bytes = statics ? gh_statics_range(statics, &mark->statics_lo) : 0;
+}
+
+uint64_t gh_mark_memory(const struct gh_mark *mark)
+{
+	return mark->state_bytes + mark->arena.total + mark->tiles_cap * sizeof(*mark->tiles) +
+	       mark->codes.cap * (sizeof(*mark->words) + sizeof(*mark->codes.data)) +
+	       (mark->stacks[0].cap + mark->stacks[1].cap) * sizeof(uint64_t) +
+	       mark->code_of_cap * sizeof(*mark->code_of) + sizeof(*mark);
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// The inside of struct gh_mark, shared by the hot loop (mark.c) and the rules that decide what a
+// fact makes of a slot (facts.c). Others use mark.h.
+#pragma once
+
+#include "graph/mark.h"
+#include "graph/statics.h"
+
+enum {
+	GROUP = 32,	  // pointers looked up together, so that their cache misses overlap
+	RING = 32,	  // objects whose lines are on their way
+	FOUND_MAX = 4096, // pointers waiting to be looked up
+	DYNAMIC_SLOTS = 1024,
+	NCLASSES = GH_SPAN_CLASSES,
+	GH_CODES = GH_SLOT_NO_HEAP, // at most
+};
+
+/** A type's word as the scan uses it: what to say of the target without asking anybody. */
+struct mark_edge {
+	uint16_t code;	// of one value or the array; of the group for DIRECTORY
+	uint8_t kind;	// enum gh_edge_kind
+	uint32_t bytes; // of one value; of an element for SLICE; 0: any size
+};
+
+/** Words of one code. */
+struct code_words {
+	const struct mark_edge *edges; // owned by the arena; NULL: no typed words
+	uint32_t nedges;
+	uint32_t stride;      // words of one value, 0: one value that may be of any size
+	uint64_t mask, check; // pointer bits that the type promises, of the first words
+	bool ready;
+};
+
+/** A size class as the mark sees it. */
+struct mark_class {
+	uint32_t elem_bytes, div_mul, nelems;
+	uint32_t words;		     // of a slot, at most 64 for heap bits
+	uint32_t heap_bits_offset;   // from the span's base; 0: none
+	uint32_t cover_lo, cover_hi; // a fact of (lo, hi] bytes fills the slot
+	uint8_t header;		     // bytes of the malloc header
+	bool scan;
+};
+
+/** The masks of a type that stands in malloc headers and large spans. */
+struct tile {
+	gh_addr rtype;
+	gh_type_id type; // 0: a mask without a type
+	gh_type_id part; // the map's groups when the type is one, else 0
+	uint64_t *mask;	 // owned by the arena
+	uint64_t nwords; // words that can hold pointers
+	uint64_t stride; // words of one value
+	uint64_t size;
+};
+
+struct mark_stack {
+	uint64_t *data; // owned: address << 16 | code
+	size_t len, cap;
+};
+
+struct dynamic_edge {
+	gh_addr key; // rtype or itab
+	struct mark_edge edge;
+};
+
+struct gh_mark {
+	const struct gh_heap *heap;
+	struct gh_types *types;
+	struct gh_statics *statics; // may be NULL
+	gh_addr lo;
+	uint64_t span_bytes; // of the heap's address range
+	gh_addr statics_lo;
+	uint64_t statics_bytes;
+	const struct gh_page *pages;
+	uint16_t *state; // owned mapping: one a slot, and one for what is no slot
+	size_t state_bytes;
+	uint64_t nslots;
+	struct mark_class classes[NCLASSES];
+
+	struct gh_code_vec codes;
+	uint8_t *pointers;	  // owned: 0 the code's type has none, 1 it has, 2 either
+	struct code_words *words; // owned mapping: one a code; never moves
+	uint16_t (*code_of)[8];	  // owned, one a type: code by form and strength, 0 none yet
+	size_t code_of_cap;
+	struct tile *tiles; // owned: open addressing by rtype
+	size_t ntiles, tiles_cap;
+	uint64_t mask_words;   // of all tiles
+	struct gh_arena arena; // edges and masks
+	struct dynamic_edge eface[DYNAMIC_SLOTS], iface[DYNAMIC_SLOTS];
+	uint16_t string_code;
+
+	uint64_t found[FOUND_MAX + 128]; // address << 16 | code
+	uint32_t found_bytes[FOUND_MAX + 128];
+	size_t nfound;
+	struct mark_stack stacks[2]; // typed objects first; [1]: of unknown type
+	uint64_t ring[RING];
+	uint64_t ring_at;
+
+	struct gh_mark_counts counts;
+	bool conservative;  // count what is marked now
+	bool contents_only; // scanning an object that is not marked
+	bool nomem;
+};
+
+/** Code of a type in a form; GH_CODE_UNKNOWN when there is none left or no type. */
+uint16_t gh_code_for(struct gh_mark *m, gh_type_id type, enum gh_form form,
+		     enum gh_strength strength);
+
+/** Words of a code, made on first use. Never NULL. */
+const struct code_words *gh_code_words(struct gh_mark *m, uint16_t code);
+
+/** What an edge says, as the scan uses it. */
+struct mark_edge gh_edge_compile(struct gh_mark *m, struct gh_edge edge, bool exact);
+
+/** A word of kind SLICE … DIRECTORY: look at its neighbours. */
+struct mark_edge gh_edge_resolve(struct gh_mark *m, const uint8_t *word, uint32_t before,
+				 uint32_t after, struct mark_edge edge);
+
+/** What a fact makes of an empty slot: the code itself, a weaker form of it, or UNKNOWN. */
+uint16_t gh_fact_cover(struct gh_mark *m, uint16_t code, uint32_t bytes, uint8_t class,
+		       uint64_t slot);
+
+/** A second fact about a live slot. Returns the slot's new code; *rescan: scan it again. */
+uint16_t gh_fact_join(struct gh_mark *m, uint16_t state, uint16_t code, uint8_t class,
+		      bool *rescan);
+
+/** The masks of a header's type; NULL when it leads to none. */
+const struct tile *gh_tile_of(struct gh_mark *m, gh_addr rtype);
+
+/** What a header's type makes of a slot in `state`; bytes: of the data, first_word: its first. */
+uint16_t gh_fact_header(struct gh_mark *m, uint16_t state, const struct tile *tile, uint64_t bytes,
+			uint64_t first_word);
+
+/** The code of a closure whose first word is pc. */
+uint16_t gh_closure_code(struct gh_mark *m, gh_addr pc);

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+// Static data: see statics.h. The collector's side of it is runtime/mgcmark.go:markrootBlock.
+#include "graph/statics.h"
+
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+
+enum { RECENT = 256 };
+
+/* The data or the bss of a module: what the collector scans of it, word by word. */
+struct block {
+	gh_addr lo, hi;
+	const uint8_t *host;   // local bytes
+	const uint8_t *mask;   // local: bit a word
+	uint64_t nwords;       // that both cover
+	struct gh_edge *edges; // owned: one a word
+	const char *name;
+};
+GH_VEC(block_vec, struct block);
+
+struct range {
+	gh_addr addr;
+	gh_type_id type;
+	uint64_t count;
+};
+GH_VEC(range_vec, struct range);
+
+struct gh_statics {
+	const struct gh_runtime *rt; // borrowed
+	struct gh_types *types;	     // borrowed
+	struct block_vec blocks;
+	const struct gh_dvar *vars; // of rt->dwarf
+	size_t nvars;
+	struct range_vec todo;
+	struct range recent[RECENT]; // what was typed lately: heap objects point to few places
+	uint64_t words, untyped;
+	bool nomem;
+};
+
+static struct gh_error *add_block(struct gh_statics *s, const char *name, gh_addr lo, gh_addr hi,
+				  gh_addr mask, uint64_t bits)
+{
+	const struct gh_image *image = s->rt->image;
+	struct block b = {.lo = lo, .hi = hi, .name = name};
+
+	if (hi <= lo || !bits)
+		return NULL;
+	b.nwords = gh_min_u64((hi - lo) / 8, bits);
+	b.host = gh_image_at(image, lo, b.nwords * 8);
+	b.mask = gh_image_at(image, mask, (b.nwords + 7) / 8);
+	if (!b.host || !b.mask)
+		return NULL;
+	b.edges = gh_alloc_array(b.nwords, sizeof(*b.edges));
+	if (!b.edges || !block_vec_push(&s->blocks, b)) {
+		free(b.edges);
+		return gh_error_nomem();
+	}
+	return NULL;
+}
+
+static struct gh_error *add_blocks(struct gh_statics *s)
+{
+	struct gh_error *err = NULL;
+
+	for (size_t i = 0; !err && i < s->rt->modules.len; i++) {
+		const struct gh_module *m = &s->rt->modules.data[i];
+
+		err = add_block(s, "data", m->data, m->edata, m->gcdatamask, m->gcdatamask_bits);
+		if (!err)
+			err = add_block(s, "bss", m->bss, m->ebss, m->gcbssmask, m->gcbssmask_bits);
+	}
+	return err;
+}
+
+static struct block *block_of(const struct gh_statics *s, gh_addr addr)
+{
+	for (size_t i = 0; i < s->blocks.len; i++)
+		if (addr - s->blocks.data[i].lo < s->blocks.data[i].nwords * 8)
+			return &s->blocks.data[i];
+	return NULL;
+}
+
+static struct gh_root root_of(const struct block *b, uint64_t i)
+{
+	return (struct gh_root){
+		.value = gh_u64_at(b->host + i * 8),
+		.edge = b->edges[i],
+		.host = b->host + i * 8,
+		.before = (uint32_t)gh_min_u64(i, UINT32_MAX),
+		.after = (uint32_t)gh_min_u64(b->nwords - 1 - i, UINT32_MAX),
+	};
+}
+
+/* A typed word leads on into static data: note what is there. */
+static void carry_on(struct gh_statics *s, const struct gh_root *root)
+{
+	struct range r = {root->value, root->edge.type, 1};
+
+	switch ((enum gh_edge_kind)root->edge.kind) {
+	case GH_EDGE_POINTER:
+		break;
+	case GH_EDGE_SLICE:
+		r.count = root->after >= 2 ? gh_u64_at(root->host + 16) : 0;
+		break;
+	case GH_EDGE_EFACE:
+	case GH_EDGE_IFACE:
+		if (root->before) {
+			gh_addr type = gh_u64_at(root->host - 8);
+			struct gh_edge edge;
+
+			if (root->edge.kind == GH_EDGE_IFACE)
+				type = gh_itab_type(s->rt, type);
+			edge = gh_types_dynamic(s->types, type);
+			r.type = edge.kind == GH_EDGE_POINTER ? edge.type : 0;
+		}
+		break;
+	default:
+		return;
+	}
+	if (r.type && r.count && !range_vec_push(&s->todo, r))
+		s->nomem = true;
+}
+
+static void type_range(struct gh_statics *s, const struct range *r, gh_static_fn fn, void *ctx)
+{
+	const struct gh_edge *edges = gh_types_edges(s->types, r->type);
+	struct gh_type t = *gh_types_get(s->types, r->type);
+	struct block *b = block_of(s, r->addr);
+
+	if (!edges || !b || t.size == 0 || t.size % 8 || r->addr % 8)
+		return;
+	for (uint64_t k = 0; k < r->count; k++) {
+		uint64_t first = (r->addr - b->lo) / 8 + k * (t.size / 8);
+
+		if (first >= b->nwords)
+			break;
+		for (uint64_t i = first, w = 0; w < t.nwords && i < b->nwords; i++, w++) {
+			struct gh_root root;
+
+			if (b->edges[i].kind != GH_EDGE_UNKNOWN ||
+			    edges[w].kind == GH_EDGE_UNKNOWN || !(b->mask[i / 8] >> (i % 8) & 1))
+				continue;
+			b->edges[i] = edges[w];
+			root = root_of(b, i);
+			if (!root.value)
+				continue;
+			carry_on(s, &root);
+			if (fn)
+				fn(ctx, b->lo + i * 8, b->name, &root);
+		}
+	}
+}
+
+void gh_statics_type(struct gh_statics *s, gh_addr addr, gh_type_id type, uint64_t count,
+		     gh_static_fn fn, void *ctx)
+{
+	struct range *recent = &s->recent[(addr >> 3) % RECENT];
+
+	if (recent->addr == addr && recent->type == type && recent->count >= count)
+		return;
+	*recent = (struct range){addr, type, count};
+	if (!block_of(s, addr) || !range_vec_push(&s->todo, *recent))
+		return;
+	while (s->todo.len) {
+		struct range r = s->todo.data[--s->todo.len];
+
+		type_range(s, &r, fn, ctx);
+	}
+}
+
+static void type_variables(struct gh_statics *s)
+{
+	gh_addr bias = s->rt->target->exe_bias;
+
+	for (size_t i = 0; i < s->nvars; i++) {
+		gh_type_id type = gh_types_of_dwarf(s->types, s->vars[i].type);
+
+		if (type)
+			gh_statics_type(s, s->vars[i].addr + bias, type, 1, NULL, NULL);
+	}
+	memset(s->recent, 0, sizeof(s->recent));
+}
+
+struct gh_error *gh_statics_create(const struct gh_runtime *rt, struct gh_types *types,
+				   const struct gh_poll *poll, struct gh_statics **ret)
+{
+	struct gh_statics *s = calloc(1, sizeof(*s));
+	struct gh_error *err;
+
+	if (!s)
+		return gh_error_nomem();
+	s->rt = rt;
+	s->types = types;
+	err = add_blocks(s);
+	if (!err && rt->dwarf)
+		err = gh_dwarf_variables(rt->dwarf, poll, &s->vars, &s->nvars);
+	if (!err) {
+		type_variables(s);
+		err = s->nomem ? gh_error_nomem() : NULL;
+	}
+	if (err) {
+		gh_statics_destroy(s);
+		return err;
+	}
+	*ret = s;
+	return NULL;
+}
+
+void gh_statics_destroy(struct gh_statics *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; i < s->blocks.len; i++)
+		free(s->blocks.data[i].edges);
+	block_vec_deinit(&s->blocks);
+	range_vec_deinit(&s->todo);
+	free(s);
+}
+
+uint64_t gh_statics_range(const struct gh_statics *s, gh_addr *lo_ret)
+{
+	gh_addr lo = UINT64_MAX, hi = 0;
+
+	for (size_t i = 0; i < s->blocks.len; i++) {
+		lo = gh_min_u64(lo, s->blocks.data[i].lo);
+		hi = gh_max_u64(hi, s->blocks.data[i].hi);
+	}
+	*lo_ret = hi ? lo : 0;
+	return hi ? hi - lo : 0;
+}
+
+/* The last variable that starts at or below addr. */
+static const char *name_at(const struct gh_statics *s, gh_addr addr, const char *otherwise)
+{
+	size_t lo = 0, hi = s->nvars;
+
+	addr -= s->rt->target->exe_bias;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (s->vars[mid].addr <= addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo) {
+		const struct gh_dvar *var = &s->vars[lo - 1];
+		const struct gh_dtype_info *info = gh_dwarf_type(s->rt->dwarf, var->type);
+
+		if (info && addr - var->addr < gh_max_u64(info->size, 1))
+			return var->name;
+	}
+	return otherwise;
+}
+
+void gh_statics_visit(struct gh_statics *s, bool names, gh_static_fn fn, void *ctx)
+{
+	s->words = s->untyped = 0;
+	for (size_t k = 0; k < s->blocks.len; k++) {
+		const struct block *b = &s->blocks.data[k];
+
+		for (uint64_t i = 0; i < b->nwords; i++) {
+			struct gh_root root;
+
+			if (!(b->mask[i / 8] >> (i % 8) & 1))
+				continue;
+			root = root_of(b, i);
+			if (!root.value)
+				continue;
+			s->words++;
+			s->untyped += root.edge.kind == GH_EDGE_UNKNOWN;
+			fn(ctx, b->lo + i * 8, names ? name_at(s, b->lo + i * 8, b->name) : b->name,
+			   &root);
+		}
+	}
+}
+
+uint64_t gh_statics_untyped(const struct gh_statics *s)
+{
+	return s->untyped;
+}
+
+uint64_t gh_statics_words(const struct gh_statics *s)
+{
+	return s->words;
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Package variables and other static data: which words the collector scans (the modules' data and
+// bss masks), and what each of them points to, as far as DWARF's variables tell and pointers
+// between static values (`var c = &Cache{}`) carry on.
+#pragma once
+
+#include "graph/mark.h"
+
+struct gh_statics;
+
+/** Errors: NOMEM, CANCELLED. rt->dwarf may be NULL: then no word is typed to begin with. */
+struct gh_error *gh_statics_create(const struct gh_runtime *rt, struct gh_types *types,
+				   const struct gh_poll *poll,
+				   struct gh_statics **ret) GH_MUST_CHECK;
+void gh_statics_destroy(struct gh_statics *statics);
+
+/** Called for each root word; name is the package variable's, or the section's when none is known.
+ */
+typedef void (*gh_static_fn)(void *ctx, gh_addr at, const char *name, const struct gh_root *root);
+
+/** All scanned words that are not 0, by address. names: look up the variables' names too. */
+void gh_statics_visit(struct gh_statics *statics, bool names, gh_static_fn fn, void *ctx);
+
+/** Bytes of the address range, from *lo_ret, that holds all static data with pointers (and more).
+ */
+uint64_t gh_statics_range(const struct gh_statics *statics, gh_addr *lo_ret);
+
+/**
+ * A pointer to `count` values of the type leads to addr: type the words there that have no type
+ * yet, and those that they lead to. fn is called for each heap pointer among the newly typed words.
+ */
+void gh_statics_type(struct gh_statics *statics, gh_addr addr, gh_type_id type, uint64_t count,
+		     gh_static_fn fn, void *ctx);
+
+/** Words without a type; words scanned. */
+uint64_t gh_statics_untyped(const struct gh_statics *statics);
+uint64_t gh_statics_words(const struct gh_statics *statics);

@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: Apache-2.0
+// What each word of a type points to. Shapes that only the runtime knows mirror runtime/chan.go,
+// runtime/map.go (go1.22, go1.23) and internal/runtime/maps (go1.24+). See types.h.
+#include "base/cleanup.h"
+#include "graph/types_table.h"
+
+enum {
+	MAX_WORDS = 1 << 20,	    // of one type
+	MAX_TOTAL_WORDS = 64 << 20, // of all types
+	MAX_DEPTH = 32,		    // of nested structs and arrays
+	MAX_STEPS = 4 << 20,	    // of one layout: arrays of empty structs have no words
+};
+
+/* One layout in the making: words [0, n). */
+struct layout {
+	struct gh_types *types;
+	struct gh_edge *edges;
+	uint64_t n;
+	uint64_t steps;
+};
+
+static void set(struct layout *l, uint64_t offset, enum gh_edge_kind kind, gh_type_id type)
+{
+	if (offset / 8 < l->n && offset % 8 == 0)
+		l->edges[offset / 8] = (struct gh_edge){
+			.type = type,
+			.kind = type || kind == GH_EDGE_STRING || kind == GH_EDGE_FUNC ||
+						kind == GH_EDGE_EFACE || kind == GH_EDGE_IFACE
+					? kind
+					: GH_EDGE_UNKNOWN};
+}
+
+static void set_field(struct layout *l, enum gh_layout_field field, uint64_t base,
+		      enum gh_edge_kind kind, gh_type_id type)
+{
+	const struct gh_layout *layout = &l->types->rt->layout;
+
+	if (gh_has(layout, field))
+		set(l, base + (uint64_t)layout->offset[field], kind, type);
+}
+
+/* A pointer to a value without bytes (runtime.zerobase, an empty struct) says nothing. */
+static gh_type_id pointee(struct gh_types *types, gh_addr rtype)
+{
+	gh_type_id id = gh_types_of_rtype(types, rtype);
+
+	return id && types->all.data[id].size ? id : 0;
+}
+
+static struct gh_edge map_edge(struct gh_types *types, gh_addr group)
+{
+	gh_type_id id = gh_types_map_part(types, group, GH_SHAPE_MAP);
+
+	return (struct gh_edge){.type = id, .kind = id ? GH_EDGE_POINTER : GH_EDGE_UNKNOWN};
+}
+
+static struct gh_edge chan_edge(struct gh_types *types, gh_type_id elem)
+{
+	gh_type_id id = gh_types_chan(types, elem);
+
+	return (struct gh_edge){.type = id, .kind = id ? GH_EDGE_ARRAY : GH_EDGE_UNKNOWN};
+}
+
+static bool has_methods(const struct gh_runtime *rt, gh_addr interface)
+{
+	enum { METHODS_LEN = 64 }; // internal/abi/type.go: InterfaceType.Methods
+	uint64_t n = 0;
+
+	gh_read_u64(rt->image, interface + METHODS_LEN, &n);
+	return n != 0;
+}
+
+static void put_rtype(struct layout *l, gh_addr rtype, uint64_t offset, int depth);
+
+static void repeat(struct layout *l, uint64_t first, uint64_t stride, uint64_t count)
+{
+	if (stride % 8)
+		return;
+	for (uint64_t i = 1; i < count; i++)
+		for (uint64_t w = 0; w < stride / 8; w++) {
+			uint64_t to = (first + i * stride) / 8 + w;
+
+			if (to >= l->n)
+				return;
+			l->edges[to] = l->edges[first / 8 + w];
+		}
+}
+
+/*
+ * sync/atomic.Pointer[T] and its likes: a first field of type [0]*T tells what the unsafe.Pointer
+ * behind it points to.
+ */
+static gh_addr promised_pointee(const struct gh_runtime *rt, const struct gh_rtype *t)
+{
+	struct gh_rtype first, pointer;
+	struct gh_rfield field;
+
+	if (t->nfields < 2 || t->size != 8 || !gh_rtype_field(rt, t, 0, &field) ||
+	    !gh_rtype_read(rt, field.type, &first) || first.kind != GH_KIND_ARRAY ||
+	    first.len != 0 || !gh_rtype_read(rt, first.elem, &pointer) ||
+	    pointer.kind != GH_KIND_POINTER)
+		return 0;
+	return pointer.elem;
+}
+
+static void put_struct(struct layout *l, const struct gh_rtype *t, uint64_t offset, int depth)
+{
+	gh_addr promised = promised_pointee(l->types->rt, t);
+
+	if (promised) {
+		set(l, offset, GH_EDGE_POINTER, pointee(l->types, promised));
+		return;
+	}
+	for (uint64_t i = 0; i < t->nfields; i++) {
+		struct gh_rfield field;
+
+		if (!gh_rtype_field(l->types->rt, t, i, &field) || field.offset >= t->size)
+			continue;
+		put_rtype(l, field.type, offset + field.offset, depth + 1);
+	}
+}
+
+static void put_rtype(struct layout *l, gh_addr rtype, uint64_t offset, int depth)
+{
+	struct gh_types *types = l->types;
+	struct gh_rtype t, elem;
+	struct gh_edge edge;
+
+	if (depth > MAX_DEPTH || ++l->steps > MAX_STEPS || offset / 8 >= l->n ||
+	    !gh_rtype_read(types->rt, rtype, &t) || t.ptr_bytes == 0)
+		return;
+	switch (t.kind) {
+	case GH_KIND_POINTER:
+		set(l, offset, GH_EDGE_POINTER, pointee(types, t.elem));
+		break;
+	case GH_KIND_FUNC:
+		set(l, offset, GH_EDGE_FUNC, 0);
+		break;
+	case GH_KIND_MAP:
+		edge = map_edge(types, t.group);
+		set(l, offset, edge.kind, edge.type);
+		break;
+	case GH_KIND_CHAN:
+		edge = chan_edge(types, gh_types_of_rtype(types, t.elem));
+		set(l, offset, edge.kind, edge.type);
+		break;
+	case GH_KIND_STRING:
+		set(l, offset, GH_EDGE_STRING, 0);
+		break;
+	case GH_KIND_SLICE:
+		set(l, offset, GH_EDGE_SLICE, pointee(types, t.elem));
+		break;
+	case GH_KIND_INTERFACE:
+		set(l, offset + 8, has_methods(types->rt, rtype) ? GH_EDGE_IFACE : GH_EDGE_EFACE,
+		    0);
+		break;
+	case GH_KIND_ARRAY:
+		if (!t.len || !gh_rtype_read(types->rt, t.elem, &elem))
+			break;
+		put_rtype(l, t.elem, offset, depth + 1);
+		repeat(l, offset, elem.size, t.len);
+		break;
+	case GH_KIND_STRUCT:
+		put_struct(l, &t, offset, depth);
+		break;
+	default: // unsafe.Pointer
+		break;
+	}
+}
+
+static bool is_interface_with_methods(const struct gh_dtype_info *info)
+{
+	// a Go interface is a struct {_type or tab, data} in DWARF (runtime.eface, runtime.iface)
+	return info->nfields && !strcmp(info->fields[0].name, "tab");
+}
+
+static void put_dwarf(struct layout *l, gh_dtype type, uint64_t offset, int depth);
+
+static void put_dwarf_fields(struct layout *l, gh_dtype type, uint64_t offset, int depth)
+{
+	struct gh_dwarf *dwarf = l->types->rt->dwarf;
+	const struct gh_dtype_info *info = gh_dwarf_type(dwarf, type);
+	uint32_t n = info ? info->nfields : 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		info = gh_dwarf_type(dwarf, type); // loading a field's type may move it
+		if (info->fields[i].offset < info->size)
+			put_dwarf(l, info->fields[i].type, offset + info->fields[i].offset,
+				  depth + 1);
+	}
+}
+
+static void put_dwarf(struct layout *l, gh_dtype type, uint64_t offset, int depth)
+{
+	struct gh_types *types = l->types;
+	struct gh_dwarf *dwarf = types->rt->dwarf;
+	const struct gh_dtype_info *info = gh_dwarf_type(dwarf, type);
+	gh_addr rtype;
+	gh_dtype elem;
+	uint64_t count;
+	struct gh_edge edge;
+
+	if (depth > MAX_DEPTH || ++l->steps > MAX_STEPS || offset / 8 >= l->n || !info)
+		return;
+	rtype = gh_types_dwarf_rtype(types, type);
+	if (rtype) {
+		put_rtype(l, rtype, offset, depth);
+		return;
+	}
+	elem = info->elem;
+	switch (info->go_kind) {
+	case GH_KIND_STRING:
+		set(l, offset, GH_EDGE_STRING, 0);
+		return;
+	case GH_KIND_SLICE:
+		set(l, offset, GH_EDGE_SLICE, gh_types_of_dwarf(types, elem));
+		return;
+	case GH_KIND_INTERFACE:
+		set(l, offset + 8, is_interface_with_methods(info) ? GH_EDGE_IFACE : GH_EDGE_EFACE,
+		    0);
+		return;
+	case GH_KIND_CHAN:
+		edge = chan_edge(types, gh_types_of_dwarf(types, elem));
+		set(l, offset, edge.kind, edge.type);
+		return;
+	case GH_KIND_FUNC:
+		set(l, offset, GH_EDGE_FUNC, 0);
+		return;
+	case GH_KIND_MAP: // without its descriptor the shape of its groups is not known
+	case GH_KIND_UNSAFE_POINTER:
+		return;
+	default:
+		break;
+	}
+	switch (info->kind) {
+	case GH_DK_POINTER:
+		set(l, offset, GH_EDGE_POINTER, gh_types_of_dwarf(types, elem));
+		break;
+	case GH_DK_FUNC:
+		set(l, offset, GH_EDGE_FUNC, 0);
+		break;
+	case GH_DK_STRUCT:
+		put_dwarf_fields(l, type, offset, depth);
+		break;
+	case GH_DK_ARRAY:
+		count = info->count;
+		if (!count || !elem)
+			break;
+		put_dwarf(l, elem, offset, depth + 1);
+		info = gh_dwarf_type(dwarf, elem);
+		repeat(l, offset, info ? info->size : 0, count);
+		break;
+	default:
+		break;
+	}
+}
+
+/* hchan{…, buf, …, recvq, sendq, …} (runtime/chan.go). */
+static void put_chan(struct layout *l, gh_type_id elem)
+{
+	gh_type_id buffer = gh_types_chan_buffer(l->types, elem);
+
+	set_field(l, GH_F_hchan_buf, 0, GH_EDGE_ARRAY, buffer);
+}
+
+/* Captured variables; the caller frees. None without DWARF, or before go1.23. */
+static struct gh_dcapture_vec captures_of(struct gh_types *types, gh_addr pc)
+{
+	struct gh_dcapture_vec captures = {0};
+	_cleanup_error_ struct gh_error *err = NULL;
+
+	if (types->rt->dwarf)
+		err = gh_dwarf_captures(types->rt->dwarf, pc - types->rt->target->exe_bias,
+					&captures);
+	return captures;
+}
+
+/* Words up to the last captured variable's end: the object may be larger. */
+static uint64_t closure_words(struct gh_types *types, gh_addr pc)
+{
+	struct gh_dcapture_vec captures = captures_of(types, pc);
+	uint64_t words = 0;
+
+	for (size_t i = 0; i < captures.len; i++) {
+		const struct gh_dtype_info *info =
+			gh_dwarf_type(types->rt->dwarf, captures.data[i].type);
+		uint64_t end;
+
+		if (info && !gh_add(captures.data[i].offset, info->size, &end))
+			words = gh_max_u64(words, end / 8);
+	}
+	gh_dcapture_vec_deinit(&captures);
+	return words;
+}
+
+static void put_closure(struct layout *l, gh_addr pc)
+{
+	struct gh_dcapture_vec captures = captures_of(l->types, pc);
+
+	for (size_t i = 0; i < captures.len; i++)
+		put_dwarf(l, captures.data[i].type, captures.data[i].offset, 0);
+	gh_dcapture_vec_deinit(&captures);
+}
+
+/* maps.Map and maps.table (internal/runtime/maps/map.go, table.go), hmap (runtime/map.go). */
+static void put_map(struct layout *l, gh_addr group)
+{
+	gh_type_id groups = gh_types_map_part(l->types, group, GH_SHAPE_GROUPS);
+
+	if (l->types->rt->release->map_kind != GH_MAP_HMAP) {
+		set_field(l, GH_F_Map_dirPtr, 0, GH_EDGE_DIRECTORY, groups);
+		return;
+	}
+	set_field(l, GH_F_hmap_buckets, 0, GH_EDGE_ARRAY, groups);
+	set_field(l, GH_F_hmap_oldbuckets, 0, GH_EDGE_ARRAY, groups);
+	set_field(l, GH_F_hmap_extra, 0, GH_EDGE_POINTER,
+		  gh_types_map_part(l->types, group, GH_SHAPE_MAP_EXTRA));
+}
+
+static void put_table(struct layout *l, gh_addr group)
+{
+	const struct gh_layout *layout = &l->types->rt->layout;
+
+	if (gh_has(layout, GH_F_table_groups))
+		set_field(l, GH_F_groupsReference_data, (uint64_t)layout->offset[GH_F_table_groups],
+			  GH_EDGE_ARRAY, gh_types_map_part(l->types, group, GH_SHAPE_GROUPS));
+}
+
+static void put_map_extra(struct layout *l, gh_addr group)
+{
+	gh_type_id slice = gh_types_map_part(l->types, group, GH_SHAPE_OVERFLOW);
+
+	set_field(l, GH_F_mapextra_overflow, 0, GH_EDGE_POINTER, slice);
+	set_field(l, GH_F_mapextra_oldoverflow, 0, GH_EDGE_POINTER, slice);
+	set_field(l, GH_F_mapextra_nextOverflow, 0, GH_EDGE_ARRAY,
+		  gh_types_map_part(l->types, group, GH_SHAPE_GROUPS));
+}
+
+/* Group: what its descriptor says. Bucket: its last word leads to the next bucket. */
+static void put_group(struct layout *l, gh_addr group)
+{
+	struct gh_rtype t;
+
+	put_rtype(l, group, 0, 0);
+	if (l->types->rt->release->map_kind == GH_MAP_HMAP &&
+	    gh_rtype_read(l->types->rt, group, &t) && t.ptr_bytes == t.size)
+		set(l, t.size - 8, GH_EDGE_ARRAY,
+		    gh_types_map_part(l->types, group, GH_SHAPE_GROUPS));
+}
+
+static void put(struct layout *l, const struct gh_type *type)
+{
+	struct gh_types *types = l->types;
+
+	switch ((enum gh_shape)type->shape) {
+	case GH_SHAPE_VALUE:
+		put_rtype(l, type->source, 0, 0);
+		break;
+	case GH_SHAPE_DWARF:
+		put_dwarf(l, (gh_dtype)type->source, 0, 0);
+		break;
+	case GH_SHAPE_CHAN:
+		put_chan(l, (gh_type_id)type->source);
+		break;
+	case GH_SHAPE_CLOSURE:
+		put_closure(l, type->source);
+		break;
+	case GH_SHAPE_MAP:
+		put_map(l, type->source);
+		break;
+	case GH_SHAPE_GROUPS:
+		put_group(l, type->source);
+		break;
+	case GH_SHAPE_TABLE:
+		put_table(l, type->source);
+		break;
+	case GH_SHAPE_DIRECTORY:
+		set(l, 0, GH_EDGE_POINTER, gh_types_map_part(types, type->source, GH_SHAPE_TABLE));
+		break;
+	case GH_SHAPE_MAP_EXTRA:
+		put_map_extra(l, type->source);
+		break;
+	case GH_SHAPE_OVERFLOW:
+		set(l, 0, GH_EDGE_SLICE,
+		    gh_types_map_part(types, type->source, GH_SHAPE_OVERFLOWS));
+		break;
+	case GH_SHAPE_OVERFLOWS:
+		set(l, 0, GH_EDGE_ARRAY, gh_types_map_part(types, type->source, GH_SHAPE_GROUPS));
+		break;
+	case GH_SHAPE_CHAN_BUFFER:
+	case GH_SHAPE_STRING:
+	case GH_SHAPES:
+		break;
+	}
+}
+
+const struct gh_edge *gh_types_edges(struct gh_types *types, gh_type_id id)
+{
+	struct gh_type type = types->all.data[id];
+	struct layout l = {.types = types, .n = type.nwords};
+
+	if (id == 0 || type.edges || type.no_edges)
+		return type.edges;
+	if (type.shape == GH_SHAPE_CHAN_BUFFER) {
+		const struct gh_edge *edges = gh_types_edges(types, (gh_type_id)type.source);
+
+		types->all.data[id].edges = (struct gh_edge *)edges;
+		types->all.data[id].no_edges = !edges;
+		return edges;
+	}
+	types->all.data[id].no_edges = true;
+	if (type.shape == GH_SHAPE_CLOSURE)
+		types->all.data[id].nwords = l.n = closure_words(types, type.source);
+	if (l.n == 0 || l.n > MAX_WORDS || types->edge_words + l.n > MAX_TOTAL_WORDS)
+		return NULL;
+	l.edges = gh_arena_alloc(&types->arena, l.n * sizeof(*l.edges));
+	if (!l.edges)
+		return NULL;
+	types->edge_words += l.n;
+	put(&l, &type);
+	types->all.data[id].edges = l.edges;
+	types->all.data[id].no_edges = false;
+	return l.edges;
+}
+
+struct gh_edge gh_types_dynamic(struct gh_types *types, gh_addr rtype)
+{
+	const struct gh_edge *edges;
+	struct gh_rtype t;
+	gh_type_id id;
+
+	id = gh_types_of_rtype(types, rtype);
+	if (!id || !gh_rtype_read(types->rt, rtype, &t))
+		return (struct gh_edge){0};
+	if (!t.is_direct)
+		return (struct gh_edge){.type = t.size ? id : 0,
+					.kind = t.size ? GH_EDGE_POINTER : GH_EDGE_UNKNOWN};
+	edges = gh_types_edges(types, id); // the data word is the value: its only word
+	return edges ? edges[0] : (struct gh_edge){0};
+}
+
+gh_addr gh_types_dwarf_rtype(const struct gh_types *types, gh_dtype type)
+{
+	const struct gh_dtype_info *info = gh_dwarf_type(types->rt->dwarf, type);
+	gh_addr rtype = info && info->rtype ? info->rtype + types->rt->target->exe_bias : 0;
+	struct gh_rtype t;
+
+	// the linker drops descriptors that nobody uses and leaves the reference: compare
+	if (!rtype || !gh_module_of_types(types->rt, rtype) ||
+	    !gh_rtype_read(types->rt, rtype, &t) || t.size != info->size ||
+	    (info->go_kind && t.kind != info->go_kind))
+		return 0;
+	return rtype;
+}
+
+gh_type_id gh_types_of_dwarf(struct gh_types *types, gh_dtype type)
+{
+	const struct gh_dtype_info *info = type ? gh_dwarf_type(types->rt->dwarf, type) : NULL;
+	gh_addr rtype = info ? gh_types_dwarf_rtype(types, type) : 0;
+	gh_type_id id;
+
+	if (rtype)
+		return gh_types_of_rtype(types, rtype);
+	if (!info || info->size == 0)
+		return 0;
+	id = gh_types_find(types, type, GH_SHAPE_DWARF);
+	return id ? id
+		  : gh_types_add(types, &(struct gh_type){
+						.size = info->size,
+						.nwords = info->size / 8,
+						.source = type,
+						.shape = GH_SHAPE_DWARF,
+						.kind = info->go_kind,
+					});
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// How single values look to people: sizes, durations, shares, and text that is safe on a terminal.
+#pragma once
+
+#include "base/strbuf.h"
+#include "report/report.h"
+
+/** IEC units with three digits: "512 B", "1.23 GiB". */
+void gh_format_bytes(struct gh_strbuf *sb, uint64_t bytes);
+
+/** "512 ns", "1.23 ms", "45.6 s", "2m03s", "3h24m", "5d03h"; negative ones with a sign. */
+void gh_format_ns(struct gh_strbuf *sb, int64_t ns);
+
+/** A finite number with up to nine decimals and a point, without the zeros at their end. */
+void gh_format_real(struct gh_strbuf *sb, double v);
+
+/**
+ * Append text with everything that could command a terminal or reorder a line written as \n, \t,
+ * \xNN or \u{NNNN}: controls, bytes that are not UTF-8, bidirectional and invisible characters.
+ */
+void gh_format_escaped(struct gh_strbuf *sb, const char *text);
+
+/** The cell as people read it; "-" for null. */
+void gh_format_cell(struct gh_strbuf *sb, const struct gh_cell *cell, enum gh_unit unit,
+		    bool exact_bytes);
+
+/** The unit of a cell: its own, or the column's. */
+enum gh_unit gh_cell_unit(const struct gh_cell *cell, const struct gh_column *column);
+
+/** Columns that escaped text takes on a terminal. */
+size_t gh_text_width(const char *text);
+
+/** Append escaped text in at most `width` columns; cut in the middle with "…" where it is longer.
+ */
+void gh_text_fit(struct gh_strbuf *sb, const char *text, size_t width);
+
+/** Length of the UTF-8 sequence at p (1 to 4) and its code point; 0 when it is not UTF-8. */
+size_t gh_utf8_decode(const char *p, uint32_t *ret);

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the renderers share: rows in the order and number asked for, and output in pieces. Internal
+// to report/.
+#pragma once
+
+#include "report/report.h"
+
+/** The rows of a table as they are to be shown. */
+struct gh_rows {
+	const struct gh_table *table;
+	uint64_t *order;	 // owned: row numbers; NULL: as given
+	struct gh_cell *scratch; // owned: one row of a lazy table
+	bool backwards;		 // without an order
+	size_t n;		 // rows to show
+};
+
+/** Errors: NOMEM. A column that the table lacks leaves the order as given. */
+struct gh_error *gh_rows_init(const struct gh_table *table, const struct gh_render_options *options,
+			      struct gh_rows *ret) GH_MUST_CHECK;
+void gh_rows_deinit(struct gh_rows *rows);
+
+/** Cells of the i-th row shown; valid until the next call. */
+const struct gh_cell *gh_rows_at(struct gh_rows *rows, size_t i);
+
+/** Output: collects pieces and hands them to the sink, until the sink has had enough. */
+struct gh_out {
+	struct gh_strbuf sb;
+	gh_sink_fn sink;
+	void *ctx;
+	bool stopped;
+};
+
+/** Hand over what has been collected, if it is much or `all`. */
+void gh_out_flush(struct gh_out *out, bool all);
+
+struct gh_error *gh_render_text(const struct gh_report *report,
+				const struct gh_render_options *options,
+				struct gh_out *out) GH_MUST_CHECK;
+struct gh_error *gh_render_json(const struct gh_report *report,
+				const struct gh_render_options *options,
+				struct gh_out *out) GH_MUST_CHECK;
+struct gh_error *gh_render_csv(const struct gh_report *report,
+			       const struct gh_render_options *options,
+			       struct gh_out *out) GH_MUST_CHECK;
+struct gh_error *gh_render_short(const struct gh_report *report,
+				 const struct gh_render_options *options,
+				 struct gh_out *out) GH_MUST_CHECK;

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reports for people: aligned tables no wider than asked, the total first, what was left out after.
+#include "report/render.h"
+
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "report/format.h"
+
+enum {
+	GAP = 2,       // spaces between columns
+	MIN_TEXT = 12, // a text column is cut down to this, no further while others can give
+	MAX_LIST = 60, // columns that a list takes at most when there is no limit
+};
+
+/* How a column is laid out. */
+struct layout {
+	size_t width; // 0: not shown
+	bool right;
+	bool flexible; // texts, which can be cut
+};
+
+struct printer {
+	const struct gh_table *table;
+	const struct gh_render_options *options;
+	struct gh_rows rows;
+	struct layout *columns; // owned
+	struct gh_strbuf cell;	// of the value at hand
+	struct gh_out *out;
+};
+
+static bool is_number(enum gh_unit unit)
+{
+	return unit == GH_UNIT_BYTES || unit == GH_UNIT_COUNT || unit == GH_UNIT_NS ||
+	       unit == GH_UNIT_SHARE;
+}
+
+static const char *format_value(struct printer *p, const struct gh_cell *cells, size_t c)
+{
+	p->cell.len = 0;
+	gh_strbuf_add(&p->cell, "", 0);
+	gh_format_cell(&p->cell, &cells[c], gh_cell_unit(&cells[c], &p->table->columns[c]),
+		       p->options->exact_bytes);
+	return gh_strbuf_str(&p->cell);
+}
+
+/* The total row says so in its first column, unless that has a sum of its own. */
+static const char *format_total(struct printer *p, size_t c)
+{
+	const struct gh_cell *total = p->table->total;
+
+	if (total[c].kind == GH_CELL_NULL)
+		return c == 0 ? "total" : "";
+	return format_value(p, total, c);
+}
+
+static void widen(struct layout *column, const char *text)
+{
+	column->width = gh_max_u64(column->width, gh_text_width(text));
+}
+
+static void measure(struct printer *p)
+{
+	const struct gh_table *table = p->table;
+
+	for (size_t c = 0; c < table->ncolumns; c++) {
+		p->columns[c].right = is_number(table->columns[c].unit);
+		p->columns[c].flexible = table->columns[c].unit == GH_UNIT_TEXT ||
+					 table->columns[c].unit == GH_UNIT_LIST;
+		widen(&p->columns[c], table->columns[c].name);
+		if (table->total)
+			widen(&p->columns[c], format_total(p, c));
+	}
+	for (size_t i = 0; i < p->rows.n; i++) {
+		const struct gh_cell *cells = gh_rows_at(&p->rows, i);
+
+		for (size_t c = 0; c < table->ncolumns; c++)
+			widen(&p->columns[c], format_value(p, cells, c));
+	}
+	for (size_t c = 0; c < table->ncolumns; c++)
+		if (table->columns[c].unit == GH_UNIT_LIST && p->columns[c].width > MAX_LIST)
+			p->columns[c].width = MAX_LIST;
+}
+
+static size_t total_width(const struct printer *p)
+{
+	size_t width = 0;
+
+	for (size_t c = 0; c < p->table->ncolumns; c++)
+		if (p->columns[c].width)
+			width += p->columns[c].width + (width ? GAP : 0);
+	return width;
+}
+
+/* Columns that are details go first, the last one first. */
+static void drop_details(struct printer *p)
+{
+	for (size_t c = p->table->ncolumns; c-- > 1 && total_width(p) > p->options->width;)
+		if (p->table->columns[c].detail)
+			p->columns[c].width = 0;
+}
+
+/* Take what is missing from the widest text, again and again. False: nothing left to take. */
+static bool shrink_texts(struct printer *p, size_t least)
+{
+	size_t width = total_width(p);
+
+	while (width > p->options->width) {
+		struct layout *widest = NULL;
+		size_t second = least;
+
+		for (size_t c = 0; c < p->table->ncolumns; c++) {
+			struct layout *column = &p->columns[c];
+
+			if (!column->flexible || column->width <= least)
+				continue;
+			if (!widest || column->width > widest->width) {
+				second = widest ? widest->width : second;
+				widest = column;
+			} else if (column->width > second) {
+				second = column->width;
+			}
+		}
+		if (!widest)
+			return false;
+		size_t over = width - p->options->width;
+		size_t give = widest->width - (second < widest->width ? second : least);
+
+		give = give == 0 ? 1 : give;
+		widest->width -= give < over ? give : over;
+		width = total_width(p);
+	}
+	return true;
+}
+
+static void fit(struct printer *p)
+{
+	if (!p->options->width)
+		return;
+	drop_details(p);
+	if (shrink_texts(p, MIN_TEXT) || shrink_texts(p, 4))
+		return;
+	// a very narrow terminal: columns from the right, and then whatever remains is cut
+	for (size_t c = p->table->ncolumns; c-- > 1 && total_width(p) > p->options->width;)
+		p->columns[c].width = 0;
+	if (p->columns[0].width > p->options->width)
+		p->columns[0].width = p->options->width;
+}
+
+static void put_spaces(struct gh_strbuf *sb, size_t n)
+{
+	while (n-- > 0)
+		gh_strbuf_putc(sb, ' ');
+}
+
+static bool is_last(const struct printer *p, size_t c)
+{
+	for (size_t i = c + 1; i < p->table->ncolumns; i++)
+		if (p->columns[i].width)
+			return false;
+	return true;
+}
+
+static void put_cell(struct printer *p, size_t c, const char *text)
+{
+	const struct layout *column = &p->columns[c];
+	size_t width = gh_text_width(text);
+	size_t pad = width < column->width ? column->width - width : 0;
+
+	if (!column->width)
+		return;
+	if (c)
+		put_spaces(&p->out->sb, GAP);
+	if (column->right)
+		put_spaces(&p->out->sb, pad);
+	gh_text_fit(&p->out->sb, text, column->width);
+	if (!column->right && !is_last(p, c))
+		put_spaces(&p->out->sb, pad);
+}
+
+/* Blanks at the end of a line serve nobody. */
+static void end_line(struct gh_strbuf *sb)
+{
+	while (sb->len && !sb->failed && sb->data[sb->len - 1] == ' ')
+		sb->len--;
+	gh_strbuf_putc(sb, '\n');
+}
+
+static void put_header(struct printer *p)
+{
+	struct gh_strbuf *sb = &p->out->sb;
+
+	if (p->options->colour)
+		gh_strbuf_puts(sb, "\x1b[1m");
+	for (size_t c = 0; c < p->table->ncolumns; c++)
+		put_cell(p, c, p->table->columns[c].name);
+	if (p->options->colour)
+		gh_strbuf_puts(sb, "\x1b[0m");
+	end_line(sb);
+}
+
+static void put_rows(struct printer *p)
+{
+	struct gh_out *out = p->out;
+
+	if (p->table->total) {
+		for (size_t c = 0; c < p->table->ncolumns; c++)
+			put_cell(p, c, format_total(p, c));
+		end_line(&out->sb);
+	}
+	for (size_t i = 0; i < p->rows.n && !out->stopped; i++) {
+		const struct gh_cell *cells = gh_rows_at(&p->rows, i);
+
+		for (size_t c = 0; c < p->table->ncolumns; c++)
+			if (p->columns[c].width)
+				put_cell(p, c, format_value(p, cells, c));
+		end_line(&out->sb);
+		gh_out_flush(out, false);
+	}
+	if (p->rows.n < p->table->nrows)
+		gh_strbuf_printf(&out->sb, "… %zu more rows: -n 0 shows all\n",
+				 p->table->nrows - p->rows.n);
+}
+
+static struct gh_error *put_table(const struct gh_table *table,
+				  const struct gh_render_options *options, struct gh_out *out)
+{
+	struct printer p = {.table = table, .options = options, .out = out};
+	struct gh_error *err = gh_rows_init(table, options, &p.rows);
+
+	if (err)
+		return err;
+	p.columns = gh_alloc_array(table->ncolumns, sizeof(*p.columns));
+	if (!p.columns) {
+		err = gh_error_nomem();
+	} else {
+		measure(&p);
+		fit(&p);
+		put_header(&p);
+		put_rows(&p);
+	}
+	if (p.cell.failed)
+		err = gh_error_nomem();
+	gh_rows_deinit(&p.rows);
+	gh_strbuf_deinit(&p.cell);
+	free(p.columns);
+	return err;
+}
+
+/* Columns of the text up to where a line of `width` should break; all of it when it fits. */
+static size_t break_at(const char *text, size_t width)
+{
+	size_t at = 0, columns = 0, last_blank = 0;
+
+	while (text[at]) {
+		uint32_t code = 0;
+		size_t len = gh_utf8_decode(text + at, &code);
+
+		if (text[at] == ' ')
+			last_blank = at;
+		if (++columns > width)
+			return last_blank ? last_blank : at;
+		at += len ? len : 1;
+	}
+	return at;
+}
+
+/* A sentence in as many lines as it needs; the later ones are indented. */
+static void put_sentence(struct gh_out *out, uint32_t width, const char *sentence)
+{
+	size_t indent = 0;
+
+	while (*sentence) {
+		size_t room = width > indent + 8 ? width - indent : SIZE_MAX;
+		size_t len = break_at(sentence, room);
+
+		put_spaces(&out->sb, indent);
+		gh_strbuf_add(&out->sb, sentence, len);
+		end_line(&out->sb);
+		sentence += len;
+		sentence += strspn(sentence, " ");
+		indent = 2;
+	}
+}
+
+static void put_escaped_sentence(struct gh_out *out, uint32_t width, const char *raw)
+{
+	_cleanup_strbuf_ struct gh_strbuf sb = {0};
+
+	gh_format_escaped(&sb, raw);
+	put_sentence(out, width, gh_strbuf_str(&sb));
+}
+
+static void format_check(struct gh_strbuf *sb, const struct gh_check *check)
+{
+	gh_strbuf_puts(sb, check->name);
+	if (check->has_values)
+		gh_strbuf_printf(sb, ": %llu %s %llu", (unsigned long long)check->ours,
+				 check->ours == check->theirs ? "=" : "≠",
+				 (unsigned long long)check->theirs);
+	if (check->detail)
+		gh_strbuf_printf(sb, " (%s)", check->detail);
+}
+
+/* One line for all that agree, one for each that does not. */
+static void put_checks(struct gh_out *out, uint32_t width, const struct gh_report *report)
+{
+	_cleanup_strbuf_ struct gh_strbuf good = {0};
+
+	for (size_t i = 0; i < report->checks.len; i++) {
+		const struct gh_check *check = &report->checks.data[i];
+		struct gh_strbuf bad = {0};
+
+		if (check->ok) {
+			gh_strbuf_puts(&good, good.len ? "; " : "self-check ok: ");
+			format_check(&good, check);
+			continue;
+		}
+		gh_strbuf_puts(&bad, "self-check DIFFERS: ");
+		format_check(&bad, check);
+		put_escaped_sentence(out, width, gh_strbuf_str(&bad));
+		gh_strbuf_deinit(&bad);
+	}
+	put_escaped_sentence(out, width, gh_strbuf_str(&good));
+}
+
+static void put_skip(struct gh_out *out, uint32_t width, const struct gh_skip *skip)
+{
+	_cleanup_strbuf_ struct gh_strbuf sb = {0};
+
+	gh_strbuf_printf(&sb, "skipped: %llu %s: %s", (unsigned long long)skip->count, skip->what,
+			 skip->why);
+	put_escaped_sentence(out, width, gh_strbuf_str(&sb));
+}
+
+static void put_note(struct gh_out *out, uint32_t width, const char *note)
+{
+	_cleanup_strbuf_ struct gh_strbuf sb = {0};
+
+	gh_strbuf_printf(&sb, "note: %s", note);
+	put_escaped_sentence(out, width, gh_strbuf_str(&sb));
+}
+
+/* Line by line; help keeps the shape that it has. */
+static void put_headline(const struct gh_report *report, uint32_t width, struct gh_out *out)
+{
+	const char *line = report->headline;
+
+	if (line && report->headline_only) {
+		gh_strbuf_printf(&out->sb, "%s\n", line);
+		return;
+	}
+	while (line) {
+		size_t len = strcspn(line, "\n");
+		struct gh_strbuf sb = {0};
+
+		gh_strbuf_add(&sb, line, len);
+		if (len)
+			put_escaped_sentence(out, width, gh_strbuf_str(&sb));
+		else
+			gh_strbuf_putc(&out->sb, '\n');
+		gh_strbuf_deinit(&sb);
+		line = line[len] ? line + len + 1 : NULL;
+	}
+}
+
+struct gh_error *gh_render_text(const struct gh_report *report,
+				const struct gh_render_options *options, struct gh_out *out)
+{
+	struct gh_error *err;
+
+	put_headline(report, options->width, out);
+	for (size_t t = 0; !report->headline_only && t < report->tables.len; t++) {
+		const struct gh_table *table = report->tables.data[t];
+
+		if (t)
+			gh_strbuf_putc(&out->sb, '\n');
+		if (report->tables.len > 1)
+			gh_strbuf_printf(&out->sb, "%s:\n", table->name);
+		err = put_table(table, options, out);
+		if (err)
+			return err;
+	}
+	put_checks(out, options->width, report);
+	for (size_t i = 0; i < report->skipped.len; i++)
+		put_skip(out, options->width, &report->skipped.data[i]);
+	for (size_t i = 0; i < report->notes.len; i++)
+		put_note(out, options->width, report->notes.data[i].text);
+	return NULL;
+}

@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reports: units for people, terminal safety, widths, order, limits, and the exact forms for
+// machines.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "report/format.h"
+#include "report/report.h"
+
+static const struct gh_column columns[] = {
+	{"type", GH_UNIT_TEXT, false},	    {"count", GH_UNIT_COUNT, false},
+	{"bytes", GH_UNIT_BYTES, false},    {"share", GH_UNIT_SHARE, false},
+	{"address", GH_UNIT_ADDRESS, true}, {"sure", GH_UNIT_BOOL, true},
+};
+
+static bool append(void *ctx, const char *text, size_t len)
+{
+	gh_strbuf_add(ctx, text, len);
+	return true;
+}
+
+static char *render(const struct gh_report *report, struct gh_render_options options)
+{
+	struct gh_strbuf sb = {0};
+	struct gh_error *err;
+
+	if (!options.limit)
+		options.limit = UINT64_MAX;
+	err = gh_report_render(report, &options, append, &sb);
+	assert_null(err);
+	return gh_strbuf_steal(&sb);
+}
+
+static void add(struct gh_table *table, const char *type, uint64_t count, uint64_t bytes)
+{
+	struct gh_cell *row = gh_table_row(table);
+
+	assert_non_null(row);
+	row[0] = gh_cell_text(type);
+	row[1] = gh_cell_u64(count);
+	row[2] = gh_cell_u64(bytes);
+	row[3] = gh_cell_real((double)bytes / 4096);
+	row[4] = gh_cell_u64(0xc000012000);
+	row[5] = gh_cell_u64(count > 1);
+}
+
+static struct gh_report *sample(void)
+{
+	struct gh_report *report = gh_report_create();
+	struct gh_table *table = gh_report_table(report, "types", columns, GH_ARRAY_SIZE(columns));
+
+	report->command = "top";
+	add(table, "main.T", 3, 3072);
+	add(table, "[]net/http.Header", 1, 512);
+	add(table, "map[string]main.Session groups", 12, 512);
+	gh_table_total(table)[1] = gh_cell_u64(16);
+	gh_table_total(table)[2] = gh_cell_u64(4096);
+	return report;
+}
+
+static void sizes_have_three_digits(void **state)
+{
+	static const struct {
+		uint64_t bytes;
+		const char *text;
+	} cases[] = {
+		{0, "0 B"},
+		{512, "512 B"},
+		{1023, "1023 B"},
+		{1024, "1.00 KiB"},
+		{1536, "1.50 KiB"},
+		{10235, "10.0 KiB"},
+		{102300, "99.9 KiB"},
+		{1023 * 1024, "1.00 MiB"},
+		{1024 * 1024 - 1, "1.00 MiB"},
+		{1321528399, "1.23 GiB"},
+		{UINT64_MAX, "16.0 EiB"},
+	};
+
+	for (size_t i = 0; i < GH_ARRAY_SIZE(cases); i++) {
+		struct gh_strbuf sb = {0};
+
+		gh_format_bytes(&sb, cases[i].bytes);
+		assert_string_equal(gh_strbuf_str(&sb), cases[i].text);
+		gh_strbuf_deinit(&sb);
+	}
+}
+
+static void durations_read_well(void **state)
+{
+	static const struct {
+		int64_t ns;
+		const char *text;
+	} cases[] = {
+		{0, "0 ns"},
+		{999, "999 ns"},
+		{1000, "1.00 µs"},
+		{1234567, "1.23 ms"},
+		{59999999999, "60.0 s"},
+		{60000000000, "1m00s"},
+		{3661000000000, "1h01m"},
+		{446400000000000, "5d04h"},
+		{-1500, "-1.50 µs"},
+		{INT64_MIN, "-106751d23h"},
+	};
+
+	for (size_t i = 0; i < GH_ARRAY_SIZE(cases); i++) {
+		struct gh_strbuf sb = {0};
+
+		gh_format_ns(&sb, cases[i].ns);
+		assert_string_equal(gh_strbuf_str(&sb), cases[i].text);
+		gh_strbuf_deinit(&sb);
+	}
+}
+
+static void terminals_are_safe(void **state)
+{
+	static const struct {
+		const char *raw, *text;
+	} cases[] = {
+		{"plain", "plain"},
+		{"\x1b[31mred", "\\x1b[31mred"},
+		{"two\nlines\t\r", "two\\nlines\\t\\r"},
+		{"\xff\xc3", "\\xff\\xc3"},
+		{"na\xc3\xafve", "na\xc3\xafve"},
+		{"\xe2\x80\xae"
+		 "evil",
+		 "\\u{202e}evil"},
+		{"\xc2\x9b"
+		 "31m",
+		 "\\u{9b}31m"},
+		{"\xed\xa0\x80", "\\xed\\xa0\\x80"},
+		{"\xc0\xaf", "\\xc0\\xaf"},
+	};
+
+	for (size_t i = 0; i < GH_ARRAY_SIZE(cases); i++) {
+		struct gh_strbuf sb = {0};
+
+		gh_format_escaped(&sb, cases[i].raw);
+		assert_string_equal(gh_strbuf_str(&sb), cases[i].text);
+		gh_strbuf_deinit(&sb);
+	}
+}
+
+static void texts_fit(void **state)
+{
+	static const char *const texts[] = {"", "a", "github.com/some/module/pkg.(*Type).Method",
+					    "\xe4\xb8\xad\xe6\x96\x87\xe5\xad\x97\xe7\xac\xa6",
+					    "na\xc3\xafve caf\xc3\xa9"};
+
+	for (size_t i = 0; i < GH_ARRAY_SIZE(texts); i++) {
+		for (size_t width = 0; width < 50; width++) {
+			struct gh_strbuf sb = {0};
+			uint32_t code;
+
+			gh_text_fit(&sb, texts[i], width);
+			assert_true(gh_text_width(gh_strbuf_str(&sb)) <= width);
+			if (gh_text_width(texts[i]) <= width)
+				assert_string_equal(gh_strbuf_str(&sb), texts[i]);
+			for (const char *p = gh_strbuf_str(&sb); *p;) {
+				assert_true(gh_utf8_decode(p, &code) > 0);
+				p += gh_utf8_decode(p, &code);
+			}
+			gh_strbuf_deinit(&sb);
+		}
+	}
+}
+
+static void text_is_aligned_with_the_total_first(void **state)
+{
+	struct gh_report *report = sample();
+	char *text = render(report, (struct gh_render_options){0});
+
+	assert_string_equal(
+		text,
+		"type                            count     bytes   share  address       sure\n"
+		"total                              16  4.00 KiB\n"
+		"main.T                              3  3.00 KiB  75.0 %  0xc000012000  yes\n"
+		"[]net/http.Header                   1     512 B  12.5 %  0xc000012000  no\n"
+		"map[string]main.Session groups     12     512 B  12.5 %  0xc000012000  yes\n");
+	free(text);
+	gh_report_destroy(report);
+}
+
+static void no_line_is_wider_than_asked(void **state)
+{
+	struct gh_report *report = sample();
+
+	gh_report_note(report,
+		       "a sentence that says what could not be read and why, and what to do");
+	gh_report_check(report, "allocated slots against the spans' own allocCount", 12, 13);
+	gh_report_skip(report, "spans", 3, "their bits are not in the core: pass the executable");
+	for (uint32_t width = 20; width < 100; width++) {
+		char *text = render(report, (struct gh_render_options){.width = width});
+
+		for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+			assert_true(gh_text_width(line) <= width);
+		free(text);
+	}
+	gh_report_destroy(report);
+}
+
+static void limits_are_said(void **state)
+{
+	struct gh_report *report = sample();
+	char *text = render(report, (struct gh_render_options){.limit = 1});
+
+	assert_non_null(strstr(text, "… 2 more rows: -n 0 shows all\n"));
+	assert_null(strstr(text, "net/http"));
+	assert_non_null(strstr(text, "16  4.00 KiB")); // as before the limit
+	free(text);
+	gh_report_destroy(report);
+}
+
+/* The first words of the rows, in order. */
+static void check_order(struct gh_report *report, const char *sort, bool reverse,
+			const char *const *names)
+{
+	char *text = render(report, (struct gh_render_options){.format = GH_FORMAT_SHORT,
+							       .sort = sort,
+							       .reverse = reverse});
+	char *line = strtok(text, "\n");
+
+	for (; *names; names++, line = strtok(NULL, "\n"))
+		assert_string_equal(line, *names);
+	assert_null(line);
+	free(text);
+}
+
+static void rows_are_sorted(void **state)
+{
+	static const char *const by_count[] = {"map[string]main.Session groups", "main.T",
+					       "[]net/http.Header", "?", NULL};
+	static const char *const by_count_up[] = {"[]net/http.Header", "main.T",
+						  "map[string]main.Session groups", "?", NULL};
+	static const char *const by_type[] = {"?", "[]net/http.Header", "main.T",
+					      "map[string]main.Session groups", NULL};
+	static const char *const stable[] = {"main.T", "[]net/http.Header",
+					     "map[string]main.Session groups", "?", NULL};
+	struct gh_report *report = sample();
+	struct gh_cell *unknown = gh_table_row(report->tables.data[0]);
+	struct gh_render_options wrong = {.sort = "size", .limit = 1};
+	struct gh_strbuf sb = {0};
+	struct gh_error *err;
+
+	unknown[0] = gh_cell_text("?"); // the rest is null: last in either direction
+	check_order(report, "count", false, by_count);
+	check_order(report, "count", true, by_count_up);
+	check_order(report, "type", false, by_type);
+	check_order(report, "bytes", false, stable);
+	err = gh_report_render(report, &wrong, append, &sb);
+	assert_int_equal(err->code, GH_ERR_USAGE);
+	assert_non_null(strstr(err->message, "'size'"));
+	assert_non_null(strstr(err->message, "type, count, bytes"));
+	gh_error_destroy(err);
+	gh_strbuf_deinit(&sb);
+	gh_report_destroy(report);
+}
+
+static void json_follows_the_contract(void **state)
+{
+	static const char *const keys[] = {"schema", "command",	  "args",    "target",
+					   "tables", "selfcheck", "skipped", "notes"};
+	struct gh_report *report = sample();
+	const char *words[] = {"--json"};
+	json_t *doc, *row, *value;
+	const char *key;
+	size_t i = 0;
+	char *text;
+
+	report->args = words;
+	report->nargs = 1;
+	report->target.kind = "core";
+	gh_table_row(report->tables.data[0]); // a row of nulls
+	text = render(report, (struct gh_render_options){.format = GH_FORMAT_JSON});
+	assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1); // one line
+	doc = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(doc);
+	json_object_foreach(doc, key, value) assert_string_equal(key, keys[i++]);
+	assert_int_equal(i, GH_ARRAY_SIZE(keys));
+	assert_string_equal(json_string_value(json_object_get(doc, "schema")), "goheap/1");
+	assert_true(json_is_null(json_object_get(json_object_get(doc, "target"), "pid")));
+	value = json_object_get(json_object_get(doc, "tables"), "types");
+	assert_int_equal(json_array_size(json_object_get(value, "columns")), 6);
+	assert_int_equal(json_array_size(json_object_get(value, "rows")), 4);
+	row = json_array_get(json_object_get(value, "rows"), 0);
+	assert_int_equal(json_integer_value(json_object_get(row, "bytes")), 3072);
+	assert_true(json_real_value(json_object_get(row, "share")) == 0.75);
+	assert_string_equal(json_string_value(json_object_get(row, "address")), "0xc000012000");
+	assert_true(json_is_true(json_object_get(row, "sure")));
+	row = json_array_get(json_object_get(value, "rows"), 3);
+	json_object_foreach(row, key, value) assert_true(json_is_null(value));
+	json_decref(doc);
+	free(text);
+	gh_report_destroy(report);
+}
+
+static void json_survives_any_text(void **state)
+{
+	static const struct gh_column text_column[] = {{"text", GH_UNIT_TEXT, false}};
+	struct gh_report *report = gh_report_create();
+	struct gh_table *table = gh_report_table(report, "t", text_column, 1);
+	json_t *doc;
+	char *text;
+
+	report->command = "\xff";
+	for (int c = 1; c < 256; c++) {
+		char raw[] = {(char)c, '"', '\\', '\0'};
+
+		gh_table_row(table)[0] = gh_cell_copy(report, raw, 3);
+	}
+	gh_table_row(table)[0] = gh_cell_real(0.0 / 0.0);
+	text = render(report, (struct gh_render_options){.format = GH_FORMAT_JSON});
+	doc = json_loads(text, 0, NULL);
+	assert_non_null(doc);
+	json_decref(doc);
+	free(text);
+	gh_report_destroy(report);
+}
+
+static void csv_is_quoted_and_exact(void **state)
+{
+	struct gh_report *report = sample();
+	char *text;
+
+	add(report->tables.data[0], "func(\"a\", b)", 1, 7);
+	text = render(report, (struct gh_render_options){.format = GH_FORMAT_CSV});
+	assert_string_equal(text,
+			    "type,count,bytes,share,address,sure\r\n"
+			    "main.T,3,3072,0.75,0xc000012000,true\r\n"
+			    "[]net/http.Header,1,512,0.125,0xc000012000,false\r\n"
+			    "map[string]main.Session groups,12,512,0.125,0xc000012000,true\r\n"
+			    "\"func(\"\"a\"\", b)\",1,7,0.001708984,0xc000012000,false\r\n");
+	free(text);
+	gh_report_table(report, "empty", columns, 1);
+	text = render(report, (struct gh_render_options){.format = GH_FORMAT_CSV, .limit = 1});
+	assert_string_equal(text, "# table types\r\ntype,count,bytes,share,address,sure\r\n"
+				  "main.T,3,3072,0.75,0xc000012000,true\r\n"
+				  "\r\n# table empty\r\ntype\r\n");
+	free(text);
+	gh_report_destroy(report);
+}
+
+static void lazy_row(void *ctx, size_t row, struct gh_cell *cells)
+{
+	size_t *calls = ctx;
+
+	++*calls;
+	cells[1] = gh_cell_u64(row);
+}
+
+static bool stop_soon(void *ctx, const char *text, size_t len)
+{
+	size_t *left = ctx;
+
+	*left = *left > len ? *left - len : 0;
+	return *left > 0;
+}
+
+static void lazy_tables_make_what_is_shown(void **state)
+{
+	struct gh_report *report = gh_report_create();
+	struct gh_table *table =
+		gh_report_table(report, "objects", columns, GH_ARRAY_SIZE(columns));
+	struct gh_render_options options = {.format = GH_FORMAT_JSON, .limit = UINT64_MAX};
+	size_t calls = 0, left = 1000;
+	struct gh_error *err;
+	char *text;
+
+	report->command = "objects";
+	table->nrows = 10 * 1000 * 1000;
+	table->row = lazy_row;
+	table->row_ctx = &calls;
+	text = render(report, (struct gh_render_options){.limit = 5});
+	assert_true(calls <= 10);
+	free(text);
+	calls = 0;
+	err = gh_report_render(report, &options, stop_soon, &left); // the reader goes away
+	assert_null(err);
+	assert_true(calls < 10 * 1000);
+	gh_report_destroy(report);
+}
+
+static void values_may_have_units_of_their_own(void **state)
+{
+	static const struct gh_column pair[] = {{"name", GH_UNIT_TEXT, false},
+						{"value", GH_UNIT_TEXT, false}};
+	struct gh_report *report = gh_report_create();
+	struct gh_table *table = gh_report_table(report, "info", pair, 2);
+	struct gh_cell *row = gh_table_row(table);
+	char *text;
+
+	report->command = "info";
+	row[0] = gh_cell_text("limit");
+	row[1] = gh_cell_in(gh_cell_u64(1 << 20), GH_UNIT_BYTES);
+	text = render(report, (struct gh_render_options){0});
+	assert_non_null(strstr(text, "limit  1.00 MiB\n"));
+	free(text);
+	text = render(report, (struct gh_render_options){.exact_bytes = true});
+	assert_non_null(strstr(text, "limit  1048576\n"));
+	free(text);
+	text = render(report, (struct gh_render_options){.format = GH_FORMAT_JSON});
+	assert_non_null(strstr(text, "{\"name\":\"limit\",\"value\":1048576}"));
+	free(text);
+	gh_report_destroy(report);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sizes_have_three_digits),
+		cmocka_unit_test(durations_read_well),
+		cmocka_unit_test(terminals_are_safe),
+		cmocka_unit_test(texts_fit),
+		cmocka_unit_test(text_is_aligned_with_the_total_first),
+		cmocka_unit_test(no_line_is_wider_than_asked),
+		cmocka_unit_test(limits_are_said),
+		cmocka_unit_test(rows_are_sorted),
+		cmocka_unit_test(json_follows_the_contract),
+		cmocka_unit_test(json_survives_any_text),
+		cmocka_unit_test(csv_is_quoted_and_exact),
+		cmocka_unit_test(lazy_tables_make_what_is_shown),
+		cmocka_unit_test(values_may_have_units_of_their_own),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,3 @@
+module goheap.dev/tools/godwarf
+
+go 1.22

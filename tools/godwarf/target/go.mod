@@ -1,0 +1,3 @@
+module goheap.dev/tools/godwarf/target
+
+go 1.21
