@@ -12,8 +12,9 @@
 
 enum {
 	FIRST_STACK = 4096,
-	POLL_EVERY = 1 << 16, // objects
-	PREFETCH_AHEAD = 24,  // bytes: an object may straddle two lines
+	POLL_EVERY = 1 << 16,	 // objects
+	OBLET_BYTES = 128 << 10, // runtime/mgcmark.go: maxObletBytes
+	PREFETCH_AHEAD = 24,	 // bytes: an object may straddle two lines
 };
 
 static struct mark_class class_of(const struct gh_span_class *from, uint8_t spanclass)
@@ -263,11 +264,31 @@ static void look_up(struct gh_mark *m, const uint64_t *found, const uint32_t *by
 	}
 }
 
+/*
+ * The collector passes over pointers back into the object that it scans, which matters only here:
+ * an object with a finalizer that refers to itself is not kept by that. It scans objects above
+ * 128 KiB in pieces and passes over pointers into the same piece (runtime/mgcmark.go:scanobject).
+ */
+static void drop_pointers_to_itself(struct gh_mark *m)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < m->nfound; i++) {
+		if ((m->found[i] >> 16) - m->contents_base < m->contents_bytes)
+			continue;
+		m->found[kept] = m->found[i];
+		m->found_bytes[kept++] = m->found_bytes[i];
+	}
+	m->nfound = kept;
+}
+
 /* Full groups; all of them with `rest`. */
 static void look_up_found(struct gh_mark *m, bool rest)
 {
 	size_t i = 0;
 
+	if (m->contents_only)
+		drop_pointers_to_itself(m);
 	// the rules never add to what was found, they push
 	for (; i + GROUP <= m->nfound; i += GROUP)
 		look_up(m, m->found + i, m->found_bytes + i, GROUP);
@@ -556,10 +577,13 @@ void gh_mark_contents(struct gh_mark *m, gh_addr object, struct gh_edge edge)
 		return;
 	if (ref.offset != m->classes[page->class].header)
 		compiled.code = GH_CODE_UNKNOWN;
+	look_up_found(m, true);
+	m->contents_base = ref.base;
+	m->contents_bytes = ref.elem_bytes <= OBLET_BYTES ? ref.elem_bytes : 0;
 	m->contents_only = true;
 	scan(m, ref.base << 16 | compiled.code);
-	m->contents_only = false;
 	look_up_found(m, true);
+	m->contents_only = false;
 }
 
 void gh_mark_count_conservative(struct gh_mark *m)

@@ -96,8 +96,10 @@ struct gh_mark {
 	uint64_t ring_at;
 
 	struct gh_mark_counts counts;
-	bool conservative;  // count what is marked now
-	bool contents_only; // scanning an object that is not marked
+	bool conservative;     // count what is marked now
+	bool contents_only;    // scanning an object that is not marked:
+	gh_addr contents_base; // this one
+	uint64_t contents_bytes;
 	bool nomem;
 };
 

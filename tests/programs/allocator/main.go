@@ -3,12 +3,13 @@
 // Allocates and moves pointers for ever while the collector runs, and holds a known set of objects
 // all the time. The harness kills it at a random moment, and finds the addresses of the set in
 // heldAddresses. GOHEAP_CHURN says how: "allocate" leaves it to the collector when it runs, "mark"
-// keeps it marking a large heap, "sweep" lets it sweep many spans.
+// keeps it marking a large heap, "sweep" keeps it sweeping many spans.
 package main
 
 import (
 	"os"
 	"runtime"
+	"runtime/debug"
 	"time"
 	"unsafe"
 
@@ -48,6 +49,8 @@ var (
 	recent  [workers][512]*node
 	blocks  [workers]*block
 	sum     [workers]int
+	crumb   [workers]*[5]int
+	crumbs  int // pieces of garbage without pointers that a worker makes in a round
 )
 
 func newHeld(i int) *held {
@@ -95,6 +98,9 @@ func churn(worker int) {
 			own[a], own[b] = own[b], own[a]
 			own[a].peer = own[b]
 		}
+		for i := 0; i < crumbs; i++ {
+			crumb[worker] = new([5]int)
+		}
 		t := tree(4+int(random>>30), &random)
 		t.owner = own[0]
 		recent[worker][random>>16&511] = t
@@ -121,18 +127,9 @@ func main() {
 			ballast = append(ballast, tree(10, &random))
 		}
 		go collect()
-	case "sweep":
-		for i := 0; i < 2000; i++ {
-			ballast = append(ballast, tree(6, &random))
-		}
-		go func() {
-			for {
-				for i := 0; i < len(ballast); i += 2 {
-					ballast[i] = tree(6, &random)
-				}
-				runtime.GC()
-			}
-		}()
+	case "sweep": // little to mark, much to sweep, and nobody idle who would do it at once
+		debug.SetGCPercent(400)
+		crumbs = 20000
 	}
 	for i := 0; i < workers; i++ {
 		go churn(i)

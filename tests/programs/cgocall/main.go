@@ -106,6 +106,8 @@ func plant() {
 		truth.Plant(unsafe.Pointer(r.items[i]))
 	}
 	handles[0].Delete()
+	truth.Sheds("internal/sync.(*HashTrieMap[")
+	truth.Sheds("sync.(*Map).") // before Go 1.24
 }
 
 func die(*request) {

@@ -73,7 +73,7 @@ func compose(f, g func() int) func() int {
 //go:noinline
 func wide(p *item) func() int {
 	a, b, c, d, e := [16]*item{p}, [16]*item{}, [16]*item{}, [16]*item{}, [16]*item{3: kept()}
-	return func() int { return a[0].n[0] + len(b) + len(c) + len(d) + e[3].n[0] }
+	return func() int { return a[0].n[0] + b[1].n[0] + c[2].n[0] + d[1].n[0] + e[3].n[0] }
 }
 
 func build() {

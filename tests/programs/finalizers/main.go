@@ -99,6 +99,7 @@ func build() {
 
 // plant drops objects with finalizers: they are garbage, what they refer to is not.
 func plant() {
+	truth.Sheds("runtime.AddCleanup")
 	for i := 0; i < 10; i++ {
 		o := &owner{items: [3]*item{keptForNow(), nil, keptForNow()}}
 		truth.Plant(unsafe.Pointer(o))

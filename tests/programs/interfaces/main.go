@@ -108,7 +108,7 @@ func build() {
 			[3]*item{kept()},
 			[1]*item{kept()},
 			100000+i,
-			[40]byte{1},
+			[40]byte{byte(i)}, // a constant would not be in the heap
 			named{"any", kept()})
 		holders[i] = &holder{any: square{i, i}, shape: named{"held", kept()}}
 		if i%2 == 0 {

@@ -38,6 +38,7 @@ func generate() {
 
 func main() {
 	truth.Sheds("main.plant")
+	truth.Sheds("main.inBody")
 	generated = make(chan *item)
 	truth.Stay(generate)
 	build()

@@ -100,10 +100,14 @@ type Local struct {
 
 type Plain struct{ N [5]int }
 
+// Captive is held by closures only: what they capture has no type in a program without DWARF, nor
+// in that of early releases.
+type Captive struct{ X, Y, Z int }
+
 // Counter returns a closure.
 //
 //go:noinline
-func Counter(p *Point) func() int {
+func Counter(p *Captive) func() int {
 	return func() int {
 		p.X++
 		return p.X + p.Y

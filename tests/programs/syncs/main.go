@@ -91,6 +91,8 @@ func build() {
 func kept2() *item { return new(item) }
 
 func plant() {
+	truth.Sheds("internal/sync.(*HashTrieMap[")
+	truth.Sheds("sync.(*Map).") // before Go 1.24
 	for i := range numbers {
 		numbers[i] = uintptr(unsafe.Pointer(dropped()))
 	}

@@ -130,8 +130,9 @@ func hold(p unsafe.Pointer) {
 }
 
 // plantTiny drops blocks of the tiny allocator in which both halves are ours, and holds others by
-// a pointer to their second half only.
+// a pointer to their second half only. What shares a block with values of others may live or not.
 func plantTiny() {
+	Sheds("goheap.test/programs/truth.plantTiny")
 	var values [64]*uint64
 	for i := range values {
 		values[i] = new(uint64)

@@ -104,8 +104,8 @@ func Keep(p unsafe.Pointer) {
 	sink = nil
 }
 
-// Sheds names a function that leaves garbage whose addresses the program cannot know, such as the
-// closures that the compiler makes for deferred calls.
+// Sheds names a function (or the beginning of its name) that leaves garbage whose addresses the
+// program cannot know, such as the closures that the compiler makes for deferred calls.
 func Sheds(function string) {
 	sheds[nSheds] = function
 	nSheds++

@@ -195,9 +195,9 @@ func buildInterfaces() {
 	figures = make([]shapes.Shape, 0, 2*n)
 	counters = make([]func() int, n)
 	for i := 0; i < n; i++ {
-		boxed = append(boxed, shapes.Square{Side: i}, shapes.Plain{}, &shapes.Local{Link: chain(1)})
+		boxed = append(boxed, shapes.Square{Side: i}, shapes.Plain{N: [5]int{i}}, &shapes.Local{Link: chain(1)})
 		figures = append(figures, shapes.Square{Side: i}, &shapes.Circle{Center: point(i)})
-		counters[i] = shapes.Counter(point(i))
+		counters[i] = shapes.Counter(&shapes.Captive{X: i})
 	}
 	objects[shapes.Square](path+"Square", 2*n, false).Sure()
 	objects[shapes.Plain](path+"Plain", n, false).Sure()
@@ -206,7 +206,7 @@ func buildInterfaces() {
 	truth.Objects("[]interface {}", 1, 3*n*16, true).AtLeast()
 	truth.Objects("[]"+path+"Shape", 1, 2*n*16, true)
 	truth.Objects("[]func() int", 1, n*8, true)
-	truth.Objects("func "+path+"Counter.func1", n, 16, true).Sure()
+	truth.Objects("func "+path+"Counter.func1", n, 16, true)
 }
 
 // onStack holds objects by variables of its frame alone.

@@ -1,0 +1,482 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The faces: the contract's JSON, the same answers from program, gdb and module, and every refusal."""
+
+import csv
+import fcntl
+import io
+import json
+import os
+import pathlib
+import pty
+import re
+import struct
+import subprocess
+import termios
+import unicodedata
+from typing import Dict, List, Tuple
+
+import pytest
+
+from lib import gdb, goheap, programs
+
+# docs/contract.md; more columns may follow, none may be missing.
+CONTRACT: Dict[str, Dict[str, List[str]]] = {
+    "info": {"info": ["name", "value"]},
+    "top": {"types": ["type", "count", "bytes", "share", "avg_bytes", "strength", "exact_bytes",
+                      "declared_bytes", "inferred_bytes"]},
+    "objects": {"objects": ["address", "type", "bytes", "strength"]},
+    "roots": {"roots": ["kind", "name", "count", "bytes"]},
+    "spans": {"classes": ["sizeclass", "elem_bytes", "noscan", "spans", "slots", "live", "free",
+                          "garbage", "tail_bytes"]},
+    "memstats": {"memstats": ["name", "value"]},
+    "goroutines": {"goroutines": ["goid", "state", "wait_reason", "top", "wait_site", "created_by",
+                                  "wait_ns", "system", "labels"]},
+    "doctor": {"checks": ["name", "state", "detail", "advice"]},
+}
+KEYS = ["schema", "command", "args", "target", "tables", "selfcheck", "skipped", "notes"]
+TARGET_KEYS = ["kind", "go_version", "goarch", "pid", "build_id", "exe", "truncated", "forced",
+               "now_ns", "now_error_ns"]
+INFO_NAMES = ["go version", "VCS revision", "command line", "signal", "crashing goroutine",
+              "panic value", "throw text", "GOMAXPROCS", "GOGC", "GOMEMLIMIT", "uptime", "GC phase"]
+UNITS = {
+    "bytes": int, "count": (int, float, str), "ns": int, "share": (int, float), "text": object,
+    "address": str, "bool": bool, "list": list,
+}
+
+
+@pytest.fixture(scope="module")
+def death(workshop: programs.Workshop) -> programs.Death:
+    """One core for all of this."""
+    return workshop.run(programs.Build("types", programs.RELEASES[-1], "plain"), "missing")
+
+
+@pytest.fixture(scope="module")
+def commands() -> List[str]:
+    """The names of all commands that look at a target."""
+    answer = goheap.run(["help", "--json"])
+    rows = goheap.rows(json.loads(answer.out), "commands")
+    return [row["command"] for row in rows if row["command"] != "help"]
+
+
+@pytest.fixture(scope="module")
+def documents(death: programs.Death, commands: List[str]) -> Dict[str, dict]:
+    """What the program answers to all commands."""
+    return goheap.ask(death.core, death.exe, *commands)
+
+
+def test_all_commands_of_the_contract_exist(commands: List[str]) -> None:
+    assert set(CONTRACT) <= set(commands)
+
+
+def test_every_command_explains_itself(commands: List[str]) -> None:
+    for command in [*commands, "help"]:
+        answer = goheap.run(["help", command])
+        assert (answer.code, answer.err) == (goheap.ANSWERED, "")
+        for part in ("Usage: goheap " + command, "Options", "--json", "Examples:"):
+            assert part.lower() in answer.out.lower(), (command, part)
+        assert max(len(line) for line in answer.out.splitlines()) <= 80
+        assert goheap.run([command, "--help"]).out == answer.out
+
+
+def test_json_follows_the_contract(documents: Dict[str, dict], death: programs.Death) -> None:
+    for command, document in documents.items():
+        assert list(document) == KEYS
+        assert (document["schema"], document["command"]) == ("goheap/1", command)
+        assert list(document["target"]) == TARGET_KEYS
+        assert document["target"]["kind"] == "core"
+        assert document["target"]["go_version"] == death.build.release
+        assert document["target"]["exe"] == str(death.exe)
+        for name, columns in CONTRACT.get(command, {}).items():
+            table = document["tables"][name]
+            assert [column["name"] for column in table["columns"]][:len(columns)] == columns or \
+                set(columns) <= {column["name"] for column in table["columns"]}, command
+
+
+def test_values_have_the_types_of_their_units(documents: Dict[str, dict]) -> None:
+    for command, document in documents.items():
+        for name, table in document["tables"].items():
+            rows = table["rows"] + ([table["total"]] if table["total"] else [])
+            for column in table["columns"]:
+                kinds = UNITS[column["unit"]]
+                for row in rows:
+                    value = row[column["name"]]
+                    assert value is None or isinstance(value, kinds), (command, name, column, value)
+                    if column["unit"] == "address" and value is not None:
+                        assert re.fullmatch("0x[0-9a-f]+", value)
+                    if column["unit"] == "share" and value is not None:
+                        assert 0 <= value <= 1
+
+
+def test_info_says_what_the_contract_lists(documents: Dict[str, dict]) -> None:
+    rows = {row["name"]: row["value"] for row in goheap.rows(documents["info"], "info")}
+    assert set(INFO_NAMES) <= set(rows)
+    assert rows["signal"] == "SIGABRT"
+    assert rows["crashing goroutine"] == 1
+    assert rows["GOMAXPROCS"] >= 1
+    assert rows["GOGC"] == 100
+    assert rows["command line"].endswith("/types")
+    assert rows["uptime"] > 0
+
+
+def test_answers_do_not_vary(death: programs.Death, commands: List[str]) -> None:
+    assert goheap.ask(death.core, death.exe, *commands) == goheap.ask(
+        death.core, death.exe, *commands)
+
+
+def test_csv_and_short_say_the_same(death: programs.Death, documents: Dict[str, dict]) -> None:
+    text = goheap.run([death.core, "top", "--csv"]).out
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    ours = goheap.rows(documents["top"], "types")
+    assert [(row["type"], int(row["count"]), int(row["bytes"])) for row in rows] == \
+        [(row["type"], row["count"], row["bytes"]) for row in ours]
+    lines = goheap.run([death.core, "objects", "--short"]).out.splitlines()
+    assert lines == [row["address"] for row in goheap.rows(documents["objects"], "objects")]
+
+
+def test_limit_and_order(death: programs.Death, documents: Dict[str, dict]) -> None:
+    words = [death.core, "top", "--json", "-n", "3", "--sort", "count"]
+    table = json.loads(goheap.run(words).out)["tables"]["types"]
+    whole = documents["top"]["tables"]["types"]
+    assert table["total"] == whole["total"]
+    counts = sorted((row["count"] for row in whole["rows"]), reverse=True)
+    assert [row["count"] for row in table["rows"]] == counts[:3]
+    table = json.loads(goheap.run([*words, "--reverse"]).out)["tables"]["types"]
+    assert [row["count"] for row in table["rows"]] == sorted(counts)[:3]
+    text = goheap.run([death.core, "top"]).out
+    assert "… %d more rows: -n 0 shows all" % (len(whole["rows"]) - 20) in text
+
+
+def test_sizes_for_people_and_exact(death: programs.Death) -> None:
+    assert re.search(r"\d\.\d\d [KM]iB", goheap.run([death.core, "top"]).out)
+    assert "iB" not in goheap.run([death.core, "top", "--bytes"]).out
+
+
+USAGE: List[Tuple[List[str], str]] = [
+    ([], "goheap help"),
+    (["CORE"], "no command was given"),
+    (["top"], "no core was named"),
+    (["CORE", "tpo"], "did you mean top?"),
+    (["CORE", "EXE", "xyzzy"], "there is no command 'xyzzy'"),
+    (["CORE", "-e", "top", "-e", "rots"], "did you mean roots?"),
+    (["CORE", "-e", "top 'open"], "a quote is not closed"),
+    (["CORE", "-e", ""], "-e needs a command"),
+    (["CORE", "-e"], "-e needs a value"),
+    (["--bogus", "CORE", "top"], "'--bogus'"),
+    (["CORE", "top", "--jsn"], "did you mean --json?"),
+    (["CORE", "top", "-n", "many"], "'many'"),
+    (["CORE", "top", "--min", "many"], "'many'"),
+    (["CORE", "top", "--json", "--csv"], "exclude each other"),
+    (["CORE", "top", "--sort", "beauty"], "'beauty'"),
+    (["CORE", "top", "--type", "a(b"], "'a(b'"),
+    (["CORE", "info", "word"], "'word'"),
+    (["CORE", "EXE", "--exe", "EXE", "top"], "two executables"),
+    (["help", "xyzzy"], "there is no command 'xyzzy'"),
+]
+
+
+@pytest.mark.parametrize("words,says", USAGE, ids=[" ".join(words) or "-" for words, _ in USAGE])
+def test_usage_errors(words: List[str], says: str, death: programs.Death) -> None:
+    names = {"CORE": str(death.core), "EXE": str(death.exe)}
+    answer = goheap.run([names.get(word, word) for word in words])
+    assert answer.code == goheap.USAGE
+    assert says in answer.err and answer.err.startswith("goheap: ")
+    assert answer.err.count("\n") == 1 and answer.out == ""
+
+
+def test_nothing_to_answer_from(death: programs.Death, tmp_path: pathlib.Path) -> None:
+    text = tmp_path / "text"
+    text.write_text("no core at all\n")
+    for core in (tmp_path / "none", text, tmp_path, death.exe):
+        answer = goheap.run([core, "info"])
+        assert (answer.code, answer.out) == (goheap.NOTHING, "")
+        assert answer.err.startswith("goheap: ") and answer.err.count("\n") == 1
+
+
+def test_ways_to_name_the_files(death: programs.Death) -> None:
+    core, exe = str(death.core), str(death.exe)
+    expected = goheap.run([core, "info"]).out
+    for words in ([core, exe, "info"], [exe, core, "info"], [exe, "-c", core, "info"],
+                  ["info", exe, "-c", core],  # coredumpctl -A info
+                  ["-e", "info", exe, "-c", core], [core, "--exe", exe, "info"],
+                  ["--core=" + core, "info"], [core, "info", "--exe", exe],
+                  [core, "--no-mmap", "info"]):
+        answer = goheap.run(words)
+        assert (answer.code, answer.err) == (goheap.ANSWERED, ""), words
+        assert answer.out == expected, words
+
+
+def test_a_command_is_the_command_even_if_a_file_has_its_name(
+        death: programs.Death, tmp_path: pathlib.Path) -> None:
+    (tmp_path / "top").symlink_to(death.exe)
+    answer = goheap.run([death.core, "top", "--exe", "top", "--json"], cwd=str(tmp_path))
+    assert json.loads(answer.out)["command"] == "top"
+
+
+def test_one_document_a_line_for_each_command(death: programs.Death) -> None:
+    answer = goheap.run([death.core, "--json", "-e", "top -n 1", "-e", "info"])
+    lines = answer.out.splitlines()
+    assert [json.loads(line)["command"] for line in lines] == ["top", "info"]
+
+
+def test_version_needs_no_core() -> None:
+    assert re.match(r"goheap \d+\.\d+", goheap.run(["--version"]).out)
+
+
+def test_a_reader_that_goes_away_is_no_error(death: programs.Death) -> None:
+    with subprocess.Popen([goheap.path(), death.core, "-e", "objects --json", "-e", "top"],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 0
+
+
+def test_a_full_disk_is_one(death: programs.Death) -> None:
+    with open("/dev/full", "w") as full:
+        process = subprocess.run([goheap.path(), death.core, "top"], stdout=full,
+                                 stderr=subprocess.PIPE, timeout=60, check=False)
+    assert process.returncode == goheap.NOTHING
+    assert b"cannot write the answer: No space left" in process.stderr
+
+
+def test_memory_is_bounded_when_asked(death: programs.Death) -> None:
+    answer = goheap.run([death.core, "top", "--max-mem", "1"])
+    assert answer.code == goheap.NOTHING and "--max-mem" in answer.err
+    assert goheap.run([death.core, "top", "--max-mem", "4G"]).code == goheap.ANSWERED
+
+
+def _width(line: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_no_line_is_wider_than_the_terminal(death: programs.Death, columns: int,
+                                            commands: List[str]) -> None:
+    for command in commands:
+        text = _on_terminal([str(goheap.path()), str(death.core), command], columns)
+        lines = re.sub("\x1b\\[[0-9;]*[mK]", "", text).splitlines()
+        assert len(lines) > 2
+        assert max(_width(line) for line in lines) <= columns, command
+
+
+def test_colour_only_where_it_is_wanted(death: programs.Death,
+                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    words = [str(goheap.path()), str(death.core), "top"]
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    assert "\x1b[" in _on_terminal(words, 80)
+    assert "\x1b[" not in goheap.run(words[1:]).out
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[" not in _on_terminal(words, 80)
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setenv("TERM", "dumb")
+    assert "\x1b[" not in _on_terminal(words, 80)
+
+
+def _on_terminal(words: List[str], columns: int) -> str:
+    """Return what a program writes to a terminal of that width."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=slave, stderr=slave) as process:
+        os.close(slave)
+        text = b""
+        while True:
+            try:
+                piece = os.read(master, 65536)
+            except OSError:  # the other end is closed
+                break
+            if not piece:
+                break
+            text += piece
+        process.wait(60)
+    os.close(master)
+    return text.decode()
+
+
+def _without_args(document: dict) -> dict:
+    return {key: value for key, value in document.items() if key != "args"}
+
+
+def test_gdb_says_the_same(death: programs.Death, documents: Dict[str, dict],
+                           commands: List[str], tmp_path: pathlib.Path) -> None:
+    answer = gdb.run(["goheap %s --json" % command for command in commands],
+                     [death.exe, death.core], cwd=str(tmp_path))
+    found = {}
+    for line in answer.out.splitlines():
+        document = json.loads(line)
+        found[document["command"]] = _without_args(document)
+    assert found == {name: _without_args(document) for name, document in documents.items()}
+    text = gdb.run(["goheap top"], [death.exe, death.core], cwd=str(tmp_path)).out
+    assert text == goheap.run([death.core, death.exe, "top"]).out
+
+
+def test_gdb_whatever_python_is_on_path(death: programs.Death, tmp_path: pathlib.Path) -> None:
+    fake = tmp_path / "python3"
+    fake.write_text("#!/bin/sh\nexit 1\n")
+    fake.chmod(0o755)
+    environment = {"PATH": "%s:%s" % (tmp_path, os.environ["PATH"]), "PYTHONDONTWRITEBYTECODE": "1"}
+    answer = gdb.run(["goheap top -n 1"], [death.exe, death.core], environment=environment)
+    assert "live objects" in answer.out
+
+
+def test_sourcing_twice_is_harmless(death: programs.Death) -> None:
+    once = gdb.run(["goheap top"], [death.exe, death.core])
+    twice = gdb.run(["goheap top", "source %s" % gdb.SCRIPT, "goheap top"],
+                    [death.exe, death.core])
+    assert twice.out == once.out * 2
+
+
+def test_gdb_help_and_completion(commands: List[str]) -> None:
+    out = gdb.run(["help goheap"]).out
+    places = [out.index("goheap " + command) for command in commands]
+    assert places == sorted(places)
+    for command in commands:
+        assert "Usage: goheap " + command in gdb.run(["help goheap " + command]).out
+    lines = gdb.run(["complete goheap gor", "complete goheap top --so",
+                     "complete goheap goroutines --sort wait_s",
+                     "complete goheap help inf"]).out.splitlines()
+    assert lines == ["goheap goroutines", "goheap top --sort",
+                     "goheap goroutines --sort wait_site", "goheap help info"]
+
+
+def test_gdb_errors_are_sentences(death: programs.Death) -> None:
+    files = [death.exe, death.core]
+    for command, on, says in (
+            ("goheap top", [], "there is nothing to look at"),
+            ("goheap top --bogus", files, "unknown option '--bogus'"),
+            ("goheap tpo", files, "did you mean top?"),
+            ("goheap top --sort beauty", files, "'beauty'"),
+            ("goheap top --exe /none", files, "/none"),
+            ("goheap top", [death.exe], "there is nothing to look at")):
+        answer = gdb.run([command, "goheap help"], on)
+        assert says in answer.err and "goheap: " in answer.err, command
+        assert "Python Exception" not in answer.err
+
+
+def test_gdb_without_the_module_says_what_works(tmp_path: pathlib.Path) -> None:
+    copy = tmp_path / "gdb-scripts"
+    (copy / "goheap").mkdir(parents=True)
+    for file in [gdb.SCRIPT, *gdb.SCRIPT.parent.glob("goheap/*.py")]:
+        (copy / file.relative_to(gdb.SCRIPT.parent)).write_bytes(file.read_bytes())
+    answer = gdb.run(["goheap top"], source=False, before=["source %s/goheap.py" % copy],
+                     environment={"GOHEAP_MODULE": ""})
+    assert "cannot load the compiled module" in answer.err
+    assert "goheap CORE EXE top" in answer.err
+
+
+INTERRUPT = """python
+import os, signal
+from goheap import terminal
+def _interrupt(self, stage, done, total):
+    terminal.Progress.__call__ = lambda *_: None
+    os.kill(os.getpid(), signal.SIGINT)
+terminal.Progress.__call__ = _interrupt
+end
+"""
+
+
+def test_gdb_interrupted_keeps_the_session(death: programs.Death, tmp_path: pathlib.Path) -> None:
+    script = tmp_path / "interrupt"
+    script.write_text(INTERRUPT)
+    answer = gdb.run(["goheap info -n 1", "source %s" % script, "goheap top", "goheap top"],
+                     [death.exe, death.core])
+    assert "interrupted" in answer.err
+    assert answer.out.count("live objects") == 1
+
+
+def test_a_stopped_process_is_as_its_gcore(death: programs.Death, commands: List[str],
+                                           tmp_path: pathlib.Path) -> None:
+    asked = [command for command in commands if command != "doctor"]
+    core = tmp_path / "gcore"
+    answer = gdb.run([*("goheap %s --json" % command for command in asked), "gcore %s" % core,
+                      "kill"], [death.exe], cwd=str(tmp_path),
+                     before=["set confirm off", "handle SIGURG nostop noprint pass",
+                             "run > /dev/null"], environment={"GOHEAP_MODE": "missing"})
+    live = [json.loads(line) for line in answer.out.splitlines() if line.startswith('{"schema"')]
+    assert [document["command"] for document in live] == asked, answer.err
+    after = goheap.ask(core, death.exe, *asked)
+    for document in live:
+        assert document["target"]["kind"] == "live"
+        theirs = after[document["command"]]
+        for name, table in document["tables"].items():
+            assert table == theirs["tables"][name], (document["command"], name)
+
+
+def test_a_process_that_ran_on_is_read_again(death: programs.Death,
+                                             tmp_path: pathlib.Path) -> None:
+    answer = gdb.run(["goheap info --json", "continue", "goheap info --json", "kill"], [death.exe],
+                     cwd=str(tmp_path),
+                     before=["set confirm off", "handle SIGURG nostop noprint pass",
+                             "tbreak main.main", "run > /dev/null"],
+                     environment={"GOHEAP_MODE": "missing"})
+    documents = [json.loads(line) for line in answer.out.splitlines() if line.startswith("{")]
+    first, second = ({row["name"]: row["value"] for row in goheap.rows(document, "info")}
+                     for document in documents)
+    assert first["signal"] != "SIGABRT" and second["signal"] == "SIGABRT"
+    assert first["crashing goroutine"] is None and second["crashing goroutine"] == 1
+
+
+PYTHON = """
+import json
+core, exe = sys.argv[1:]
+session = _goheap.Session(core=core, exe=exe)
+calls = []
+text, findings = session.run(["top", "--json"], progress=lambda *a: calls.append(a))
+try:
+    _goheap.Session(core=core, exe=exe).run(["top"], cancelled=lambda: True)
+except KeyboardInterrupt:
+    pass
+else:
+    raise SystemExit("not cancelled")
+again = _goheap.Session(core=core)
+try:
+    again.run(["top"], progress=lambda *a: 1 / 0)
+except ZeroDivisionError:
+    pass
+assert again.run(["top", "--json"])[0] == text
+for words, error in ((["nothing"], ValueError), (["top", "--bogus"], ValueError), ([], ValueError)):
+    try:
+        session.run(words)
+    except error:
+        continue
+    raise SystemExit("no %s for %s" % (error, words))
+try:
+    _goheap.Session(core="/none")
+except OSError as error:
+    assert "/none" in str(error)
+session.close()
+session.close()
+try:
+    session.run(["top"])
+except ValueError:
+    pass
+else:
+    raise SystemExit("closed, and yet it answers")
+assert findings is False and calls
+sys.stdout.write(text)
+"""
+
+
+def test_the_module_in_a_plain_python(death: programs.Death, documents: Dict[str, dict]) -> None:
+    text = gdb.python(PYTHON, death.core, death.exe)
+    assert _without_args(json.loads(text)) == _without_args(documents["top"])
+
+
+CALLBACKS = """
+try:
+    _goheap.Session(pid=0, read_memory=lambda a, n: None, mappings=[(4096, 8192, 0, None, True)],
+                    threads=[(1, 0, [0] * 27)])
+except Exception as error:
+    print(type(error).__name__, error)
+for arguments in ({}, {"read_memory": 1}, {"read_memory": len, "mappings": [1], "threads": []},
+                  {"read_memory": len, "mappings": [], "threads": [(1, 2)]}):
+    try:
+        _goheap.Session(**arguments)
+    except TypeError:
+        continue
+    raise SystemExit("accepted: %s" % arguments)
+"""
+
+
+def test_the_module_refuses_what_makes_no_sense() -> None:
+    assert "Traceback" not in gdb.python(CALLBACKS)

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How many objects of each type there are: programs know what they built."""
+
+from typing import Dict, List, Tuple
+
+from lib import case, goheap
+
+
+def counted(of: case.Case) -> Dict[str, Tuple[int, int]]:
+    """Return count and bytes by name; types that print alike are one."""
+    found: Dict[str, Tuple[int, int]] = {}
+    for row in goheap.rows(of.documents["top"], "types"):
+        count, size = found.get(row["type"], (0, 0))
+        found[row["type"]] = (count + row["count"], size + row["bytes"])
+    return found
+
+
+def differences(of: case.Case) -> List[str]:
+    found = counted(of)
+    wrong = []
+    for name, row in of.statement["types"].items():
+        ours, truth = found.get(name, (0, 0)), (row["count"], row["bytes"])
+        must_have = row["sure"] or of.build.variant != "nodwarf"
+        if (must_have and (ours[0] < truth[0] or ours[1] < truth[1])
+                or not row["at_least"] and (ours[0] > truth[0] or ours[1] > truth[1])):
+            wrong.append("%s: %d objects of %d bytes, the program has %d of %d" %
+                         (name, *ours, *truth))
+    return wrong
+
+
+def test_types_are_as_stated(missing: case.Case) -> None:
+    """Without DWARF the types that only variables tell may be missing, but none may be wrong."""
+    wrong = differences(missing)
+    assert not wrong, "\n".join(wrong)
+
+
+def test_rows_add_up(missing: case.Case) -> None:
+    """Counts, bytes and strengths of the rows make the total, and the total is what is live."""
+    table = missing.documents["top"]["tables"]["types"]
+    live = goheap.addresses(missing.documents["objects"])
+    assert table["total"]["count"] == sum(row["count"] for row in table["rows"]) == len(live)
+    assert table["total"]["bytes"] == sum(row["bytes"] for row in table["rows"])
+    assert table["total"]["bytes"] == sum(row["bytes"] for row in live.values())
+    for row in table["rows"]:
+        assert row["exact_bytes"] + row["declared_bytes"] + row["inferred_bytes"] <= row["bytes"]
+
+
+def test_objects_name_the_types_of_top(missing: case.Case) -> None:
+    found: Dict[str, Tuple[int, int]] = {}
+    for row in goheap.rows(missing.documents["objects"], "objects"):
+        count, size = found.get(row["type"], (0, 0))
+        found[row["type"]] = (count + 1, size + row["bytes"])
+    assert found == counted(missing)

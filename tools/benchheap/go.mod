@@ -1,0 +1,3 @@
+module goheap.test/benchheap
+
+go 1.21
