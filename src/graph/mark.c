@@ -475,7 +475,9 @@ static inline void scan(struct gh_mark *m, uint64_t entry)
 		set_state(m, base, gh_closure_code(m, gh_u64_at(host)));
 }
 
-static inline void prefetch(const struct gh_mark *m, uint64_t entry)
+/* Inlined by force: gcc takes a function that only prefetches for one without effect, and drops it.
+ */
+__attribute__((always_inline)) static inline void prefetch(const struct gh_mark *m, uint64_t entry)
 {
 	gh_addr base = entry >> 16;
 	const struct gh_page *page = &m->pages[(base - m->lo) >> GH_PAGE_SHIFT];

@@ -87,11 +87,13 @@ static void repeat(struct layout *l, uint64_t first, uint64_t stride, uint64_t c
 }
 
 /*
- * sync/atomic.Pointer[T] and its likes: a first field of type [0]*T tells what the unsafe.Pointer
- * behind it points to.
+ * sync/atomic.Pointer[T]: its first field, of type [0]*T, tells what the unsafe.Pointer behind it
+ * points to. Others have such a field too and mean something else (weak.Pointer[T]: a handle).
  */
 static gh_addr promised_pointee(const struct gh_runtime *rt, const struct gh_rtype *t)
 {
+	static const char atomic[] = "sync/atomic.Pointer[";
+	_cleanup_strbuf_ struct gh_strbuf name = {0};
 	struct gh_rtype first, pointer;
 	struct gh_rfield field;
 
@@ -100,7 +102,8 @@ static gh_addr promised_pointee(const struct gh_runtime *rt, const struct gh_rty
 	    first.len != 0 || !gh_rtype_read(rt, first.elem, &pointer) ||
 	    pointer.kind != GH_KIND_POINTER)
 		return 0;
-	return pointer.elem;
+	gh_rtype_name(rt, t->addr, &name);
+	return strncmp(gh_strbuf_str(&name), atomic, strlen(atomic)) ? 0 : pointer.elem;
 }
 
 static void put_struct(struct layout *l, const struct gh_rtype *t, uint64_t offset, int depth)

@@ -28,11 +28,16 @@ def test_what_the_program_holds_is_live(garbage: case.Case) -> None:
 
 
 def test_all_the_rest_is_live(garbage: case.Case) -> None:
-    """What is neither planted nor live was left by the runtime, or by a function that says so."""
+    """What is neither planted nor live was left by the runtime, or by a function that says so.
+
+    The profile names only the first value of a tiny block. What the others are, and whether they
+    were dropped, nobody knows; test_live_set.py has the same blocks without garbage.
+    """
     sheds = tuple(garbage.statement["sheds"])
     left = garbage.allocated.keys() - garbage.planted - live_of(garbage)
     left = {slot for slot in left
-            if not any(name.startswith(sheds) for stack in garbage.core.allocation_stacks(slot)
+            if not garbage.core.is_tiny_block(slot)
+            and not any(name.startswith(sheds) for stack in garbage.core.allocation_stacks(slot)
                        for name in stack)}
     ours = {slot for slot in left if garbage.is_ours(slot)}
     assert not ours, garbage.describe(ours)

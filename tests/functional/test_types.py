@@ -51,3 +51,9 @@ def test_objects_name_the_types_of_top(missing: case.Case) -> None:
         count, size = found.get(row["type"], (0, 0))
         found[row["type"]] = (count + 1, size + row["bytes"])
     assert found == counted(missing)
+
+
+def test_no_typed_pointer_is_contradicted(missing: case.Case) -> None:
+    """Where the allocator wrote a type or a pointer mask, what pointers say of it is the same."""
+    notes = missing.documents["top"]["notes"]
+    assert not [note for note in notes if "contradict" in note]

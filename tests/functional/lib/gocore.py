@@ -17,6 +17,7 @@ PAGE = 8192
 IN_USE = 1
 INLINE_MARKS_FROM = 26  # Go 1.26: marks of spans of 16 to 512 bytes lie in the span itself
 INLINE_MARKS_OFFSET = PAGE - 64
+TINY_SPAN_CLASS = 2 << 1 | 1  # slots of 16 bytes without pointers
 MAX_STACK = 1024  # frames of an allocation; more means that we read nonsense
 MAX_SPECIALS = 16  # special records of an object
 SHT_SYMTAB, PT_LOAD, PT_NOTE, NT_AUXV, AT_ENTRY = 2, 1, 4, 6, 9
@@ -167,6 +168,11 @@ class Core:
         index = (address - span.base) // span.elemsize
         return span.base + index * span.elemsize if index < span.nelems else None
 
+    def is_tiny_block(self, address: int) -> bool:
+        """Tell whether a slot may hold several values of the tiny allocator."""
+        span = self.span_of(address)
+        return span is not None and span.spanclass == TINY_SPAN_CLASS
+
     def allocated(self) -> Dict[int, int]:
         """Return address and bytes of every allocated slot, garbage included."""
         return {slot: span.elemsize for span in self.spans for slot in span.slots(span.allocated)}
@@ -178,8 +184,8 @@ class Core:
     def allocation_stacks(self, address: int) -> List[List[str]]:
         """Return the functions that allocated the slot an address lies in, innermost first.
 
-        One stack a value: a tiny block holds several. Physical frames: what was inlined counts as
-        its caller. Empty for a slot that the profiler did not see; with MemProfileRate=1 it sees
+        Of a tiny block the profiler sees little more than the first value. Physical frames: what
+        was inlined counts as its caller. Empty for a slot that the profiler did not see; with MemProfileRate=1 it sees
         all but those from before main.
         """
         if self._profiled is None:
