@@ -10,19 +10,14 @@ enum {
 	POLL_EVERY = 1024,
 };
 
-static bool is_dead(const struct gh_goroutine *g)
-{
-	return g->status == GH_G_DEAD || g->status == GH_G_DEADEXTRA || g->status == GH_G_IDLE;
-}
-
 static void check_counts(struct gh_doctor *doctor, const struct gh_session *session)
 {
 	const struct gh_runtime *rt = session->rt;
 	uint64_t dead = 0, system = 0, all = session->goroutines.len, allglen;
 
 	for (size_t i = 0; i < session->goroutines.len; i++) {
-		dead += is_dead(&session->goroutines.data[i]);
-		system += !is_dead(&session->goroutines.data[i]) &&
+		dead += gh_goroutine_is_dead(&session->goroutines.data[i]);
+		system += !gh_goroutine_is_dead(&session->goroutines.data[i]) &&
 			  session->goroutines.data[i].system;
 	}
 	gh_doctor_add(doctor, "goroutines",
@@ -84,7 +79,7 @@ static struct gh_error *check_stacks(struct gh_doctor *doctor, const struct gh_s
 		if (i % POLL_EVERY == 0)
 			err = gh_poll(&session->poll, "unwinding stacks", i,
 				      session->goroutines.len);
-		if (err || is_dead(g))
+		if (err || gh_goroutine_is_dead(g))
 			continue;
 		frames.len = 0;
 		err = gh_stack_unwind(session->rt, g, &frames, &end);

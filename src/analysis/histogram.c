@@ -210,7 +210,7 @@ static int by_bytes(const void *a, const void *b)
 	return strcmp(x->name, y->name);
 }
 
-static void add_row(struct gh_type_row *to, const struct gh_type_row *row)
+void gh_type_row_add(struct gh_type_row *to, const struct gh_type_row *row)
 {
 	to->count += row->count;
 	to->bytes += row->bytes;
@@ -236,10 +236,10 @@ static struct gh_error *fold(struct keyed_row_vec *rows, struct gh_histogram *h)
 	for (size_t i = 0; i < rows->len; i++) {
 		struct keyed_row *k = &rows->data[i];
 
-		add_row(&h->total, &k->row);
+		gh_type_row_add(&h->total, &k->row);
 		if (last && !strcmp(last->row.name, k->row.name) &&
 		    (last->rtype == k->rtype || !last->rtype || !k->rtype)) {
-			add_row(&h->rows.data[h->rows.len - 1], &k->row);
+			gh_type_row_add(&h->rows.data[h->rows.len - 1], &k->row);
 			continue;
 		}
 		if (!gh_type_row_vec_push(&h->rows, k->row))

@@ -20,6 +20,9 @@ struct gh_type_row {
 };
 GH_VEC(gh_type_row_vec, struct gh_type_row);
 
+/** Add counts and bytes of a row to another; its name and strength stay. */
+void gh_type_row_add(struct gh_type_row *to, const struct gh_type_row *row);
+
 /** Objects of one span class. */
 struct gh_class_tally {
 	uint64_t count, bytes;

@@ -35,11 +35,6 @@ struct count {
 	uint64_t shown, system, waiting, syscall, running, incomplete;
 };
 
-static bool is_dead(const struct gh_goroutine *g)
-{
-	return g->status == GH_G_DEAD || g->status == GH_G_IDLE || g->status == GH_G_DEADEXTRA;
-}
-
 static struct gh_cell function_cell(struct gh_report *report, const char *name)
 {
 	_cleanup_strbuf_ struct gh_strbuf sb = {0};
@@ -171,7 +166,7 @@ static struct gh_error *fill(struct gh_session *session, const struct gh_filter 
 			err = gh_poll(&session->poll, "walking stacks", i, gs->len);
 		if (err)
 			return err;
-		if (is_dead(g))
+		if (gh_goroutine_is_dead(g))
 			continue;
 		if (g->system && !with_system) {
 			count.system++;

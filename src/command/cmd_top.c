@@ -64,15 +64,6 @@ static void fill_type(struct gh_cell *cells, const struct gh_type_row *row, uint
 		cells[VALUE] = gh_cell_u64(row->value_bytes);
 }
 
-static void add(struct gh_type_row *to, const struct gh_type_row *row)
-{
-	to->count += row->count;
-	to->bytes += row->bytes;
-	to->value_bytes += row->value_bytes;
-	for (int i = 0; i < GH_STRENGTHS; i++)
-		to->by_strength[i] += row->by_strength[i];
-}
-
 static struct gh_error *by_type(const struct gh_histogram *h, const struct gh_filter *filter,
 				bool with_value, struct gh_report *report)
 {
@@ -93,7 +84,7 @@ static struct gh_error *by_type(const struct gh_histogram *h, const struct gh_fi
 			return gh_error_nomem();
 		cells[TYPE] = gh_cell_copy(report, row->name, strlen(row->name));
 		fill_type(cells, row, h->total.bytes, with_value);
-		add(&total, row);
+		gh_type_row_add(&total, row);
 	}
 	cells = gh_table_total(table);
 	if (!cells)

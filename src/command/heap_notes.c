@@ -10,12 +10,8 @@ static void check(const struct gh_session *s, struct gh_report *report)
 	struct gh_mark_counts counts = gh_mark_counts(s->mark);
 	uint64_t goroutines = 0;
 
-	for (size_t i = 0; i < s->goroutines.len; i++) {
-		enum gh_gstatus status = s->goroutines.data[i].status;
-
-		goroutines +=
-			status != GH_G_DEAD && status != GH_G_IDLE && status != GH_G_DEADEXTRA;
-	}
+	for (size_t i = 0; i < s->goroutines.len; i++)
+		goroutines += !gh_goroutine_is_dead(&s->goroutines.data[i]);
 	gh_report_check(report, "allocated slots against the spans' allocCount",
 			s->heap->handed_out, table->alloc_count);
 	gh_report_check(report, "pages of spans against pagesInUse", table->heap_pages,

@@ -25,17 +25,23 @@ struct gh_goroutine {
 	gh_addr stack_lo, stack_hi;
 	gh_addr sched_sp, sched_pc, sched_ctxt, sched_bp;
 	gh_addr syscall_sp, syscall_pc;
-	gh_addr m;		  // runtime.m or 0
-	const char *wait_reason;  // "" when it does not wait; runtime's words
-	int64_t wait_since_ns;	  // nanotime of the first GC that saw it blocked; 0 unknown
+	gh_addr m;		 // runtime.m or 0
+	const char *wait_reason; // "" when it does not wait; runtime's words
+	int64_t wait_since_ns;	 // nanotime of the first GC that saw it blocked; 0 unknown
 	gh_addr start_pc, go_pc;
 	uint64_t parent_goid; // 0 none
 	gh_addr defer, panic;
-	bool system; // hidden by default in the runtime's own tracebacks
-	bool locked; // to a thread
+	bool system;			// hidden by default in the runtime's own tracebacks
+	bool locked;			// to a thread
 	const struct gh_thread *thread; // when running, or in a syscall, and known; else NULL
 };
 GH_VEC(gh_goroutine_vec, struct gh_goroutine);
+
+/** A g that runs nothing: free, being made, or of an extra M. It has no stack to scan. */
+static inline bool gh_goroutine_is_dead(const struct gh_goroutine *g)
+{
+	return g->status == GH_G_IDLE || g->status == GH_G_DEAD || g->status == GH_G_DEADEXTRA;
+}
 
 /**
  * All goroutines in the order of allgs, the dead included (status says so). What can't be read is

@@ -295,17 +295,12 @@ static struct gh_error *visit_goroutine(struct visit *v, const struct gh_gorouti
 
 		if (word->conservative != conservative)
 			continue;
-		if (!conservative)
+		if (!conservative && v->sink->word)
 			visit_stack_word(v, word, &frame_of_locals);
-		else if (v->sink->conservative)
+		else if (conservative && v->sink->conservative)
 			v->sink->conservative(v->sink->ctx, &v->owner, word->value);
 	}
 	return NULL;
-}
-
-static bool is_dead(const struct gh_goroutine *g)
-{
-	return g->status == GH_G_IDLE || g->status == GH_G_DEAD || g->status == GH_G_DEADEXTRA;
 }
 
 static struct gh_error *visit_goroutines(struct visit *v, const struct gh_goroutine_vec *all,
@@ -319,7 +314,7 @@ static struct gh_error *visit_goroutines(struct visit *v, const struct gh_gorout
 	for (size_t i = 0; !err && i < all->len; i++) {
 		uint64_t before = v->counts.conservative_frames;
 
-		if (is_dead(&all->data[i]))
+		if (gh_goroutine_is_dead(&all->data[i]))
 			continue;
 		err = visit_goroutine(v, &all->data[i], false);
 		again[i] = v->counts.conservative_frames != before || v->scan.off_safepoint ||
@@ -343,7 +338,8 @@ struct gh_error *gh_roots_visit(const struct gh_heap *heap, struct gh_types *typ
 		.heap = heap, .rt = heap->rt, .types = types, .statics = statics, .sink = sink};
 	struct gh_error *err;
 
-	gh_statics_visit(statics, sink->names, emit_static, &v);
+	if (sink->word) // a visit for the rest alone spares the types of all words
+		gh_statics_visit(statics, sink->names, emit_static, &v);
 	visit_finalizer_queue(&v);
 	visit_cleanup_queue(&v);
 	visit_specials(&v);
