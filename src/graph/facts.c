@@ -344,9 +344,9 @@ struct mark_edge gh_edge_resolve(struct gh_mark *m, const uint8_t *word, uint32_
 	}
 }
 
-uint16_t gh_closure_code(struct gh_mark *m, gh_addr pc)
+uint16_t gh_closure_code(struct gh_mark *m, const struct gh_closure_object *object)
 {
-	return gh_code_for(m, gh_types_closure(m->types, pc), GH_FORM_ONE, GH_STRENGTH_EXACT);
+	return gh_code_for(m, gh_types_closure(m->types, object), GH_FORM_ONE, GH_STRENGTH_EXACT);
 }
 
 static bool is_bytes(const struct gh_mark *m, struct gh_code c)
@@ -534,7 +534,9 @@ uint16_t gh_fact_header(struct gh_mark *m, uint16_t state, const struct tile *ti
 	if (gh_types_get(m->types, a.type)->shape == GH_SHAPE_CLOSURE)
 		return state;
 	if (state == GH_CODE_FUNC || (!is_array && is_closure_struct(m, tile))) {
-		uint16_t closure = gh_closure_code(m, first_word);
+		struct gh_closure_object object = {
+			.pc = first_word, .words = bytes / 8, .rtype = tile->rtype};
+		uint16_t closure = gh_closure_code(m, &object);
 
 		if (closure != GH_CODE_UNKNOWN)
 			return closure;

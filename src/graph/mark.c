@@ -360,6 +360,16 @@ static void set_state(struct gh_mark *m, gh_addr base, uint16_t code)
 		m->state[slot_of(m, base)] = code;
 }
 
+static uint16_t scan_closure(struct gh_mark *m, gh_addr base, const uint8_t *host, uint64_t bits,
+			     const struct mark_class *k)
+{
+	struct gh_closure_object object = {.pc = gh_u64_at(host), .words = k->words, .bits = bits};
+	uint16_t code = gh_closure_code(m, &object);
+
+	set_state(m, base, code);
+	return code;
+}
+
 /* Objects up to 512 bytes: one bit a word at the end of their span. */
 static void scan_inline(struct gh_mark *m, gh_addr base, uint16_t code, const uint8_t *host,
 			const struct gh_page *page, const struct mark_class *k)
@@ -374,10 +384,8 @@ static void scan_inline(struct gh_mark *m, gh_addr base, uint16_t code, const ui
 		bits |= gh_u64_at(bitmap + 8) << (64 - shift);
 	if (k->words < 64)
 		bits &= (1ULL << k->words) - 1;
-	if (GH_UNLIKELY(code == GH_CODE_FUNC)) {
-		code = gh_closure_code(m, gh_u64_at(host));
-		set_state(m, base, code);
-	}
+	if (GH_UNLIKELY(code == GH_CODE_FUNC))
+		code = scan_closure(m, base, host, bits, k);
 	w = m->words[code].ready ? &m->words[code] : gh_code_words(m, code);
 	if (GH_UNLIKELY((bits ^ w->mask) & w->check)) {
 		m->counts.conflicts++;
@@ -472,7 +480,7 @@ static inline void scan(struct gh_mark *m, uint64_t entry)
 	else if (k->scan)
 		scan_headed(m, base, host, page, k);
 	else if ((uint16_t)entry == GH_CODE_FUNC)
-		set_state(m, base, gh_closure_code(m, gh_u64_at(host)));
+		scan_closure(m, base, host, 0, k);
 }
 
 /* Inlined by force: gcc takes a function that only prefetches for one without effect, and drops it.

@@ -132,5 +132,5 @@ const struct tile *gh_tile_of(struct gh_mark *m, gh_addr rtype);
 uint16_t gh_fact_header(struct gh_mark *m, uint16_t state, const struct tile *tile, uint64_t bytes,
 			uint64_t first_word);
 
-/** The code of a closure whose first word is pc. */
-uint16_t gh_closure_code(struct gh_mark *m, gh_addr pc);
+/** The code of a closure. */
+uint16_t gh_closure_code(struct gh_mark *m, const struct gh_closure_object *object);

@@ -208,15 +208,19 @@ gh_type_id gh_types_string(struct gh_types *types)
 							  .tiles = true});
 }
 
-gh_type_id gh_types_closure(struct gh_types *types, gh_addr pc)
+gh_type_id gh_types_closure(struct gh_types *types, const struct gh_closure_object *object)
 {
-	gh_type_id id = gh_types_find(types, pc, GH_SHAPE_CLOSURE);
+	gh_type_id id = gh_types_find(types, object->pc, GH_SHAPE_CLOSURE);
 	struct gh_func func;
 
-	if (id || !gh_func_find(types->rt, pc, &func) || func.entry != pc)
+	if (id || !gh_func_find(types->rt, object->pc, &func) || func.entry != object->pc)
 		return id;
-	return gh_types_add(
-		types, &(struct gh_type){.source = pc, .shape = GH_SHAPE_CLOSURE, .tiles = true});
+	id = gh_types_add(
+		types,
+		&(struct gh_type){.source = object->pc, .shape = GH_SHAPE_CLOSURE, .tiles = true});
+	if (id)
+		gh_types_lay_out_closure(types, id, object);
+	return id;
 }
 
 static gh_type_id of_elem(struct gh_types *types, gh_type_id elem, enum gh_shape shape,

@@ -92,8 +92,19 @@ gh_type_id gh_types_chan(struct gh_types *types, gh_type_id elem);
 gh_type_id gh_types_chan_buffer(struct gh_types *types, gh_type_id elem);
 gh_type_id gh_types_string(struct gh_types *types);
 
-/** The closure type of the function whose entry is pc; 0 when pc enters no function. */
-gh_type_id gh_types_closure(struct gh_types *types, gh_addr pc);
+/** What is seen of a closure object. */
+struct gh_closure_object {
+	gh_addr pc;	// its first word
+	uint64_t words; // of the slot
+	uint64_t bits;	// which of the first 64 words are pointers; not used when rtype is there
+	gh_addr rtype;	// its struct's descriptor as the allocator noted it; 0: it did not
+};
+
+/**
+ * The closure type of the function whose entry is object->pc, laid out as the first object of that
+ * function that is seen; 0 when pc enters no function.
+ */
+gh_type_id gh_types_closure(struct gh_types *types, const struct gh_closure_object *object);
 
 /** Is rtype the descriptor of a map's group or bucket? Then such an object is part of a map. */
 bool gh_types_is_group(const struct gh_types *types, gh_addr rtype);

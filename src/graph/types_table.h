@@ -20,5 +20,9 @@ gh_type_id gh_types_find(const struct gh_types *types, uint64_t source, enum gh_
 /** Enter a type that is not there yet; 0 when memory ran out. */
 gh_type_id gh_types_add(struct gh_types *types, const struct gh_type *type);
 
+/** Make the edges of a closure type that has none yet. */
+void gh_types_lay_out_closure(struct gh_types *types, gh_type_id id,
+			      const struct gh_closure_object *object);
+
 /** Run-time address of a DWARF type's descriptor, 0 when it has none. */
 gh_addr gh_types_dwarf_rtype(const struct gh_types *types, gh_dtype type);

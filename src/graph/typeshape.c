@@ -266,45 +266,6 @@ static void put_chan(struct layout *l, gh_type_id elem)
 	set_field(l, GH_F_hchan_buf, 0, GH_EDGE_ARRAY, buffer);
 }
 
-/* Captured variables; the caller frees. None without DWARF, or before go1.23. */
-static struct gh_dcapture_vec captures_of(struct gh_types *types, gh_addr pc)
-{
-	struct gh_dcapture_vec captures = {0};
-	_cleanup_error_ struct gh_error *err = NULL;
-
-	if (types->rt->dwarf)
-		err = gh_dwarf_captures(types->rt->dwarf, pc - types->rt->target->exe_bias,
-					&captures);
-	return captures;
-}
-
-/* Words up to the last captured variable's end: the object may be larger. */
-static uint64_t closure_words(struct gh_types *types, gh_addr pc)
-{
-	struct gh_dcapture_vec captures = captures_of(types, pc);
-	uint64_t words = 0;
-
-	for (size_t i = 0; i < captures.len; i++) {
-		const struct gh_dtype_info *info =
-			gh_dwarf_type(types->rt->dwarf, captures.data[i].type);
-		uint64_t end;
-
-		if (info && !gh_add(captures.data[i].offset, info->size, &end))
-			words = gh_max_u64(words, end / 8);
-	}
-	gh_dcapture_vec_deinit(&captures);
-	return words;
-}
-
-static void put_closure(struct layout *l, gh_addr pc)
-{
-	struct gh_dcapture_vec captures = captures_of(l->types, pc);
-
-	for (size_t i = 0; i < captures.len; i++)
-		put_dwarf(l, captures.data[i].type, captures.data[i].offset, 0);
-	gh_dcapture_vec_deinit(&captures);
-}
-
 /* maps.Map and maps.table (internal/runtime/maps/map.go, table.go), hmap (runtime/map.go). */
 static void put_map(struct layout *l, gh_addr group)
 {
@@ -365,9 +326,6 @@ static void put(struct layout *l, const struct gh_type *type)
 	case GH_SHAPE_CHAN:
 		put_chan(l, (gh_type_id)type->source);
 		break;
-	case GH_SHAPE_CLOSURE:
-		put_closure(l, type->source);
-		break;
 	case GH_SHAPE_MAP:
 		put_map(l, type->source);
 		break;
@@ -391,10 +349,24 @@ static void put(struct layout *l, const struct gh_type *type)
 		set(l, 0, GH_EDGE_ARRAY, gh_types_map_part(types, type->source, GH_SHAPE_GROUPS));
 		break;
 	case GH_SHAPE_CHAN_BUFFER:
+	case GH_SHAPE_CLOSURE: // gh_types_lay_out_closure
 	case GH_SHAPE_STRING:
 	case GH_SHAPES:
 		break;
 	}
+}
+
+/* Room for the words of a type; false when it has none, or too many. */
+static bool make_room(struct layout *l)
+{
+	struct gh_types *types = l->types;
+
+	if (l->n == 0 || l->n > MAX_WORDS || types->edge_words + l->n > MAX_TOTAL_WORDS)
+		return false;
+	l->edges = gh_arena_alloc(&types->arena, l->n * sizeof(*l->edges));
+	if (l->edges)
+		types->edge_words += l->n;
+	return l->edges != NULL;
 }
 
 const struct gh_edge *gh_types_edges(struct gh_types *types, gh_type_id id)
@@ -412,18 +384,105 @@ const struct gh_edge *gh_types_edges(struct gh_types *types, gh_type_id id)
 		return edges;
 	}
 	types->all.data[id].no_edges = true;
-	if (type.shape == GH_SHAPE_CLOSURE)
-		types->all.data[id].nwords = l.n = closure_words(types, type.source);
-	if (l.n == 0 || l.n > MAX_WORDS || types->edge_words + l.n > MAX_TOTAL_WORDS)
+	if (!make_room(&l))
 		return NULL;
-	l.edges = gh_arena_alloc(&types->arena, l.n * sizeof(*l.edges));
-	if (!l.edges)
-		return NULL;
-	types->edge_words += l.n;
 	put(&l, &type);
 	types->all.data[id].edges = l.edges;
 	types->all.data[id].no_edges = false;
 	return l.edges;
+}
+
+/* Does the object have at [offset, offset + size of type) the pointers that the type has? */
+static bool may_hold(struct gh_types *types, const struct gh_closure_object *object,
+		     uint64_t offset, gh_dtype type)
+{
+	const struct gh_dtype_info *info = gh_dwarf_type(types->rt->dwarf, type);
+	uint64_t words = info ? (info->size + 7) / 8 : 0, first = offset / 8, mask = 0, all;
+	struct gh_rtype t;
+
+	if (!words || first >= 64 || words > object->words || first > object->words - words)
+		return false;
+	if (words > 64 - first || !gh_rtype_read(types->rt, gh_types_dwarf_rtype(types, type), &t))
+		return true;
+	all = words == 64 ? UINT64_MAX : (1ULL << words) - 1;
+	return !gh_rtype_mask(types->rt, &t, t.ptr_bytes / 8, &mask) ||
+	       (object->bits >> first & all) == mask;
+}
+
+/*
+ * "&x" is captured by reference, a pointer to x, or by value: then the function holds the address
+ * of x inside the closure, and DWARF gives the place of x as that of &x
+ * (cmd/compile/internal/ssagen/ssa.go: setHeapaddr, cmd/compile/internal/dwarfgen/dwarf.go). Put
+ * what the object's own pointers allow; nothing when they allow both.
+ */
+static void put_address_of(struct layout *l, const struct gh_closure_object *object,
+			   struct gh_dcapture capture, uint64_t end)
+{
+	const struct gh_dtype_info *info = gh_dwarf_type(l->types->rt->dwarf, capture.type);
+	gh_dtype x = info && info->kind == GH_DK_POINTER ? info->elem : 0;
+	const struct gh_dtype_info *x_info = x ? gh_dwarf_type(l->types->rt->dwarf, x) : NULL;
+	bool by_ref, by_value;
+
+	if (!x_info)
+		return;
+	by_ref = may_hold(l->types, object, capture.offset, capture.type);
+	by_value = x_info->size <= end - capture.offset &&
+		   may_hold(l->types, object, capture.offset, x);
+	if (by_ref && !by_value)
+		put_dwarf(l, capture.type, capture.offset, 0);
+	if (by_value && !by_ref)
+		put_dwarf(l, x, capture.offset, 0);
+}
+
+/* Where the first capture behind `offset` begins; at most `end`. */
+static uint64_t next_capture(const struct gh_dcapture_vec *captures, uint64_t offset, uint64_t end)
+{
+	for (size_t i = 0; i < captures->len; i++)
+		if (captures->data[i].offset > offset)
+			end = gh_min_u64(end, captures->data[i].offset);
+	return end;
+}
+
+/* From DWARF: go1.23 and later, not optimised away. */
+static void put_captures(struct layout *l, const struct gh_closure_object *object)
+{
+	struct gh_dcapture_vec captures = {0};
+	_cleanup_error_ struct gh_error *err = gh_dwarf_captures(
+		l->types->rt->dwarf, object->pc - l->types->rt->target->exe_bias, &captures);
+
+	for (size_t i = 0; !err && i < captures.len; i++) {
+		struct gh_dcapture c = captures.data[i];
+
+		if (c.offset >= l->n * 8)
+			continue;
+		if (c.name[0] == '&')
+			put_address_of(l, object, c, next_capture(&captures, c.offset, l->n * 8));
+		else
+			put_dwarf(l, c.type, c.offset, 0);
+	}
+	gh_dcapture_vec_deinit(&captures);
+}
+
+void gh_types_lay_out_closure(struct gh_types *types, gh_type_id id,
+			      const struct gh_closure_object *object)
+{
+	struct layout l = {.types = types, .n = object->words};
+	struct gh_rtype t;
+
+	types->all.data[id].no_edges = true;
+	if (gh_rtype_read(types->rt, object->rtype, &t))
+		l.n = t.ptr_bytes / 8;
+	else if (!types->rt->dwarf || !object->bits)
+		return;
+	if (!make_room(&l))
+		return;
+	if (object->rtype)
+		put_rtype(&l, object->rtype, 0, 0);
+	else
+		put_captures(&l, object);
+	types->all.data[id].nwords = l.n;
+	types->all.data[id].edges = l.edges;
+	types->all.data[id].no_edges = false;
 }
 
 struct gh_edge gh_types_dynamic(struct gh_types *types, gh_addr rtype)

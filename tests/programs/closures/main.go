@@ -37,6 +37,7 @@ var (
 	made     []any
 	factory  func(int) func() *item
 	latest   func() int
+	narrowed func() *item
 )
 
 func kept() *item {
@@ -76,6 +77,18 @@ func wide(p *item) func() int {
 	return func() int { return a[0].n[0] + b[1].n[0] + c[2].n[0] + d[1].n[0] + e[3].n[0] }
 }
 
+// narrow captures arrays of one type by value and by reference.
+//
+//go:noinline
+func narrow(p, q *item) func() *item {
+	value, variable := [4]*item{p, nil, p, p}, [4]*item{q, q, q, nil}
+	change := func(i int) { variable[i] = value[i] }
+	return func() *item {
+		change(1)
+		return value[0]
+	}
+}
+
 func build() {
 	counters = make([]func() int, 0, 4*each)
 	handlers = make([]*handler, each)
@@ -112,6 +125,7 @@ func build() {
 	for i := range nursery {
 		nursery[i] = kept()
 	}
+	narrowed = narrow(kept(), kept())
 	factory = func(i int) func() *item {
 		return func() *item { return nursery[i] }
 	}

@@ -92,7 +92,7 @@ func newWide(i int) wide {
 func build() {
 	shapes = make([]shape, 0, 6*each)
 	values = make([]any, 0, 8*each)
-	holders = make([]*holder, each)
+	holders = make([]*holder, each, 2*each) // large enough to have its type with it
 	for i := 0; i < each; i++ {
 		shapes = append(shapes,
 			square{i, 2},
