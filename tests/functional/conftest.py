@@ -6,6 +6,7 @@ and cores outlive the run (otherwise they are deleted when no test needs them an
 GOHEAP_TEST_RELEASES and GOHEAP_TEST_PROGRAMS choose some of them while you work on something.
 """
 
+import functools
 import os
 import pathlib
 import resource
@@ -27,8 +28,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="also what is too slow for every run")
 
 
+@functools.lru_cache(maxsize=None)
 def cases_of(mode: str, full: bool) -> List[programs.Build]:
-    """Return what is run in a mode, by default about half of what --full runs."""
+    """Return what is run in a mode, by default about half of what --full runs.
+
+    The same objects every time: pytest takes equal parameters for the same only if they are one
+    object, and would make the case again for each test.
+    """
     builds = [programs.Build(program, release, "plain") for release in RELEASES
               for program in STATING]
     for release in RELEASES:
