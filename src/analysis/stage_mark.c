@@ -81,6 +81,8 @@ struct gh_error *gh_session_mark(struct gh_session *s)
 		err = gh_mark_create(s->heap, s->types, s->heap->allocated, &mark);
 	if (!err) {
 		gh_mark_set_statics(mark, s->statics);
+		if (s->hide_header_types)
+			gh_mark_hide_header_types(mark);
 		err = mark_live(s, mark);
 	}
 	if (err) {

@@ -7,7 +7,6 @@
 
 enum {
 	MAX_MASK_WORDS = 1 << 30, // of all types together: 128 MiB of mask bits
-	MAX_CONTAINED = 8,	  // steps from a struct to the innermost first field
 	ANY_POINTERS = 2,
 };
 
@@ -400,33 +399,6 @@ uint16_t gh_fact_cover(struct gh_mark *m, uint16_t code, uint32_t bytes, uint8_t
 	return GH_CODE_UNKNOWN;
 }
 
-/* Is `inner` what stands at offset 0 of `outer`, at some depth? */
-static bool contains_first(const struct gh_mark *m, gh_type_id outer, gh_type_id inner)
-{
-	const struct gh_type *in = gh_types_get(m->types, inner);
-	const struct gh_type *out = gh_types_get(m->types, outer);
-	gh_addr at = out->source;
-
-	if (in->shape != GH_SHAPE_VALUE || out->shape != GH_SHAPE_VALUE)
-		return false;
-	for (int i = 0; i < MAX_CONTAINED; i++) {
-		struct gh_rfield field;
-		struct gh_rtype t;
-
-		if (!gh_rtype_read(m->heap->rt, at, &t))
-			return false;
-		if (t.kind == GH_KIND_ARRAY && t.len)
-			at = t.elem;
-		else if (t.kind == GH_KIND_STRUCT && gh_rtype_field(m->heap->rt, &t, 0, &field))
-			at = field.type;
-		else
-			return false;
-		if (at == in->source)
-			return true;
-	}
-	return false;
-}
-
 /* The buffer of a channel of T is an array of T; the channel knows better. */
 static bool is_buffer_of(const struct gh_mark *m, gh_type_id buffer, gh_type_id elem)
 {
@@ -446,9 +418,9 @@ static bool second_type_wins(struct gh_mark *m, struct gh_code a, struct gh_code
 	uint64_t size_a = gh_types_get(m->types, a.type)->size;
 	uint64_t size_b = gh_types_get(m->types, b.type)->size;
 
-	if (contains_first(m, b.type, a.type))
+	if (gh_types_begins_with(m->types, b.type, a.type))
 		return true;
-	if (contains_first(m, a.type, b.type))
+	if (gh_types_begins_with(m->types, a.type, b.type))
 		return false;
 	m->counts.conflicts++;
 	if (level(a) != level(b))
@@ -546,7 +518,7 @@ uint16_t gh_fact_header(struct gh_mark *m, uint16_t state, const struct tile *ti
 	if (a.type == type && !is_array && a.form > GH_FORM_LOOSE)
 		form = a.form;
 	else if (a.type && a.type != type && a.form > GH_FORM_LOOSE &&
-		 !contains_first(m, type, a.type))
+		 !gh_types_begins_with(m->types, type, a.type))
 		m->counts.conflicts++;
 	return gh_code_for(m, type, form, GH_STRENGTH_EXACT);
 }

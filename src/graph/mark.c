@@ -422,7 +422,7 @@ static void scan_tiles(struct gh_mark *m, const uint8_t *data, uint64_t bytes,
 				       (uint32_t)gh_min_u64(
 					       gh_min_u64(nwords - 1 - at, tile->stride - 1 - j),
 					       UINT32_MAX),
-				       edge_of(w, j));
+				       edge_of(w, m->hide_header_types ? at : j));
 			}
 			if (m->nfound >= FOUND_MAX - 64)
 				look_up_found(m, false);
@@ -457,8 +457,12 @@ static void scan_headed(struct gh_mark *m, gh_addr base, const uint8_t *host,
 	tile = *found; // the table may move
 	if (!m->contents_only)
 		code = m->state[slot_of(m, base)];
-	code = gh_fact_header(m, code, &tile, bytes, gh_u64_at(host + k->header));
-	set_state(m, base, code);
+	if (!m->hide_header_types) {
+		code = gh_fact_header(m, code, &tile, bytes, gh_u64_at(host + k->header));
+		set_state(m, base, code);
+	} else if (code == GH_CODE_FUNC) {
+		code = scan_closure(m, base, host + k->header, 0, k);
+	}
 	gh_code_words(m, code);
 	scan_tiles(m, host + k->header, bytes, &tile, &m->words[code]);
 }
@@ -645,6 +649,11 @@ void gh_mark_set_statics(struct gh_mark *mark, struct gh_statics *statics)
 	mark->statics = statics;
 	mark->statics_lo = 0;
 	mark->statics_bytes = statics ? gh_statics_range(statics, &mark->statics_lo) : 0;
+}
+
+void gh_mark_hide_header_types(struct gh_mark *mark)
+{
+	mark->hide_header_types = true;
 }
 
 uint64_t gh_mark_memory(const struct gh_mark *mark)

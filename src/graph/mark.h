@@ -122,6 +122,12 @@ struct gh_mark_counts gh_mark_counts(const struct gh_mark *mark);
 /** Bytes of anonymous memory in use. */
 uint64_t gh_mark_memory(const struct gh_mark *mark);
 
+/**
+ * For proofs: types in malloc headers and large spans tell where the pointers are, and no longer
+ * what an object is. Before the first root.
+ */
+void gh_mark_hide_header_types(struct gh_mark *mark);
+
 /** Types that pointers into static data tell of (graph/statics.h); may be NULL. */
 struct gh_statics;
 void gh_mark_set_statics(struct gh_mark *mark, struct gh_statics *statics);

@@ -100,6 +100,7 @@ struct gh_mark {
 	bool contents_only;    // scanning an object that is not marked:
 	gh_addr contents_base; // this one
 	uint64_t contents_bytes;
+	bool hide_header_types;
 	bool nomem;
 };
 

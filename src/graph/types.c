@@ -303,3 +303,29 @@ gh_type_id gh_types_map_part(struct gh_types *types, gh_addr group, enum gh_shap
 	type.nwords = part == GH_SHAPE_GROUPS ? t.ptr_bytes / 8 : type.size / 8;
 	return gh_types_add(types, &type);
 }
+
+bool gh_types_begins_with(const struct gh_types *types, gh_type_id outer, gh_type_id inner)
+{
+	enum { MAX_STEPS = 8 }; // from a struct to the innermost first field
+	const struct gh_type *in = &types->all.data[inner], *out = &types->all.data[outer];
+	gh_addr at = out->source;
+
+	if (in->shape != GH_SHAPE_VALUE || out->shape != GH_SHAPE_VALUE)
+		return false;
+	for (int i = 0; i < MAX_STEPS; i++) {
+		struct gh_rfield field;
+		struct gh_rtype t;
+
+		if (!gh_rtype_read(types->rt, at, &t))
+			return false;
+		if (t.kind == GH_KIND_ARRAY && t.len)
+			at = t.elem;
+		else if (t.kind == GH_KIND_STRUCT && gh_rtype_field(types->rt, &t, 0, &field))
+			at = field.type;
+		else
+			return false;
+		if (at == in->source)
+			return true;
+	}
+	return false;
+}
