@@ -235,28 +235,36 @@ static void name_registers(struct gh_thread *thread)
 	}
 }
 
-/* (tid, signal, [registers]) */
-static bool convert_thread(PyObject *item, struct gh_thread *thread)
+/* Numbers of a sequence, at most max of them, modulo 2^64. */
+static bool convert_registers(PyObject *sequence, uint64_t *words, size_t max, uint32_t *n_ret)
 {
-	PyObject *regs;
-	unsigned tid, signal;
-	Py_ssize_t n;
+	Py_ssize_t n = PySequence_Size(sequence);
 
-	if (!is_tuple(item) || !PyArg_ParseTuple(item, "IIO", &tid, &signal, &regs))
-		return false;
-	n = PySequence_Size(regs);
-	if (n < 0)
-		return false;
-	*thread = (struct gh_thread){.tid = tid, .signal = signal};
-	for (Py_ssize_t i = 0; i < n && (size_t)i < GH_ARRAY_SIZE(thread->regs); i++) {
-		PyObject *value = PySequence_GetItem(regs, i);
+	for (Py_ssize_t i = 0; i < n && (size_t)i < max; i++) {
+		PyObject *value = PySequence_GetItem(sequence, i);
 
-		thread->regs[i] = value ? PyLong_AsUnsignedLongLongMask(value) : 0;
+		words[i] = value ? PyLong_AsUnsignedLongLongMask(value) : 0;
 		Py_XDECREF(value);
 		if (PyErr_Occurred())
 			return false;
-		thread->nregs++;
+		*n_ret = (uint32_t)i + 1;
 	}
+	return n >= 0;
+}
+
+/* (tid, signal, [registers], [words of vector registers]) */
+static bool convert_thread(PyObject *item, struct gh_thread *thread)
+{
+	PyObject *regs, *vectors;
+	unsigned tid, signal;
+
+	if (!is_tuple(item) || !PyArg_ParseTuple(item, "IIOO", &tid, &signal, &regs, &vectors))
+		return false;
+	*thread = (struct gh_thread){.tid = tid, .signal = signal};
+	if (!convert_registers(regs, thread->regs, GH_ARRAY_SIZE(thread->regs), &thread->nregs) ||
+	    !convert_registers(vectors, thread->vectors, GH_ARRAY_SIZE(thread->vectors),
+			       &thread->nvectors))
+		return false;
 	name_registers(thread);
 	return true;
 }
@@ -568,7 +576,9 @@ static PyType_Slot session_slots[] = {
 		 "One opened core, or a stopped process read through callbacks.\n\n"
 		 ":param read_memory: (address, length) -> bytes, or None when unreadable\n"
 		 ":param mappings: list of (lo, hi, file offset, path or None, writable)\n"
-		 ":param threads: list of (tid, signal, registers in the kernel's order)"},
+		 ":param threads: list of (tid, signal, registers in the kernel's order, words of "
+		 "vector "
+		 "registers)"},
 	{Py_tp_new, session_new},
 	{Py_tp_dealloc, session_dealloc},
 	{Py_tp_traverse, session_traverse},

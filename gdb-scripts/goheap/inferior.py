@@ -90,6 +90,27 @@ def _register(frame, name):
         return 0
 
 
+# Vector registers by architecture: how many, their name, the field of 64-bit words.
+VECTORS = {"aarch64": [(32, "v%d", ("d", "u"))],
+           "i386:x86-64": [(16, "ymm%d", ("v4_int64",)), (16, "xmm%d", ("v2_int64",))]}
+
+
+def _vectors(frame):
+    """Return the words of the vector registers that the processor has."""
+    for count, name, path in VECTORS.get(frame.architecture().name(), ()):
+        words = []
+        try:
+            for i in range(count):
+                value = frame.read_register(name % i)
+                for field in path:
+                    value = value[field]
+                words += [int(value[k]) & MASK for k in range(value.type.range()[1] + 1)]
+            return words
+        except (ValueError, gdb.error, TypeError):
+            continue
+    return []
+
+
 def _signal():
     try:
         return int(gdb.parse_and_eval("$_siginfo.si_signo"))
@@ -101,13 +122,13 @@ def _thread(thread, names):
     thread.switch()
     frame = gdb.newest_frame()
     tid = thread.ptid[1] or thread.ptid[2] or thread.num
-    return (tid, _signal(), [_register(frame, name) for name in names])
+    return (tid, _signal(), [_register(frame, name) for name in names], _vectors(frame))
 
 
 def threads(inferior):
     """Return the threads with their registers, the selected one first.
 
-    :return: list of (tid, signal, registers in the kernel's order)
+    :return: list of (tid, signal, registers in the kernel's order, words of vector registers)
     :raises gdb.GdbError: a thread is running
     """
     selected, frame = gdb.selected_thread(), gdb.selected_frame()

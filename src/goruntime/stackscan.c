@@ -350,6 +350,8 @@ static void scan_frames(struct scan *s, const struct gh_stack_context *ctx)
 	}
 	for (uint32_t i = 0; i < ctx->nregs; i++)
 		see(s, 0, ctx->regs[i], NO_FRAME, /* conservative= */ true);
+	for (uint32_t i = 0; i < ctx->nvectors; i++)
+		see(s, 0, ctx->vectors[i], NO_FRAME, /* conservative= */ true);
 }
 
 /* Frames only to show: what is in flight is not scanned by them. */

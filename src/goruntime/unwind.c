@@ -15,13 +15,18 @@ enum {
 	AMD64_UC_NREGS = 15,
 	AMD64_UC_RSP = 160,
 	AMD64_UC_RIP = 168,
-	AMD64_UC_BYTES = 176,
+	AMD64_UC_FPSTATE = 224, // a pointer
+	AMD64_UC_BYTES = 232,
 	ARM64_SIGINFO_BYTES = 128, // lies before the ucontext
 	ARM64_UC_REGS = 184,	   // x0 to x30
 	ARM64_UC_NREGS = 31,
 	ARM64_UC_SP = 432,
 	ARM64_UC_PC = 440,
-	ARM64_UC_BYTES = 448,
+	ARM64_UC_RESERVED = 464, // records; the first is struct fpsimd_context
+	ARM64_FPSIMD_MAGIC = 0x46508001,
+	ARM64_FPSIMD_VREGS = 16,
+	ARM64_FPSIMD_BYTES = 32 * 16,
+	ARM64_UC_BYTES = ARM64_UC_RESERVED + ARM64_FPSIMD_VREGS + ARM64_FPSIMD_BYTES,
 	ARM64_LR = 30,
 };
 
@@ -269,8 +274,31 @@ static void context_of_thread(const struct gh_runtime *rt, const struct gh_threa
 		.start = GH_START_TRAP, .pc = thread->pc, .sp = thread->sp};
 	ret->nregs = (uint32_t)gh_min_u64(n, thread->nregs);
 	memcpy(ret->regs, thread->regs, ret->nregs * sizeof(ret->regs[0]));
+	ret->nvectors = thread->nvectors;
+	memcpy(ret->vectors, thread->vectors, sizeof(ret->vectors));
 	if (is_arm64(rt) && ret->nregs > ARM64_LR)
 		ret->lr = ret->regs[ARM64_LR];
+}
+
+/* Vector registers as the kernel saved them for a signal (struct sigcontext of Linux). */
+static void vectors_of_signal(const struct gh_runtime *rt, const uint8_t *ucontext,
+			      struct gh_stack_context *ret)
+{
+	bool arm = is_arm64(rt);
+	uint64_t len = arm ? ARM64_FPSIMD_BYTES : GH_AMD64_XSAVE_BYTES - GH_AMD64_XMM;
+	const uint8_t *p = NULL;
+
+	if (!arm) {
+		gh_addr fpstate = gh_u64_at(ucontext + AMD64_UC_FPSTATE);
+
+		p = gh_image_at(rt->image, fpstate + GH_AMD64_XMM, len);
+	} else if (gh_u32_at(ucontext + ARM64_UC_RESERVED) == ARM64_FPSIMD_MAGIC) {
+		p = ucontext + ARM64_UC_RESERVED + ARM64_FPSIMD_VREGS;
+	}
+	if (!p)
+		return;
+	ret->nvectors = (uint32_t)(len / 8);
+	memcpy(ret->vectors, p, len);
 }
 
 static bool context_of_signal(const struct gh_runtime *rt, gh_addr sigtramp_fp,
@@ -292,6 +320,7 @@ static bool context_of_signal(const struct gh_runtime *rt, gh_addr sigtramp_fp,
 	       ret->nregs * sizeof(ret->regs[0]));
 	if (arm)
 		ret->lr = ret->regs[ARM64_LR];
+	vectors_of_signal(rt, p, ret);
 	return true;
 }
 
@@ -407,6 +436,7 @@ static void leave_gogo(const struct gh_runtime *rt, const struct gh_goroutine *g
 	ctx->pc = g->sched_pc;
 	ctx->lr = sched_lr(rt, g);
 	ctx->nregs = 0;
+	ctx->nvectors = 0;
 }
 
 static void context_running(const struct gh_runtime *rt, const struct gh_goroutine *g,

@@ -25,6 +25,8 @@ struct gh_stack_context {
 	bool is_syscall;		// pc and sp are g.syscallpc and g.syscallsp
 	uint32_t nregs;			// of a trap; 0 otherwise
 	uint64_t regs[GH_CONTEXT_REGS]; // without pc and sp
+	uint32_t nvectors;
+	uint64_t vectors[GH_VECTOR_WORDS]; // of a trap: words of vector registers
 };
 
 /** Find out where g's own stack begins: saved state, thread registers, or a signal's context. */

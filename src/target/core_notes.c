@@ -78,13 +78,18 @@ static void read_siginfo(struct reader *r, const struct gh_elf_note *note)
 		r->target->signal = gh_u32_at(note->desc);
 }
 
-/* arm64: the thread pointer of the thread named last */
-static void read_arm_tls(struct reader *r, const struct gh_elf_note *note)
+/* Notes of the thread that was named last: its thread pointer (arm64), its vector registers. */
+static void read_more_of_thread(struct reader *r, const struct gh_elf_note *note)
 {
 	struct gh_thread_vec *threads = &r->target->threads;
+	struct gh_thread *last = threads->len ? &threads->data[threads->len - 1] : NULL;
 
-	if (r->machine == EM_AARCH64 && threads->len && note->desc_len >= 8)
-		threads->data[threads->len - 1].tls = gh_u64_at(note->desc);
+	if (!last)
+		return;
+	if (note->type == NT_ARM_TLS && r->machine == EM_AARCH64 && note->desc_len >= 8)
+		last->tls = gh_u64_at(note->desc);
+	if (note->type == NT_PRFPREG || (note->type == NT_X86_XSTATE && r->machine == EM_X86_64))
+		gh_thread_set_vectors(last, r->machine, note->desc, note->desc_len);
 }
 
 static void read_files(struct reader *r, const struct gh_elf_note *note)
@@ -128,8 +133,10 @@ static void read_note(struct reader *r, const struct gh_elf_note *note)
 {
 	if (gh_elf_note_is(note, "GDB", note->type))
 		r->target->is_gcore = true; // NT_GDB_TDESC
-	if (gh_elf_note_is(note, "LINUX", NT_ARM_TLS))
-		read_arm_tls(r, note);
+	if (gh_elf_note_is(note, "LINUX", NT_ARM_TLS) ||
+	    gh_elf_note_is(note, "LINUX", NT_X86_XSTATE) ||
+	    gh_elf_note_is(note, "CORE", NT_PRFPREG))
+		read_more_of_thread(r, note);
 	if (!gh_elf_note_is(note, "CORE", note->type))
 		return;
 	r->is_cut |= note->cut;

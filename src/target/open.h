@@ -21,6 +21,10 @@ struct gh_error *gh_target_check_machine(uint16_t machine, const char *path) GH_
 /** Decode pr_reg as the kernel writes it: regs, pc, sp, bp, tls. False: too short. */
 bool gh_thread_set_regs(struct gh_thread *thread, uint16_t machine, const void *regs, uint64_t len);
 
+/** Keep the vector registers of struct user_fpregs_struct, an XSAVE area, user_fpsimd_state. */
+void gh_thread_set_vectors(struct gh_thread *thread, uint16_t machine, const void *fpregs,
+			   uint64_t len);
+
 /**
  * Take what the notes of a core tell: threads, mappings, auxv, pid, signal, command. What is
  * damaged or missing becomes a sentence in target->notes. Errors: NOMEM.

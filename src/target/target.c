@@ -132,6 +132,19 @@ bool gh_thread_set_regs(struct gh_thread *thread, uint16_t machine, const void *
 	return true;
 }
 
+void gh_thread_set_vectors(struct gh_thread *thread, uint16_t machine, const void *fpregs,
+			   uint64_t len)
+{
+	enum { ARM64_BYTES = 32 * 16 }; // struct user_fpsimd_state: vregs come first
+	uint64_t first = machine == EM_AARCH64 ? 0 : GH_AMD64_XMM;
+	uint64_t end = gh_min_u64(len, machine == EM_AARCH64 ? ARM64_BYTES : GH_AMD64_XSAVE_BYTES);
+
+	if (end <= first)
+		return;
+	thread->nvectors = (uint32_t)((end - first) / 8);
+	memcpy(thread->vectors, (const uint8_t *)fpregs + first, thread->nvectors * 8);
+}
+
 void gh_target_read_auxv(struct gh_target *target, const void *auxv, uint64_t len)
 {
 	const uint8_t *p = auxv;

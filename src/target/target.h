@@ -12,14 +12,24 @@ struct gh_live;
 
 enum gh_target_kind { GH_TARGET_CORE, GH_TARGET_LIVE };
 
+enum {
+	GH_VECTOR_WORDS = 84, // of vector registers, at most
+	// amd64, struct user_fpregs_struct and the XSAVE area: xmm0 to xmm15, and behind unrelated
+	// words that hold no pointers the upper halves of ymm0 to ymm15
+	GH_AMD64_XMM = 160,
+	GH_AMD64_XSAVE_BYTES = 832,
+};
+
 /** Registers as in struct user_regs_struct (amd64) or user_pt_regs (arm64). */
 struct gh_thread {
 	uint32_t tid;
 	uint32_t signal;   // pr_cursig
 	uint64_t regs[34]; // nregs of them, kernel's order
 	uint32_t nregs;
-	gh_addr pc, sp, bp; // bp: rbp, x29
-	gh_addr tls;	    // fs_base on amd64; 0 when not known
+	uint32_t nvectors;		   // words of vectors
+	uint64_t vectors[GH_VECTOR_WORDS]; // contents of vector registers, in no given order
+	gh_addr pc, sp, bp;		   // bp: rbp, x29
+	gh_addr tls;			   // fs_base on amd64; 0 when not known
 };
 GH_VEC(gh_thread_vec, struct gh_thread);
 
