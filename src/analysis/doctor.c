@@ -64,10 +64,11 @@ static void check_build_ids(struct gh_doctor *doctor, const struct gh_target *ta
 			      "pass the executable that ran with --exe",
 			      "%s in the process, %s in the executable: --force was given",
 			      target->build_id ? target->build_id : "none", exe ? exe : "none");
-	else if (!target->build_id || !exe)
+	else if (!target->exe_compared)
 		gh_doctor_add(doctor, "build ids", GH_HEALTH_UNKNOWN,
 			      "make sure that the executable is the one that ran",
-			      "no build id to compare");
+			      "memory holds no build id; that of the executable is %s",
+			      exe ? exe : "none");
 	else
 		gh_doctor_add(doctor, "build ids", GH_HEALTH_OK, NULL, "%s", target->build_id);
 }

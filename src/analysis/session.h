@@ -9,22 +9,22 @@
 #include "target/target.h"
 
 struct gh_session {
-	struct gh_target *target; // owned
-	struct gh_poll poll;	  // progress and cancel of the face
-	struct gh_runtime *rt;	  // stage RUNTIME; owned
+	struct gh_target *target;	    // owned
+	struct gh_poll poll;		    // progress and cancel of the face
+	struct gh_runtime *rt;		    // stage RUNTIME; owned
 	struct gh_goroutine_vec goroutines; // stage GOROUTINES
 	uint64_t unreadable_goroutines;
 	bool has_goroutines;
-	struct gh_heap *heap; // stage HEAP; owned
-	struct gh_types *types;	      // stage TYPES; owned
-	struct gh_statics *statics;   // stage TYPES; owned
-	struct gh_mark *mark;	      // stage MARK: what is live; owned
+	struct gh_heap *heap;		   // stage HEAP; owned
+	struct gh_types *types;		   // stage TYPES; owned
+	struct gh_statics *statics;	   // stage TYPES; owned
+	struct gh_mark *mark;		   // stage MARK: what is live; owned
 	struct gh_root_counts root_counts; // stage MARK
-	struct gh_mark *garbage;      // stage GARBAGE: what is dead, typed; owned
-	bool hide_header_types; // see gh_mark_hide_header_types; set before stage MARK
-	bool no_values; // keep the program's data out of what is printed
-	uint64_t max_mem_bytes; // 0: no bound
-	bool has_now, has_now_error; // known since stage RUNTIME
+	struct gh_mark *garbage;	   // stage GARBAGE: what is dead, typed; owned
+	bool hide_header_types;		   // see gh_mark_hide_header_types; set before stage MARK
+	bool no_values;			   // keep the program's data out of what is printed
+	uint64_t max_mem_bytes;		   // 0: no bound
+	bool has_now, has_now_error;	   // known since stage RUNTIME
 	int64_t now_ns;	      // the latest nanotime found in memory: durations end here
 	int64_t now_error_ns; // at most so much later was it in fact
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scope guards: a local that owns something says so at its declaration and is freed on every way out.
+// Scope guards: a local that owns something says so at its declaration and is freed on every way
+// out.
 #pragma once
 
 #include <stdio.h>
@@ -17,9 +18,9 @@ static inline void gh_cleanup_close(int *fd)
 		close(*fd);
 }
 
-#define _cleanup_(fn)	 __attribute__((cleanup(fn)))
-#define _cleanup_free_	 _cleanup_(gh_cleanup_free)
-#define _cleanup_close_	 _cleanup_(gh_cleanup_close)
+#define _cleanup_(fn)	__attribute__((cleanup(fn)))
+#define _cleanup_free_	_cleanup_(gh_cleanup_free)
+#define _cleanup_close_ _cleanup_(gh_cleanup_close)
 
 /** Hand an owned pointer over to somebody else: yields it and leaves NULL behind. */
 #define gh_steal(p)                                                                                \

@@ -22,7 +22,7 @@ enum gh_error_code {
 #define X(code, name, py, exit) GH_ERR_##code,
 	GH_ERROR_CODES(X)
 #undef X
-	GH_ERR_COUNT
+		GH_ERR_COUNT
 };
 
 struct gh_error {

@@ -14,8 +14,8 @@ struct gh_poll {
 };
 
 /** Report progress and look for a wish to stop. Errors: CANCELLED. poll may be NULL. */
-static inline struct gh_error *gh_poll(const struct gh_poll *poll, const char *stage,
-				       uint64_t done, uint64_t total)
+static inline struct gh_error *gh_poll(const struct gh_poll *poll, const char *stage, uint64_t done,
+				       uint64_t total)
 {
 	if (!poll)
 		return NULL;

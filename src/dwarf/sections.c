@@ -134,7 +134,7 @@ struct gh_error *gh_dwarf_sections_load(const struct gh_elf *elf, struct gh_dwar
 {
 	const struct gh_elf_section *found[NWANTED] = {0};
 	struct gh_dwarf_sections sections = {0};
-	uint64_t size;
+	uint64_t size = 0;
 	struct gh_error *err = measure(elf, found, &size);
 
 	if (err)

@@ -7,9 +7,9 @@
 #include "base/cleanup.h"
 
 enum {
-	HEADER_BYTES = 32,	   // magic, pointer size, flags, padding
-	FLAG_INLINE = 2,	   // strings follow the header (go1.18+)
-	SENTINEL_BYTES = 16,	   // around the module text
+	HEADER_BYTES = 32,	    // magic, pointer size, flags, padding
+	FLAG_INLINE = 2,	    // strings follow the header (go1.18+)
+	SENTINEL_BYTES = 16,	    // around the module text
 	MAX_STRING_BYTES = 4 << 20, // a module list is some kB
 	ALIGN = 16,
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Functions by pc: names, lines, inlining, pc-value tables, funcdata. Mirrors runtime/symtab.go and
-// internal/abi/symtab.go (go1.22 to go1.27). Every read is checked; a broken table costs the answer.
+// internal/abi/symtab.go (go1.22 to go1.27). Every read is checked; a broken table costs the
+// answer.
 #pragma once
 
 #include "goruntime/runtime.h"
@@ -20,10 +21,10 @@ enum { GH_ARGS_SIZE_UNKNOWN = -0x80000000LL };
 /** A function. Small, copied by value; borrows from the runtime. */
 struct gh_func {
 	const struct gh_module *module;
-	gh_addr entry, end;	// text of the function
-	gh_addr record;		// its _func
-	int32_t args;		// bytes of arguments and results on the stack
-	uint32_t deferreturn;	// offset from entry, 0 none
+	gh_addr entry, end;   // text of the function
+	gh_addr record;	      // its _func
+	int32_t args;	      // bytes of arguments and results on the stack
+	uint32_t deferreturn; // offset from entry, 0 none
 	uint32_t name_off, cu_off, pcsp, pcfile, pcln;
 	uint32_t npcdata;
 	uint8_t nfuncdata, flag;
@@ -33,7 +34,8 @@ struct gh_func {
 /** False when no function holds pc. */
 bool gh_func_find(const struct gh_runtime *rt, gh_addr pc, struct gh_func *ret);
 
-/** Full name as in pclntab ("main.(*T).f", "main.g[...]"), not escaped; NULL when unreadable. Borrowed. */
+/** Full name as in pclntab ("main.(*T).f", "main.g[...]"), not escaped; NULL when unreadable.
+ * Borrowed. */
 const char *gh_func_name(const struct gh_runtime *rt, const struct gh_func *func);
 
 /** Value of a pc-value table at pc; false when there is none. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pointer masks of types: built ones, GC programs (up to go1.23), and masks that the runtime has not
-// built yet (go1.24+). Mirrors runtime/type.go (getGCMask, buildGCMask), mbitmap.go (runGCProg).
+// Pointer masks of types: built ones, GC programs (up to go1.23), and masks that the runtime has
+// not built yet (go1.24+). Mirrors runtime/type.go (getGCMask, buildGCMask), mbitmap.go
+// (runGCProg).
 #include "base/bitmap.h"
 #include "goruntime/rtype.h"
 

@@ -59,12 +59,12 @@ struct gh_release {
 	const uint8_t *func_ids; // runtime's number -> enum gh_func_id
 	uint32_t nfunc_ids;
 	enum gh_map_kind map_kind;
-	bool inline_marks;	  // Green Tea by default (go1.26+): marks in the span's page
-	bool gc_programs;	  // types may carry GC programs (up to go1.23)
-	bool masks_on_demand;	  // types may build their mask late (go1.24+)
-	bool elem_is_pair;	  // sudog.elem and sudog.c are {vp, vu} pairs (go1.26+)
-	uint8_t direct_iface_tflag; // TFlag bit of direct interface types; 0: kind bit 32
-	bool cleanup_is_struct;	    // cleanups carry {call, fn, arg}, not only fn (go1.26+)
+	bool inline_marks;	     // Green Tea by default (go1.26+): marks in the span's page
+	bool gc_programs;	     // types may carry GC programs (up to go1.23)
+	bool masks_on_demand;	     // types may build their mask late (go1.24+)
+	bool elem_is_pair;	     // sudog.elem and sudog.c are {vp, vu} pairs (go1.26+)
+	uint8_t direct_iface_tflag;  // TFlag bit of direct interface types; 0: kind bit 32
+	bool cleanup_is_struct;	     // cleanups carry {call, fn, arg}, not only fn (go1.26+)
 	bool scans_vector_registers; // of asynchronously preempted goroutines (go1.27+)
 };
 

@@ -7,7 +7,7 @@
 
 enum {
 	MAX_FIELDS = 1 << 20,
-	MAX_DEPTH = 24,		// of nested type names and masks
+	MAX_DEPTH = 24, // of nested type names and masks
 	MAX_NAME = 1 << 16,
 	MAX_NAME_TOTAL = 1 << 12, // a type name longer than this is cut
 	TFLAG_UNCOMMON = 1,
@@ -29,7 +29,7 @@ enum {
 	T_GCDATA = 32,
 	T_STR = 40,
 	T_BYTES = 48,
-	T_ELEM = 48,	    // array, chan, pointer, slice
+	T_ELEM = 48, // array, chan, pointer, slice
 	T_ARRAY_LEN = 64,
 	T_CHAN_DIR = 56,
 	T_MAP_KEY = 48,
@@ -136,8 +136,7 @@ bool gh_rtype_read(const struct gh_runtime *rt, gh_addr addr, struct gh_rtype *r
 		t.fields = gh_u64_at(p + T_STRUCT_FIELDS);
 		t.nfields = gh_u64_at(p + T_STRUCT_FIELDS + 8);
 		if (t.nfields > MAX_FIELDS ||
-		    (t.nfields &&
-		     !gh_image_at(rt->image, t.fields, t.nfields * T_FIELD_BYTES)))
+		    (t.nfields && !gh_image_at(rt->image, t.fields, t.nfields * T_FIELD_BYTES)))
 			return false;
 		break;
 	default:
@@ -216,7 +215,8 @@ static const char *package_path(const struct gh_runtime *rt, const struct gh_rty
 
 static void append_name(const struct gh_runtime *rt, gh_addr addr, struct gh_strbuf *sb, int depth);
 
-/* "http.Server" with path "net/http" -> "net/http.Server"; brackets of generics stay as they are. */
+/* "http.Server" with path "net/http" -> "net/http.Server"; brackets of generics stay as they are.
+ */
 static void append_named(const struct gh_runtime *rt, const struct gh_rtype *t,
 			 struct gh_strbuf *sb)
 {
@@ -243,8 +243,7 @@ static void append_named(const struct gh_runtime *rt, const struct gh_rtype *t,
 static void append_func(const struct gh_runtime *rt, const struct gh_rtype *t, struct gh_strbuf *sb,
 			int depth)
 {
-	gh_addr params = t->addr + base_bytes(rt, t->kind) +
-			 (t->tflag & TFLAG_UNCOMMON ? 16 : 0);
+	gh_addr params = t->addr + base_bytes(rt, t->kind) + (t->tflag & TFLAG_UNCOMMON ? 16 : 0);
 	uint16_t nin = 0, nout = 0;
 	bool variadic;
 
@@ -332,7 +331,9 @@ static void append_name(const struct gh_runtime *rt, gh_addr addr, struct gh_str
 		append_name(rt, t.elem, sb, depth + 1);
 		break;
 	case GH_KIND_CHAN:
-		gh_strbuf_puts(sb, t.chan_dir == 1 ? "<-chan " : t.chan_dir == 2 ? "chan<- " : "chan ");
+		gh_strbuf_puts(sb, t.chan_dir == 1   ? "<-chan "
+				   : t.chan_dir == 2 ? "chan<- "
+						     : "chan ");
 		append_name(rt, t.elem, sb, depth + 1);
 		break;
 	case GH_KIND_FUNC:

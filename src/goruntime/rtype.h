@@ -45,15 +45,15 @@ struct gh_rtype {
 	gh_addr gcdata;
 	uint32_t hash;
 	uint8_t tflag, kind; // kind: enum gh_kind, flags stripped
-	bool is_direct;	      // stored in the data word of an interface
-	bool mask_on_demand;  // gcdata is a word that points to the mask once it was built
-	bool gc_program;      // gcdata is a program (up to go1.23)
+	bool is_direct;	     // stored in the data word of an interface
+	bool mask_on_demand; // gcdata is a word that points to the mask once it was built
+	bool gc_program;     // gcdata is a program (up to go1.23)
 	bool is_named;
-	gh_addr elem, key;   // of arrays, chans, maps, pointers, slices
-	gh_addr group;	     // of maps: the type of a group (go1.24+) or bucket (go1.23)
-	uint64_t len;	     // arrays
-	uint64_t nfields;    // structs, bounded by what is readable
-	gh_addr fields;	     // structs: 24 bytes each
+	gh_addr elem, key; // of arrays, chans, maps, pointers, slices
+	gh_addr group;	   // of maps: the type of a group (go1.24+) or bucket (go1.23)
+	uint64_t len;	   // arrays
+	uint64_t nfields;  // structs, bounded by what is readable
+	gh_addr fields;	   // structs: 24 bytes each
 	uint32_t map_flags;
 	uint8_t chan_dir; // 1 receive, 2 send, 3 both
 };

@@ -259,8 +259,8 @@ static char *memory_version(const struct gh_runtime *rt)
 
 	if (!rt->var[GH_V_buildVersion] ||
 	    !gh_read_u64(rt->image, rt->var[GH_V_buildVersion], &data) ||
-	    !gh_read_u64(rt->image, rt->var[GH_V_buildVersion] + 8, &len) ||
-	    len == 0 || len > MAX_VERSION_BYTES)
+	    !gh_read_u64(rt->image, rt->var[GH_V_buildVersion] + 8, &len) || len == 0 ||
+	    len > MAX_VERSION_BYTES)
 		return NULL;
 	p = gh_image_at(rt->image, data, len);
 	return p ? strndup(p, len) : NULL;

@@ -30,15 +30,15 @@ struct gh_runtime {
 	const struct gh_image *image;	// target->image
 	struct gh_dwarf *dwarf;		// owned; NULL when the executable has none
 	const struct gh_release *release;
-	struct gh_layout layout;	   // in use: DWARF's where it differs from the table
-	uint32_t layout_mismatches;	   // fields where DWARF and the table differ
-	uint32_t layout_compared;	   // fields that were compared
-	gh_addr var[GH_V_COUNT];	   // run-time addresses; 0 when not found
-	char *version;			   // owned: "go1.26.8"
-	char *modinfo;			   // owned: text of the build info, or NULL
-	const char *goarch;		   // "amd64", "arm64"
+	struct gh_layout layout;    // in use: DWARF's where it differs from the table
+	uint32_t layout_mismatches; // fields where DWARF and the table differ
+	uint32_t layout_compared;   // fields that were compared
+	gh_addr var[GH_V_COUNT];    // run-time addresses; 0 when not found
+	char *version;		    // owned: "go1.26.8"
+	char *modinfo;		    // owned: text of the build info, or NULL
+	const char *goarch;	    // "amd64", "arm64"
 	struct gh_module_vec modules;
-	struct gh_arena arena;		   // names and what lives as long as the runtime
+	struct gh_arena arena; // names and what lives as long as the runtime
 };
 
 /**

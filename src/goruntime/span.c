@@ -7,11 +7,11 @@
 #include "base/bitmap.h"
 
 enum {
-	MAX_SPANS = 1 << 27,	  // 1 TiB of one-page spans
-	MSPAN_IN_USE = 1,	  // runtime/mheap.go, mSpanState
+	MAX_SPANS = 1 << 27, // 1 TiB of one-page spans
+	MSPAN_IN_USE = 1,    // runtime/mheap.go, mSpanState
 	MSPAN_MANUAL = 2,
 	POLL_EVERY = 4096,
-	HEAP_BITS_DIVISOR = 64,	  // one bit a word
+	HEAP_BITS_DIVISOR = 64,	   // one bit a word
 	MIN_INLINE_MARK_ELEM = 16, // gcUsesSpanInlineMarkBits
 };
 
@@ -36,7 +36,8 @@ static uint64_t span_field(const struct gh_layout *layout, const uint8_t *p,
 	}
 }
 
-/* Bytes at the end of a span that are not slots: heap bits, inline marks (runtime/mheap.go, initSpan). */
+/* Bytes at the end of a span that are not slots: heap bits, inline marks (runtime/mheap.go,
+ * initSpan). */
 static uint64_t reserved_bytes(const struct gh_span *span)
 {
 	uint64_t bytes = 0;
@@ -55,8 +56,8 @@ static bool is_plausible(const struct gh_span *span)
 	uint64_t bytes = gh_span_bytes(span), used;
 
 	if (span->base == 0 || span->base % GH_PAGE_BYTES || span->npages == 0 ||
-	    span->base + bytes < span->base || span->elem_bytes == 0 ||
-	    span->elem_bytes % 8 || span->spanclass >= GH_SPAN_CLASSES)
+	    span->base + bytes < span->base || span->elem_bytes == 0 || span->elem_bytes % 8 ||
+	    span->spanclass >= GH_SPAN_CLASSES)
 		return false;
 	if (gh_span_is_large(span))
 		return span->nelems == 1 && span->elem_bytes <= bytes;
@@ -138,8 +139,8 @@ static bool decode(const struct gh_runtime *rt, const uint8_t *p, uint32_t sweep
 	if (!gh_span_is_large(&span))
 		span.limit = span.base + span.nelems * span.elem_bytes; // go1.22's reaches too far
 	else
-		span.limit = gh_max_u64(span.base,
-					gh_min_u64(span.limit, span.base + span.elem_bytes));
+		span.limit =
+			gh_max_u64(span.base, gh_min_u64(span.limit, span.base + span.elem_bytes));
 	*ret = span;
 	return true;
 }
@@ -213,10 +214,12 @@ struct gh_error *gh_span_table_load(const struct gh_runtime *rt, const struct gh
 	uint64_t sweepgen;
 
 	if (!mheap || !gh_field(rt, mheap, GH_F_mheap_sweepgen, &sweepgen) ||
-	    !gh_read_slice(rt->image, mheap + (uint64_t)rt->layout.offset[GH_F_mheap_allspans], &all))
-		return gh_error_create(GH_ERR_MISSING,
-				       "cannot read the heap: runtime.mheap_ is not in the core: take a "
-				       "whole core, or ask for info and goroutines");
+	    !gh_read_slice(rt->image, mheap + (uint64_t)rt->layout.offset[GH_F_mheap_allspans],
+			   &all))
+		return gh_error_create(
+			GH_ERR_MISSING,
+			"cannot read the heap: runtime.mheap_ is not in the core: take a "
+			"whole core, or ask for info and goroutines");
 	table.pages_in_use = gh_field_or_zero(rt, mheap, GH_F_mheap_pagesInUse);
 	all.len = gh_min_u64(all.len, MAX_SPANS);
 	for (uint64_t i = 0; i < all.len && !err; i++) {

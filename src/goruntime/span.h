@@ -9,9 +9,9 @@
 enum {
 	GH_PAGE_SHIFT = 13,
 	GH_PAGE_BYTES = 1 << GH_PAGE_SHIFT,
-	GH_SPAN_CLASSES = 136,	  // size classes << 1 | noscan
-	GH_TINY_SPAN_CLASS = 5,	  // 16 bytes, noscan (runtime/malloc.go)
-	GH_HEAP_BITS_MAX = 512,	  // slots up to here carry heap bits in their span, larger a header
+	GH_SPAN_CLASSES = 136,	// size classes << 1 | noscan
+	GH_TINY_SPAN_CLASS = 5, // 16 bytes, noscan (runtime/malloc.go)
+	GH_HEAP_BITS_MAX = 512, // slots up to here carry heap bits in their span, larger a header
 	GH_MALLOC_HEADER_BYTES = 8,
 	GH_INLINE_MARK_BYTES = 128, // spanInlineMarkBits at the end of a Green Tea span
 };
@@ -54,12 +54,12 @@ struct gh_span_class {
 struct gh_span_table {
 	struct gh_span_vec spans; // sorted by base, disjoint
 	uint64_t nslots;
-	uint64_t heap_pages;	       // pages of these spans
-	uint64_t manual_pages;	       // of stacks and other manual spans
-	uint64_t pages_in_use;	       // mheap_.pagesInUse, the runtime's own count
-	uint64_t alloc_count;	       // sum of the spans' allocCount
-	uint64_t unreadable, damaged;  // spans that were left out
-	uint64_t lost_pages;	       // pages of spans whose memory the core lacks
+	uint64_t heap_pages;	      // pages of these spans
+	uint64_t manual_pages;	      // of stacks and other manual spans
+	uint64_t pages_in_use;	      // mheap_.pagesInUse, the runtime's own count
+	uint64_t alloc_count;	      // sum of the spans' allocCount
+	uint64_t unreadable, damaged; // spans that were left out
+	uint64_t lost_pages;	      // pages of spans whose memory the core lacks
 	struct gh_span_class classes[GH_SPAN_CLASSES];
 };
 

@@ -106,7 +106,8 @@ struct gh_closure_object {
  */
 gh_type_id gh_types_closure(struct gh_types *types, const struct gh_closure_object *object);
 
-/** Does a value of `outer` begin with one of `inner`, at some depth? A pointer to it is one to both.
+/** Does a value of `outer` begin with one of `inner`, at some depth? A pointer to it is one to
+ * both.
  */
 bool gh_types_begins_with(const struct gh_types *types, gh_type_id outer, gh_type_id inner);
 

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// ELF64 files: see elf_object.h. The headers are read here, with every offset checked against the
-// file; libelf only makes the handle for libdw.
+// ELF64 files: see elf_object.h. Every offset is checked against the file.
 #include "target/elf_object.h"
 
 #include <elf.h>
-#include <libelf.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -37,7 +35,6 @@ struct gh_elf {
 	uint32_t *symbol_slots;	      // owned: hash -> 1 + index into the two tables in a row
 	uint64_t symbol_mask;
 	bool symbols_hashed;
-	Elf *handle; // owned
 };
 
 /* len bytes at offset, NULL when the file has them not. */
@@ -362,8 +359,6 @@ void gh_elf_destroy(struct gh_elf *elf)
 {
 	if (!elf)
 		return;
-	if (elf->handle)
-		elf_end(elf->handle);
 	segment_vec_deinit(&elf->loads);
 	segment_vec_deinit(&elf->notes);
 	free(elf->sections);
@@ -581,11 +576,4 @@ bool gh_elf_symbol_find(struct gh_elf *elf, const char *name, struct gh_elf_symb
 		return true;
 	}
 	return false;
-}
-
-struct Elf *gh_elf_handle(struct gh_elf *elf)
-{
-	if (!elf->handle && elf_version(EV_CURRENT) != EV_NONE)
-		elf->handle = elf_memory((char *)(uintptr_t)elf->bytes, elf->len);
-	return elf->handle;
 }

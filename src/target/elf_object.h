@@ -93,7 +93,3 @@ const char *gh_elf_go_build_id(const struct gh_elf *elf);
 /** Symbol by exact name from .symtab (then .dynsym); false if there is none. O(1) after the first.
  */
 bool gh_elf_symbol_find(struct gh_elf *elf, const char *name, struct gh_elf_symbol *ret);
-
-/** The libelf handle, for libdw. Owned by the object. */
-struct Elf;
-struct Elf *gh_elf_handle(struct gh_elf *elf);

@@ -1,136 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // The executable of a process: where it may lie, whether it is the one that ran (build ids first),
-// at which address it was loaded; and the pages it and the shared objects lend to the image.
-#include <elf.h>
+// at which address it was loaded.
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "base/cleanup.h"
-#include "target/open.h"
+#include "target/identity.h"
 
 enum {
 	PAGE = 4096,
-	MAX_PHDRS = 128,	   // of an object in memory: real ones have about 10
-	MAX_NOTE_BYTES = 64 << 10, // of one PT_NOTE in memory
-	MAX_OBJECTS = 1024,	   // shared objects that are opened
-	MAX_MAPPINGS = 1 << 16,	   // that are looked at for shared objects
-	GO_ID_SEARCH = 64 << 10,   // the text is at the very start of Go's text section
-	MAX_GO_ID = 512,
+	MAX_SEGMENTS = 1 << 16, // of a core, that are looked at for a lost executable
 };
-
-/* What memory tells of the identity of one loaded object. */
-struct identity {
-	gh_addr base;	     // where its file offset 0 is mapped; 0: not known
-	char *gnu, *go;	     // owned: build ids, or NULL
-	Elf64_Ehdr head;     // valid if has_head
-	const uint8_t *phdr; // its program headers in memory, head.e_phnum of them; NULL: not there
-	gh_addr first_vaddr; // link-time address of base (valid if phdr)
-	bool has_head;
-};
-
-static void identity_deinit(struct identity *id)
-{
-	free(id->gnu);
-	free(id->go);
-}
-#define _cleanup_identity_ __attribute__((cleanup(identity_deinit)))
-
-/* As much of [addr, addr + len) as can be read from its start, by halves: notes often share a page.
- */
-static const uint8_t *some_at(const struct gh_memory *memory, gh_addr addr, uint64_t *len)
-{
-	const uint8_t *p = NULL;
-
-	for (; *len && !p; *len = p ? *len : *len / 2)
-		p = memory->at(memory->ctx, addr, *len);
-	return p;
-}
-
-static void read_ids(const struct gh_memory *memory, struct identity *id)
-{
-	for (uint16_t i = 0; i < id->head.e_phnum; i++) {
-		Elf64_Phdr ph;
-		uint64_t len;
-		const uint8_t *p;
-
-		memcpy(&ph, id->phdr + i * sizeof(ph), sizeof(ph));
-		len = gh_min_u64(ph.p_filesz, MAX_NOTE_BYTES);
-		if (ph.p_type != PT_NOTE)
-			continue;
-		p = some_at(memory, id->base + (ph.p_vaddr - id->first_vaddr), &len);
-		if (p && !id->gnu)
-			id->gnu = gh_elf_build_id_in(p, len, ph.p_align);
-		if (p && !id->go)
-			id->go = gh_elf_go_build_id_in(p, len, ph.p_align);
-	}
-}
-
-/*
- * Go's linker gives its GNU note no segment of its own: it stands near the Go note, in the first
- * page (cmd/link/internal/ld/elf.go). A note is known by its head: sizes, type and name.
- */
-static char *gnu_id_in_page(const struct gh_memory *memory, gh_addr base)
-{
-	uint64_t len = PAGE;
-	const uint8_t *page = some_at(memory, base, &len);
-
-	for (uint64_t at = sizeof(Elf64_Ehdr); page && at + 16 < len; at += 4) {
-		char *id;
-
-		if (gh_u32_at(page + at) != 4 || gh_u32_at(page + at + 8) != NT_GNU_BUILD_ID ||
-		    memcmp(page + at + 12, "GNU", 4) != 0)
-			continue;
-		id = gh_elf_build_id_in(page + at, len - at, 4);
-		if (id)
-			return id;
-	}
-	return NULL;
-}
-
-/* The link-time address of file offset 0. */
-static gh_addr first_vaddr(const uint8_t *phdr, uint16_t n)
-{
-	for (uint16_t i = 0; i < n; i++) {
-		Elf64_Phdr ph;
-
-		memcpy(&ph, phdr + i * sizeof(ph), sizeof(ph));
-		if (ph.p_type == PT_LOAD)
-			return (ph.p_vaddr - ph.p_offset) & ~(uint64_t)(PAGE - 1);
-	}
-	return 0;
-}
-
-/* Read the ELF header and the notes of the object loaded at id->base. */
-static void read_identity(const struct gh_memory *memory, struct identity *id)
-{
-	const void *p = id->base ? memory->at(memory->ctx, id->base, sizeof(id->head)) : NULL;
-
-	if (!p || memcmp(p, ELFMAG, SELFMAG) != 0)
-		return;
-	memcpy(&id->head, p, sizeof(id->head));
-	if (id->head.e_ident[EI_CLASS] != ELFCLASS64 || id->head.e_phnum > MAX_PHDRS ||
-	    id->head.e_phentsize != sizeof(Elf64_Phdr))
-		return;
-	id->has_head = true;
-	id->phdr = memory->at(memory->ctx, id->base + id->head.e_phoff,
-			      id->head.e_phnum * sizeof(Elf64_Phdr));
-	if (!id->phdr)
-		return;
-	id->first_vaddr = first_vaddr(id->phdr, id->head.e_phnum);
-	read_ids(memory, id);
-	if (!id->gnu)
-		id->gnu = gnu_id_in_page(memory, id->base);
-}
-
-static const struct gh_mapping *mapping_of(const struct gh_target *target, gh_addr addr)
-{
-	for (size_t i = 0; addr && i < target->mappings.len; i++)
-		if (addr >= target->mappings.data[i].lo && addr < target->mappings.data[i].hi)
-			return &target->mappings.data[i];
-	return NULL;
-}
 
 /* Where the file of that path begins in memory; 0: not known. */
 static gh_addr base_of(const struct gh_target *target, const char *path)
@@ -142,39 +23,9 @@ static gh_addr base_of(const struct gh_target *target, const char *path)
 	return 0;
 }
 
-/*
- * Go's text begins with `\xff Go build ID: "…"\n \xff` (cmd/internal/buildid, readRaw): there when
- * the core holds text, as gcore's do.
- */
-static char *go_id_in_text(const struct gh_target *target, const struct gh_memory *memory,
-			   const char *path)
-{
-	static const char mark[] = "\xff Go build ID: \"";
-
-	for (size_t i = 0; i < target->mappings.len; i++) {
-		const struct gh_mapping *m = &target->mappings.data[i];
-		uint64_t len = gh_min_u64(m->hi - m->lo, GO_ID_SEARCH);
-		const uint8_t *p, *start, *end;
-
-		if (strcmp(m->path, path) != 0)
-			continue;
-		p = some_at(memory, m->lo, &len);
-		start = p ? memmem(p, len, mark, sizeof(mark) - 1) : NULL;
-		if (!start)
-			continue;
-		start += sizeof(mark) - 1;
-		end = memchr(start, '"', gh_min_u64(MAX_GO_ID, (uint64_t)(p + len - start)));
-		if (end)
-			return strndup((const char *)start, (size_t)(end - start));
-	}
-	return NULL;
-}
-
-/* ---- is this the file that ran? ---- */
-
 enum verdict { SAME, DIFFERENT, NOT_COMPARABLE };
 
-static bool has_same_headers(const struct gh_elf *elf, const struct identity *id)
+static bool has_same_headers(const struct gh_elf *elf, const struct gh_identity *id)
 {
 	uint64_t len, table = id->head.e_phnum * sizeof(Elf64_Phdr);
 	const uint8_t *bytes = gh_elf_bytes(elf, &len);
@@ -187,7 +38,7 @@ static bool has_same_headers(const struct gh_elf *elf, const struct identity *id
 }
 
 static enum verdict compare(const struct gh_target *target, const struct gh_elf *elf,
-			    const struct identity *id)
+			    const struct gh_identity *id)
 {
 	const char *gnu = gh_elf_build_id(elf), *go = gh_elf_go_build_id(elf);
 
@@ -208,7 +59,7 @@ static const char *shown_id(const char *gnu, const char *go)
 	return gnu ? gnu : go ? go : "none";
 }
 
-static struct gh_error *mismatch(const struct gh_elf *elf, const struct identity *id)
+static struct gh_error *mismatch(const struct gh_elf *elf, const struct gh_identity *id)
 {
 	// name the two that differ, not one of each kind
 	bool use_go = !(gh_elf_build_id(elf) && id->gnu) && gh_elf_go_build_id(elf) && id->go;
@@ -255,19 +106,11 @@ static struct gh_error *check_exe(const struct gh_target *target, const struct g
 struct search {
 	struct gh_target *target;
 	const struct gh_target_options *options;
-	const struct identity *id;
+	const struct gh_identity *id;
 	struct gh_elf *found;	   // owned until handed over
 	struct gh_elf *mismatched; // owned: the first one with another build id
 	enum verdict verdict;	   // of found
 };
-
-/* A path from a core may name anything: no device is opened, and no directory. */
-static bool is_regular(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
-}
 
 /* Try a file that nobody named: what does not fit is passed over, with a note if it looked right.
  */
@@ -277,7 +120,7 @@ static struct gh_error *try_file(struct search *s, const char *path)
 	struct gh_error *err;
 	struct gh_elf *elf;
 
-	if (s->found || !is_regular(path))
+	if (s->found || !gh_file_is_regular(path))
 		return NULL;
 	err = gh_elf_open_mode(path, mode, &elf);
 	if (!err) {
@@ -387,7 +230,7 @@ static struct gh_error *search(struct search *s, const char *path, const char *p
 
 /* Run-time minus link-time address. */
 static gh_addr bias_of(const struct gh_target *target, const struct gh_elf *elf,
-		       const struct identity *id)
+		       const struct gh_identity *id)
 {
 	gh_addr bias = target->auxv_entry - gh_elf_entry(elf), first;
 	size_t n;
@@ -407,10 +250,10 @@ static gh_addr bias_of(const struct gh_target *target, const struct gh_elf *elf,
 /* Is the object loaded at addr the one with these build ids? */
 static bool is_loaded_at(const struct gh_memory *memory, gh_addr addr, const struct gh_elf *elf)
 {
-	_cleanup_identity_ struct identity id = {.base = addr};
+	_cleanup_identity_ struct gh_identity id = {.base = addr};
 	const char *gnu = gh_elf_build_id(elf), *go = gh_elf_go_build_id(elf);
 
-	read_identity(memory, &id);
+	gh_identity_read(memory, &id);
 	if (gnu && id.gnu)
 		return strcmp(gnu, id.gnu) == 0;
 	return go && id.go && strcmp(go, id.go) == 0;
@@ -426,14 +269,15 @@ static gh_addr base_by_build_id(const struct gh_target *target, const struct gh_
 	size_t n = 0;
 	const struct gh_elf_segment *seg = target->core ? gh_elf_segments(target->core, &n) : NULL;
 
-	n = (size_t)gh_min_u64(n, MAX_MAPPINGS);
+	n = (size_t)gh_min_u64(n, MAX_SEGMENTS);
 	for (size_t i = 0; i < n; i++)
 		if (is_loaded_at(memory, seg[i].vaddr, elf))
 			return seg[i].vaddr;
 	return 0;
 }
 
-static struct gh_error *adopt(struct search *s, struct identity *id, const struct gh_memory *memory)
+static struct gh_error *adopt(struct search *s, struct gh_identity *id,
+			      const struct gh_memory *memory)
 {
 	struct gh_target *target = s->target;
 	const char *own;
@@ -461,6 +305,7 @@ static struct gh_error *adopt(struct search *s, struct identity *id, const struc
 	if (!id->base && !target->auxv_entry && gh_elf_type(s->found) == ET_DYN)
 		id->base = base_by_build_id(target, memory, s->found);
 	target->exe = gh_steal(s->found);
+	target->exe_compared = s->verdict != NOT_COMPARABLE;
 	target->exe_bias = bias_of(target, target->exe, id);
 	if (!target->machine)
 		target->machine = gh_elf_machine(target->exe);
@@ -475,20 +320,20 @@ struct gh_error *gh_target_find_exe(struct gh_target *target,
 				    const struct gh_target_options *options,
 				    const struct gh_memory *memory, const char *proc_exe)
 {
-	_cleanup_identity_ struct identity id = {0};
+	_cleanup_identity_ struct gh_identity id = {0};
 	struct search s = {.target = target, .options = options, .id = &id};
-	const struct gh_mapping *mapping = mapping_of(target, target->auxv_phdr);
+	const struct gh_mapping *mapping = gh_target_mapping(target, target->auxv_phdr);
 	_cleanup_free_ char *path = NULL;
 	struct gh_error *err;
 
 	if (!mapping)
-		mapping = mapping_of(target, target->auxv_entry);
+		mapping = gh_target_mapping(target, target->auxv_entry);
 	path = path_in_process(target, mapping);
 	id.base = mapping ? base_of(target, mapping->path)
 			  : target->auxv_phdr & ~(uint64_t)(PAGE - 1);
-	read_identity(memory, &id);
+	gh_identity_read(memory, &id);
 	if (!id.gnu && !id.go && mapping)
-		id.go = go_id_in_text(target, memory, mapping->path);
+		id.go = gh_go_id_in_text(target, memory, mapping->path);
 	if (id.gnu || id.go)
 		target->build_id = strdup(shown_id(id.gnu, id.go));
 	err = search(&s, path, proc_exe);
@@ -501,138 +346,5 @@ struct gh_error *gh_target_find_exe(struct gh_target *target,
 			target, "the executable was not found%s%s: give it with --exe FILE%s",
 			path && *path ? ": the process ran " : "", path ? path : "",
 			mapping ? ", or a folder that holds its path with --sysroot DIR" : "");
-	return err;
-}
-
-/* ---- pages that the core omits ---- */
-
-/* Whole pages, as the kernel maps them: the bytes around a segment are the file's too. */
-static struct gh_error *lend_segment(struct gh_image *image, const struct gh_elf *elf, gh_addr bias,
-				     const struct gh_elf_segment *seg)
-{
-	uint64_t len, skip = seg->vaddr % PAGE, end;
-	const uint8_t *bytes = gh_elf_bytes(elf, &len);
-	uint64_t offset = seg->offset - skip;
-	const struct gh_file *file = gh_elf_file(elf);
-
-	if (seg->writable || seg->filesz == 0 || seg->offset >= len || seg->offset < skip ||
-	    gh_add(seg->offset, seg->filesz, &end))
-		return NULL;
-	end = gh_min_u64(gh_align_up(end, PAGE), len);
-	if (seg->memsz > seg->filesz) // what follows is zeros, not the file
-		end = gh_min_u64(seg->offset + seg->filesz, len);
-	if (file)
-		return gh_image_add_file(image, seg->vaddr - skip + bias, end - offset, file,
-					 offset, false);
-	return gh_image_add(image, seg->vaddr - skip + bias, end - offset, bytes + offset, false);
-}
-
-static struct gh_error *lend(struct gh_image *image, const struct gh_elf *elf, gh_addr bias)
-{
-	size_t n;
-	const struct gh_elf_segment *seg = gh_elf_segments(elf, &n);
-	struct gh_error *err = NULL;
-
-	for (size_t i = 0; i < n && !err; i++)
-		err = lend_segment(image, elf, bias, &seg[i]);
-	return err;
-}
-
-static struct gh_error *keep_object(struct gh_target *target, struct gh_elf *elf)
-{
-	struct gh_elf **objects =
-		realloc(target->objects, (target->nobjects + 1) * sizeof(struct gh_elf *));
-
-	if (!objects) {
-		gh_elf_destroy(elf);
-		return gh_error_nomem();
-	}
-	target->objects = objects;
-	objects[target->nobjects++] = elf;
-	return NULL;
-}
-
-/* NULL and *ret NULL: none, or not the one that was loaded. */
-static struct gh_error *open_object(const struct gh_target_options *options, const char *path,
-				    const struct identity *id, struct gh_elf **ret)
-{
-	enum gh_file_mode mode = options->no_mmap ? GH_FILE_COPY : GH_FILE_MAP;
-	_cleanup_free_ char *joined = NULL;
-	struct gh_error *err;
-	struct gh_elf *elf;
-	const char *gnu, *go;
-
-	*ret = NULL;
-	if (asprintf(&joined, "%s%s", options->sysroot ? options->sysroot : "", path) < 0) {
-		joined = NULL;
-		return gh_error_nomem();
-	}
-	if (!is_regular(joined))
-		return NULL;
-	err = gh_elf_open_mode(joined, mode, &elf);
-	if (err) {
-		gh_error_destroy(err); // its pages stay missing, which is no worse than no file
-		return NULL;
-	}
-	gnu = gh_elf_build_id(elf);
-	go = gh_elf_go_build_id(elf);
-	if (id->gnu ? gnu && strcmp(gnu, id->gnu) == 0 : go && id->go && strcmp(go, id->go) == 0)
-		*ret = elf;
-	else
-		gh_elf_destroy(elf);
-	return NULL;
-}
-
-static struct gh_error *lend_object(struct gh_target *target,
-				    const struct gh_target_options *options,
-				    const struct gh_memory *memory,
-				    const struct gh_mapping *mapping)
-{
-	_cleanup_identity_ struct identity id = {.base = mapping->lo};
-	struct gh_elf *elf = NULL;
-	struct gh_error *err;
-
-	read_identity(memory, &id);
-	if (!id.gnu && !id.go)
-		return NULL;
-	err = open_object(options, mapping->path, &id, &elf);
-	if (err || !elf)
-		return err;
-	err = keep_object(target, elf);
-	return err ? err : lend(target->image, elf, id.base - id.first_vaddr);
-}
-
-/* Does memory lack pages of the file that begins with mapping i (others of its path follow)? */
-static bool lacks_pages(const struct gh_target *target, const struct gh_memory *memory, size_t i)
-{
-	const struct gh_mapping *m = target->mappings.data;
-
-	for (size_t k = i; k < target->mappings.len && strcmp(m[k].path, m[i].path) == 0; k++)
-		if (!memory->at(memory->ctx, m[k].lo, 1) ||
-		    !memory->at(memory->ctx, m[k].hi - 1, 1))
-			return true;
-	return false;
-}
-
-struct gh_error *gh_target_lend_pages(struct gh_target *target,
-				      const struct gh_target_options *options,
-				      const struct gh_memory *memory)
-{
-	const struct gh_mapping *exe = mapping_of(target, target->auxv_phdr);
-	size_t n = (size_t)gh_min_u64(target->mappings.len, MAX_MAPPINGS);
-	struct gh_error *err = NULL;
-
-	if (target->exe)
-		err = lend(target->image, target->exe, target->exe_bias);
-	for (size_t i = 0; i < n && !err && target->nobjects < MAX_OBJECTS; i++) {
-		const struct gh_mapping *m = &target->mappings.data[i];
-
-		// the kernel writes mappings by address: an object begins with its offset 0
-		if (m->file_offset != 0 || m->path[0] != '/' ||
-		    (exe && strcmp(m->path, exe->path) == 0) ||
-		    (i && strcmp(m->path, m[-1].path) == 0) || !lacks_pages(target, memory, i))
-			continue;
-		err = lend_object(target, options, memory, m);
-	}
 	return err;
 }

@@ -160,6 +160,13 @@ void gh_file_deinit(struct gh_file *file)
 	*file = (struct gh_file){.fd = -1};
 }
 
+bool gh_file_is_regular(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 bool gh_file_read(const struct gh_file *file, uint64_t offset, void *to, uint64_t len)
 {
 	uint64_t end;

@@ -27,6 +27,9 @@ struct gh_error *gh_file_open(const char *path, enum gh_file_mode mode,
 			      struct gh_file *ret) GH_MUST_CHECK;
 void gh_file_deinit(struct gh_file *file);
 
+/** Nothing is opened: a device or a FIFO that a core names may do things. */
+bool gh_file_is_regular(const char *path);
+
 /** Copy [offset, offset + len) into `to`. False: beyond the end, or it cannot be read. */
 bool gh_file_read(const struct gh_file *file, uint64_t offset, void *to, uint64_t len);
 

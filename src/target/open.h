@@ -15,6 +15,9 @@ struct gh_error *gh_target_create(enum gh_target_kind kind, struct gh_target **r
 /** Add a sentence to target->notes. Out of memory loses it; beyond 100 notes they are dropped. */
 void gh_target_note(struct gh_target *target, const char *fmt, ...) GH_PRINTF(2, 3);
 
+/** The mapping that addr lies in; NULL: none, or addr is 0. */
+const struct gh_mapping *gh_target_mapping(const struct gh_target *target, gh_addr addr);
+
 /** Errors: UNSUPPORTED, naming the file and its machine, unless goheap reads that machine. */
 struct gh_error *gh_target_check_machine(uint16_t machine, const char *path) GH_MUST_CHECK;
 

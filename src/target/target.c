@@ -132,6 +132,14 @@ bool gh_thread_set_regs(struct gh_thread *thread, uint16_t machine, const void *
 	return true;
 }
 
+const struct gh_mapping *gh_target_mapping(const struct gh_target *target, gh_addr addr)
+{
+	for (size_t i = 0; addr && i < target->mappings.len; i++)
+		if (addr >= target->mappings.data[i].lo && addr < target->mappings.data[i].hi)
+			return &target->mappings.data[i];
+	return NULL;
+}
+
 void gh_thread_set_vectors(struct gh_thread *thread, uint16_t machine, const void *fpregs,
 			   uint64_t len)
 {

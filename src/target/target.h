@@ -81,6 +81,7 @@ struct gh_target {
 	uint64_t core_bytes, core_bytes_expected;
 	uint64_t lost_bytes;	 // bytes of memory beyond the truncated end
 	gh_addr lost_lo;	 // lowest lost address (valid if lost_bytes)
+	bool exe_compared;	 // build ids of memory and executable were compared
 	bool forced;		 // build ids differ and force was given
 	bool is_gcore;		 // written by gdb rather than by the kernel
 	struct gh_elf *core;	 // owned; NULL when live

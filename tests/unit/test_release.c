@@ -44,8 +44,9 @@ static void versions_find_their_release(void **state)
 static void check_layout(const struct gh_layout *layout)
 {
 	static const enum gh_layout_field required[] = {
-		GH_F_mspan_startAddr, GH_F_mspan_largeType,  GH_F_mheap_allspans, GH_F_g_goid,
-		GH_F_g_atomicstatus,  GH_F_moduledata_types, GH_F_hchan_buf,	  GH_F_mheap_heapArenas,
+		GH_F_mspan_startAddr, GH_F_mspan_largeType,  GH_F_mheap_allspans,
+		GH_F_g_goid,	      GH_F_g_atomicstatus,   GH_F_moduledata_types,
+		GH_F_hchan_buf,	      GH_F_mheap_heapArenas,
 	};
 
 	for (size_t i = 0; i < GH_ARRAY_SIZE(required); i++)

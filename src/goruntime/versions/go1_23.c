@@ -54,11 +54,8 @@ static const char *const wait_reasons[] = {
 };
 
 static const uint8_t special_kinds[] = {
-	[1] = GH_SPECIAL_FINALIZER,
-	[2] = GH_SPECIAL_WEAK_HANDLE,
-	[3] = GH_SPECIAL_PROFILE,
-	[4] = GH_SPECIAL_REACHABLE,
-	[5] = GH_SPECIAL_PIN_COUNTER,
+	[1] = GH_SPECIAL_FINALIZER, [2] = GH_SPECIAL_WEAK_HANDLE, [3] = GH_SPECIAL_PROFILE,
+	[4] = GH_SPECIAL_REACHABLE, [5] = GH_SPECIAL_PIN_COUNTER,
 };
 
 static const uint8_t func_ids[] = {

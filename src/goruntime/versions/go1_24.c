@@ -60,12 +60,8 @@ static const char *const wait_reasons[] = {
 };
 
 static const uint8_t special_kinds[] = {
-	[1] = GH_SPECIAL_FINALIZER,
-	[2] = GH_SPECIAL_WEAK_HANDLE,
-	[3] = GH_SPECIAL_PROFILE,
-	[4] = GH_SPECIAL_REACHABLE,
-	[5] = GH_SPECIAL_PIN_COUNTER,
-	[6] = GH_SPECIAL_CLEANUP,
+	[1] = GH_SPECIAL_FINALIZER, [2] = GH_SPECIAL_WEAK_HANDLE, [3] = GH_SPECIAL_PROFILE,
+	[4] = GH_SPECIAL_REACHABLE, [5] = GH_SPECIAL_PIN_COUNTER, [6] = GH_SPECIAL_CLEANUP,
 };
 
 static const uint8_t func_ids[] = {

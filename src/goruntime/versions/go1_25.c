@@ -63,15 +63,9 @@ static const char *const wait_reasons[] = {
 };
 
 static const uint8_t special_kinds[] = {
-	[1] = GH_SPECIAL_TINY_BLOCK,
-	[2] = GH_SPECIAL_FINALIZER,
-	[3] = GH_SPECIAL_WEAK_HANDLE,
-	[4] = GH_SPECIAL_PROFILE,
-	[5] = GH_SPECIAL_REACHABLE,
-	[6] = GH_SPECIAL_PIN_COUNTER,
-	[7] = GH_SPECIAL_CLEANUP,
-	[8] = GH_SPECIAL_CHECK_FINALIZER,
-	[9] = GH_SPECIAL_BUBBLE,
+	[1] = GH_SPECIAL_TINY_BLOCK, [2] = GH_SPECIAL_FINALIZER,       [3] = GH_SPECIAL_WEAK_HANDLE,
+	[4] = GH_SPECIAL_PROFILE,    [5] = GH_SPECIAL_REACHABLE,       [6] = GH_SPECIAL_PIN_COUNTER,
+	[7] = GH_SPECIAL_CLEANUP,    [8] = GH_SPECIAL_CHECK_FINALIZER, [9] = GH_SPECIAL_BUBBLE,
 };
 
 static const uint8_t func_ids[] = {
