@@ -57,6 +57,11 @@ static const char help_text[] =
 	"A core is one instant: a few rows may disagree because a thread was in the middle\n"
 	"of a change.";
 
+static const struct gh_table_shape tables[] = {
+	{"checks", columns, GH_ARRAY_SIZE(columns)},
+	{0},
+};
+
 static const struct gh_example examples[] = {
 	{"doctor", "all checks"},
 	{"doctor --json", "for programs: state is ok, warn, bad or unknown"},
@@ -69,6 +74,7 @@ const struct gh_command gh_cmd_doctor = {
 	.usage = "doctor",
 	.help = help_text,
 	.examples = examples,
+	.tables = tables,
 	.needs_target = true,
 	.ignores = GH_IGNORES_TYPE | GH_IGNORES_PACKAGE | GH_IGNORES_MIN,
 	.all_rows = true,

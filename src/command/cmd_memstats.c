@@ -203,6 +203,14 @@ static const char help_text[] =
 	"A value that the core does not hold is null, and column why says why. Where span\n"
 	"tables are lost, the counters answer, and what lags says so.";
 
+static const struct gh_table_shape tables[] = {
+	{"memstats", memstats_columns, GH_ARRAY_SIZE(memstats_columns)},
+	{"gc", gc_columns, GH_ARRAY_SIZE(gc_columns)},
+	{"pauses", pause_columns, GH_ARRAY_SIZE(pause_columns)},
+	{"by_size", size_columns, GH_ARRAY_SIZE(size_columns)},
+	{0},
+};
+
 static const struct gh_example examples[] = {
 	{"memstats", "all statistics, 20 rows a table"},
 	{"memstats -n 0 --bytes", "all rows, exact bytes"},
@@ -216,6 +224,7 @@ const struct gh_command gh_cmd_memstats = {
 	.usage = "memstats",
 	.help = help_text,
 	.examples = examples,
+	.tables = tables,
 	.needs_target = true,
 	.ignores = GH_IGNORES_TYPE | GH_IGNORES_PACKAGE | GH_IGNORES_MIN,
 	.all_rows = true,

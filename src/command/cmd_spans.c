@@ -161,6 +161,11 @@ static const char help_text[] =
 	"Many free slots in spans that hold a few live ones each is fragmentation: those\n"
 	"pages can neither go back to the system nor serve another class.";
 
+static const struct gh_table_shape tables[] = {
+	{"classes", columns, GH_ARRAY_SIZE(columns)},
+	{0},
+};
+
 static const struct gh_example examples[] = {
 	{"spans", "the classes in order"},
 	{"spans --sort bytes", "what takes most memory first"},
@@ -173,6 +178,7 @@ const struct gh_command gh_cmd_spans = {
 	.usage = "spans",
 	.help = help_text,
 	.examples = examples,
+	.tables = tables,
 	.needs_target = true,
 	.ignores = GH_IGNORES_TYPE | GH_IGNORES_PACKAGE | GH_IGNORES_MIN,
 	.run = run,

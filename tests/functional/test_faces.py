@@ -78,6 +78,15 @@ def test_every_command_explains_itself(commands: List[str]) -> None:
         assert goheap.run([command, "--help"]).out == answer.out
 
 
+def test_help_declares_what_is_printed(documents: Dict[str, dict]) -> None:
+    for command, document in documents.items():
+        declared = goheap.rows(json.loads(goheap.run(["help", command, "--json"]).out), "columns")
+        assert declared, command
+        for name, table in document["tables"].items():
+            assert [(row["column"], row["unit"]) for row in declared if row["table"] == name] == \
+                [(column["name"], column["unit"]) for column in table["columns"]], (command, name)
+
+
 def test_json_follows_the_contract(documents: Dict[str, dict], death: programs.Death) -> None:
     for command, document in documents.items():
         assert list(document) == KEYS
