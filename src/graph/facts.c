@@ -417,14 +417,18 @@ static bool second_type_wins(struct gh_mark *m, struct gh_code a, struct gh_code
 {
 	uint64_t size_a = gh_types_get(m->types, a.type)->size;
 	uint64_t size_b = gh_types_get(m->types, b.type)->size;
+	bool a_is_dwarf = gh_types_get(m->types, a.type)->shape == GH_SHAPE_DWARF;
+	bool b_is_dwarf = gh_types_get(m->types, b.type)->shape == GH_SHAPE_DWARF;
 
 	if (gh_types_begins_with(m->types, b.type, a.type))
 		return true;
 	if (gh_types_begins_with(m->types, a.type, b.type))
 		return false;
-	m->counts.conflicts++;
+	m->counts.conflicts += !gh_types_same_underlying(m->types, a.type, b.type);
 	if (level(a) != level(b))
 		return level(b) > level(a);
+	if (a_is_dwarf != b_is_dwarf) // what is allocated by its name has a descriptor
+		return a_is_dwarf;
 	if (size_a != size_b)
 		return size_b > size_a;
 	return b.type < a.type;
@@ -518,7 +522,8 @@ uint16_t gh_fact_header(struct gh_mark *m, uint16_t state, const struct tile *ti
 	if (a.type == type && !is_array && a.form > GH_FORM_LOOSE)
 		form = a.form;
 	else if (a.type && a.type != type && a.form > GH_FORM_LOOSE &&
-		 !gh_types_begins_with(m->types, type, a.type))
+		 !gh_types_begins_with(m->types, type, a.type) &&
+		 !gh_types_same_underlying(m->types, type, a.type))
 		m->counts.conflicts++;
 	return gh_code_for(m, type, form, GH_STRENGTH_EXACT);
 }

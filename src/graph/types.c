@@ -329,3 +329,53 @@ bool gh_types_begins_with(const struct gh_types *types, gh_type_id outer, gh_typ
 	}
 	return false;
 }
+
+/* One struct like the other, tags and the exported names' packages aside (spec: Conversions). */
+static bool same_fields(const struct gh_runtime *rt, const struct gh_rtype *a,
+			const struct gh_rtype *b)
+{
+	if (a->nfields != b->nfields)
+		return false;
+	for (uint64_t i = 0; i < a->nfields; i++) {
+		struct gh_rfield x, y;
+
+		if (!gh_rtype_field(rt, a, i, &x) || !gh_rtype_field(rt, b, i, &y) ||
+		    x.type != y.type || x.offset != y.offset)
+			return false;
+	}
+	return true;
+}
+
+/* Do both say the same of every word? Edges of the words that only one has must say nothing. */
+static bool same_words(struct gh_types *types, gh_type_id a, gh_type_id b)
+{
+	const struct gh_edge *x = gh_types_edges(types, a), *y = gh_types_edges(types, b);
+	uint64_t nx = x ? types->all.data[a].nwords : 0, ny = y ? types->all.data[b].nwords : 0;
+
+	if (!x || !y)
+		return false;
+	for (uint64_t i = 0; i < gh_max_u64(nx, ny); i++) {
+		struct gh_edge ex = i < nx ? x[i] : (struct gh_edge){0};
+		struct gh_edge ey = i < ny ? y[i] : (struct gh_edge){0};
+
+		if (ex.kind != ey.kind || ex.type != ey.type)
+			return false;
+	}
+	return true;
+}
+
+bool gh_types_same_underlying(struct gh_types *types, gh_type_id a, gh_type_id b)
+{
+	struct gh_type ta = types->all.data[a], tb = types->all.data[b];
+	bool is_value = ta.shape == GH_SHAPE_VALUE || ta.shape == GH_SHAPE_DWARF;
+	struct gh_rtype x, y;
+
+	if (!is_value || (tb.shape != GH_SHAPE_VALUE && tb.shape != GH_SHAPE_DWARF) ||
+	    ta.size != tb.size || ta.kind != tb.kind)
+		return false;
+	if (ta.shape == GH_SHAPE_DWARF || tb.shape == GH_SHAPE_DWARF)
+		return same_words(types, a, b); // nobody allocates such a type by its name
+	return gh_rtype_read(types->rt, ta.source, &x) && gh_rtype_read(types->rt, tb.source, &y) &&
+	       x.ptr_bytes == y.ptr_bytes && x.elem == y.elem && x.key == y.key && x.len == y.len &&
+	       (x.kind != GH_KIND_STRUCT || same_fields(types->rt, &x, &y));
+}

@@ -111,6 +111,9 @@ gh_type_id gh_types_closure(struct gh_types *types, const struct gh_closure_obje
  */
 bool gh_types_begins_with(const struct gh_types *types, gh_type_id outer, gh_type_id inner);
 
+/** Have two types the same underlying type? Then a pointer to one may have been converted. */
+bool gh_types_same_underlying(struct gh_types *types, gh_type_id a, gh_type_id b);
+
 /** Is rtype the descriptor of a map's group or bucket? Then such an object is part of a map. */
 bool gh_types_is_group(const struct gh_types *types, gh_addr rtype);
 

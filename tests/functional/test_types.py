@@ -3,7 +3,7 @@
 
 from typing import Dict, List, Tuple
 
-from lib import case, goheap
+from lib import case, goheap, programs
 
 
 def counted(of: case.Case) -> Dict[str, Tuple[int, int]]:
@@ -57,3 +57,15 @@ def test_no_typed_pointer_is_contradicted(missing: case.Case) -> None:
     """Where the allocator wrote a type or a pointer mask, what pointers say of it is the same."""
     notes = missing.documents["top"]["notes"]
     assert not [note for note in notes if "contradict" in note]
+
+
+def test_contradictions_are_counted(workshop: programs.Workshop, release: str) -> None:
+    """Unsafe casts contradict what they lead to; conversions between like types do not."""
+    death = workshop.run(programs.Build("casts", release, "plain"), "missing")
+    document = goheap.ask(death.core, death.exe, "top")["top"]
+    assert [note for note in document["notes"] if "contradict" in note] == [
+        "7 typed pointers contradict what they lead to and were not believed"]
+    found = {row["type"]: row["count"] for row in goheap.rows(document, "types")}
+    assert found["main.item"] == 2 * 5 + 7
+    assert found["main.first"] == 5 + 7  # the others have no type descriptor
+    workshop.forget(death)
