@@ -29,18 +29,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @functools.lru_cache(maxsize=None)
-def cases_of(mode: str, full: bool) -> List[programs.Build]:
-    """Return what is run in a mode, by default about half of what --full runs.
+def cases_of(full: bool) -> List[programs.Build]:
+    """Return what is run in each mode, by default about half of what --full runs.
 
     The same objects every time: pytest takes equal parameters for the same only if they are one
     object, and would make the case again for each test.
     """
     builds = [programs.Build(program, release, "plain") for release in RELEASES
               for program in STATING]
-    for release in RELEASES:
-        for program in STATING:
-            if full or mode == "garbage" or program == "types":
-                builds.append(programs.Build(program, release, "nodwarf"))
+    builds += [programs.Build(program, release, "nodwarf") for release in RELEASES
+               for program in STATING]
     ends = {RELEASES[0], RELEASES[-1]}
     for release in RELEASES:
         for variant in ("pie", "unoptimised"):
@@ -56,9 +54,9 @@ def cases_of(mode: str, full: bool) -> List[programs.Build]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give tests their cases; the scope makes all tests of one case run one after the other."""
     full = metafunc.config.getoption("--full")
+    builds = cases_of(full)
     for mode in ("missing", "garbage"):
         if mode in metafunc.fixturenames:
-            builds = cases_of(mode, full)
             metafunc.parametrize(mode, builds, indirect=True, scope="session",
                                  ids=["-".join((b.release, b.program, b.variant)) for b in builds])
     if "release" in metafunc.fixturenames:

@@ -44,9 +44,12 @@ func Objects(name string, count int, size uintptr, scan bool) *Row {
 	row := find(name)
 	row.count += uint64(count)
 	row.bytes += uint64(count) * uint64(Slot(size, scan))
-	row.sure = row.sure && scan && size > maxWithoutHeader
+	row.sure = row.sure && scan && size > maxWithoutHeader && size <= maxNamedByHeader &&
+		!isChannel(name) // its buffer's header tells the element only
 	return row
 }
+
+func isChannel(name string) bool { return len(name) > 5 && name[:5] == "chan " }
 
 func find(name string) *Row {
 	for i := range rows[:nRows] {

@@ -6,3 +6,5 @@ package truth
 
 // MapParts names what holds the entries of a map.
 const MapParts = "groups"
+
+const maxNamedByHeader = 1 << 40
