@@ -26,5 +26,13 @@ static inline bool gh_strbuf_ok(const struct gh_strbuf *sb)
 	return !sb->failed;
 }
 
+/** Empty it, and keep its memory. */
+static inline void gh_strbuf_reset(struct gh_strbuf *sb)
+{
+	sb->len = 0;
+	if (sb->data)
+		sb->data[0] = 0;
+}
+
 void gh_strbuf_deinit(struct gh_strbuf *sb);
 #define _cleanup_strbuf_ __attribute__((cleanup(gh_strbuf_deinit)))

@@ -97,5 +97,12 @@ void gh_rtype_group_name(const struct gh_runtime *rt, gh_addr group, struct gh_s
 bool gh_rtype_mask(const struct gh_runtime *rt, const struct gh_rtype *type, uint64_t nwords,
 		   uint64_t *words);
 
+/**
+ * Call found(ctx, descriptor) for all type descriptors of the modules, by address. What is no
+ * descriptor may pass for one.
+ */
+typedef void (*gh_rtype_fn)(void *ctx, gh_addr rtype);
+void gh_rtype_scan(const struct gh_runtime *rt, gh_rtype_fn found, void *ctx);
+
 /** The dynamic type behind an itab; 0 when it is none. */
 gh_addr gh_itab_type(const struct gh_runtime *rt, gh_addr itab);

@@ -53,7 +53,7 @@ static bool grow_code_of(struct gh_mark *m, gh_type_id type)
 static uint8_t pointers_of(const struct gh_type *type)
 {
 	if (type->shape == GH_SHAPE_CLOSURE || type->shape == GH_SHAPE_CHAN ||
-	    type->shape == GH_SHAPE_DWARF)
+	    type->shape == GH_SHAPE_DWARF || type->shape == GH_SHAPE_TRIE_NODE)
 		return ANY_POINTERS;
 	return type->nwords != 0;
 }
@@ -138,6 +138,7 @@ struct mark_edge gh_edge_compile(struct gh_mark *m, struct gh_edge edge, bool ex
 		break;
 	case GH_EDGE_EFACE:
 	case GH_EDGE_IFACE:
+	case GH_EDGE_REFLECT:
 	case GH_EDGE_UNKNOWN:
 		break;
 	}
@@ -180,6 +181,7 @@ const struct code_words *gh_code_words(struct gh_mark *m, uint16_t code)
 		return &m->words[code];
 	if (c.type) {
 		type = *gh_types_get(m->types, c.type);
+		w.deferred = type.shape == GH_SHAPE_TRIE_NODE;
 		w.stride = c.form == GH_FORM_ARRAY || type.tiles ? saturate(type.size / 8) : 0;
 		source = mask_source(m, &type);
 		w.edges = compile_words(m, c.type, &w.nedges);
@@ -286,6 +288,22 @@ static struct mark_edge resolve_dynamic(struct gh_mark *m, struct dynamic_edge *
 	return edge;
 }
 
+/* reflect.Value{typ_, ptr, flag}: flagIndir says that ptr leads to the value (reflect/value.go). */
+static struct mark_edge resolve_reflect(struct gh_mark *m, const uint8_t *word)
+{
+	enum { FLAG_INDIR = 1 << 7 };
+	gh_addr rtype = gh_u64_at(word - 8);
+	struct gh_edge edge = {.kind = GH_EDGE_POINTER};
+
+	if (!(gh_u64_at(word + 8) & FLAG_INDIR))
+		return resolve_dynamic(m, m->eface, rtype, false);
+	if (!gh_module_of_types(m->heap->rt, rtype) && rtype - m->lo >= m->span_bytes)
+		return (struct mark_edge){.code = GH_CODE_UNKNOWN};
+	edge.type = gh_types_of_rtype(m->types, rtype);
+	return edge.type ? gh_edge_compile(m, edge, true)
+			 : (struct mark_edge){.code = GH_CODE_UNKNOWN};
+}
+
 static struct mark_edge resolve_slice(struct gh_mark *m, const uint8_t *word, struct mark_edge edge)
 {
 	uint64_t len = gh_u64_at(word + 8), cap = gh_u64_at(word + 16), bytes;
@@ -336,11 +354,21 @@ struct mark_edge gh_edge_resolve(struct gh_mark *m, const uint8_t *word, uint32_
 		return before ? resolve_dynamic(m, m->eface, gh_u64_at(word - 8), false) : unknown;
 	case GH_EDGE_IFACE:
 		return before ? resolve_dynamic(m, m->iface, gh_u64_at(word - 8), true) : unknown;
+	case GH_EDGE_REFLECT:
+		return before && after ? resolve_reflect(m, word) : unknown;
 	case GH_EDGE_DIRECTORY:
 		return after >= 1 ? resolve_directory(m, word, edge) : unknown;
 	default:
 		return edge;
 	}
+}
+
+uint16_t gh_code_look(struct gh_mark *m, uint16_t code, uint64_t first_word)
+{
+	struct gh_code c = m->codes.data[code];
+
+	return gh_code_for(m, gh_types_trie_part(m->types, c.type, (uint8_t)first_word),
+			   GH_FORM_ONE, (enum gh_strength)c.strength);
 }
 
 uint16_t gh_closure_code(struct gh_mark *m, const struct gh_closure_object *object)
@@ -445,6 +473,11 @@ static bool is_made_by_hand(const struct gh_mark *m, gh_type_id type)
 /* Both name the whole slot, with different types. */
 static bool second_wins(struct gh_mark *m, struct gh_code a, struct gh_code b)
 {
+	uint8_t shape_a = gh_types_get(m->types, a.type)->shape;
+	uint8_t shape_b = gh_types_get(m->types, b.type)->shape;
+
+	if (shape_a == GH_SHAPE_TRIE_NODE || shape_b == GH_SHAPE_TRIE_NODE)
+		return shape_a == GH_SHAPE_TRIE_NODE; // the other says which kind of node
 	if (is_made_by_hand(m, a.type) != is_made_by_hand(m, b.type))
 		return is_made_by_hand(m, b.type);
 	return second_type_wins(m, a, b);

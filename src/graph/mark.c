@@ -387,6 +387,11 @@ static void scan_inline(struct gh_mark *m, gh_addr base, uint16_t code, const ui
 	if (GH_UNLIKELY(code == GH_CODE_FUNC))
 		code = scan_closure(m, base, host, bits, k);
 	w = m->words[code].ready ? &m->words[code] : gh_code_words(m, code);
+	if (GH_UNLIKELY(w->deferred)) {
+		code = gh_code_look(m, code, gh_u64_at(host));
+		set_state(m, base, code);
+		w = gh_code_words(m, code);
+	}
 	if (GH_UNLIKELY((bits ^ w->mask) & w->check)) {
 		m->counts.conflicts++;
 		set_state(m, base, GH_CODE_UNKNOWN);

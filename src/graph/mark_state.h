@@ -29,6 +29,7 @@ struct code_words {
 	uint32_t stride;      // words of one value, 0: one value that may be of any size
 	uint64_t mask, check; // pointer bits that the type promises, of the first words
 	bool ready;
+	bool deferred; // the object tells its type itself: gh_code_look
 };
 
 /** A size class as the mark sees it. */
@@ -132,6 +133,9 @@ const struct tile *gh_tile_of(struct gh_mark *m, gh_addr rtype);
 /** What a header's type makes of a slot in `state`; bytes: of the data, first_word: its first. */
 uint16_t gh_fact_header(struct gh_mark *m, uint16_t state, const struct tile *tile, uint64_t bytes,
 			uint64_t first_word);
+
+/** The code that a deferred one becomes when the object's first word is read. */
+uint16_t gh_code_look(struct gh_mark *m, uint16_t code, uint64_t first_word);
 
 /** The code of a closure. */
 uint16_t gh_closure_code(struct gh_mark *m, const struct gh_closure_object *object);

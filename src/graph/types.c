@@ -31,6 +31,8 @@ void gh_types_destroy(struct gh_types *types)
 	if (!types)
 		return;
 	free(types->buckets);
+	free(types->named);
+	gh_trie_vec_deinit(&types->tries);
 	gh_type_vec_deinit(&types->all);
 	gh_arena_deinit(&types->arena);
 	free(types);
@@ -123,6 +125,9 @@ static void append_name(struct gh_types *types, const struct gh_type *type, stru
 		break;
 	case GH_SHAPE_STRING:
 		gh_strbuf_puts(sb, "string");
+		break;
+	case GH_SHAPE_TRIE_NODE:
+		gh_rtype_name(rt, type->source, sb);
 		break;
 	case GH_SHAPE_CLOSURE:
 		name = gh_func_find(rt, type->source, &func) ? gh_func_name(rt, &func) : NULL;
@@ -310,7 +315,8 @@ bool gh_types_begins_with(const struct gh_types *types, gh_type_id outer, gh_typ
 	const struct gh_type *in = &types->all.data[inner], *out = &types->all.data[outer];
 	gh_addr at = out->source;
 
-	if (in->shape != GH_SHAPE_VALUE || out->shape != GH_SHAPE_VALUE)
+	if ((in->shape != GH_SHAPE_VALUE && in->shape != GH_SHAPE_TRIE_NODE) ||
+	    out->shape != GH_SHAPE_VALUE)
 		return false;
 	for (int i = 0; i < MAX_STEPS; i++) {
 		struct gh_rfield field;

@@ -24,6 +24,7 @@ enum gh_edge_kind {
 	GH_EDGE_EFACE, // data word of an interface without methods: its type stands one word before
 	GH_EDGE_IFACE, // data word of one with methods: its itab stands one word before
 	GH_EDGE_FUNC,  // closure: its first word is the code
+	GH_EDGE_REFLECT, // reflect.Value.ptr: its type stands one word before, its flag one behind
 	GH_EDGE_DIRECTORY, // maps.Map.dirPtr: type is the group; a directory if dirLen (next word)
 			   // > 0
 };
@@ -38,6 +39,7 @@ struct gh_edge {
 enum gh_shape {
 	GH_SHAPE_VALUE,	      // a type descriptor
 	GH_SHAPE_DWARF,	      // a DWARF type without descriptor
+	GH_SHAPE_TRIE_NODE,   // an entry or an inner node of a hash trie: the object itself tells
 	GH_SHAPE_STRING,      // the bytes of a string
 	GH_SHAPE_CLOSURE,     // code pointer and captured variables
 	GH_SHAPE_CHAN,	      // hchan
@@ -91,6 +93,9 @@ gh_type_id gh_types_map_part(struct gh_types *types, gh_addr group, enum gh_shap
 gh_type_id gh_types_chan(struct gh_types *types, gh_type_id elem);
 gh_type_id gh_types_chan_buffer(struct gh_types *types, gh_type_id elem);
 gh_type_id gh_types_string(struct gh_types *types);
+
+/** What the object behind a pointer to a TRIE_NODE is; its first byte tells. 0: not known. */
+gh_type_id gh_types_trie_part(const struct gh_types *types, gh_type_id node, uint8_t first_byte);
 
 /** What is seen of a closure object. */
 struct gh_closure_object {

@@ -5,13 +5,28 @@
 #include "base/arena.h"
 #include "graph/types.h"
 
+/** A descriptor by its full name. */
+struct gh_named_rtype {
+	uint64_t hash; // of the name; 0: free
+	gh_addr rtype;
+};
+
+/** A node of internal/sync.HashTrieMap and its like: see known.c. */
+struct gh_trie {
+	gh_type_id node, entry, indirect; // 0: the program has no such type
+};
+GH_VEC(gh_trie_vec, struct gh_trie);
+
 struct gh_types {
-	const struct gh_runtime *rt; // borrowed
-	struct gh_type_vec all;	     // by id; 0 is "unknown"
-	gh_type_id *buckets;	     // owned: open addressing over (source, shape); 0 is free
-	size_t nbuckets;	     // a power of two
-	struct gh_arena arena;	     // names and edges
-	uint64_t edge_words;	     // laid out so far
+	const struct gh_runtime *rt;  // borrowed
+	struct gh_type_vec all;	      // by id; 0 is "unknown"
+	gh_type_id *buckets;	      // owned: open addressing over (source, shape); 0 is free
+	size_t nbuckets;	      // a power of two
+	struct gh_arena arena;	      // names and edges
+	uint64_t edge_words;	      // laid out so far
+	struct gh_named_rtype *named; // owned: open addressing by name; NULL until asked for
+	size_t nnamed, named_cap;     // cap: a power of two
+	struct gh_trie_vec tries;
 };
 
 /** 0 when it is not there. */
@@ -23,6 +38,16 @@ gh_type_id gh_types_add(struct gh_types *types, const struct gh_type *type);
 /** Make the edges of a closure type that has none yet. */
 void gh_types_lay_out_closure(struct gh_types *types, gh_type_id id,
 			      const struct gh_closure_object *object);
+
+/** The descriptor of the named type of that full name; 0: none. The first call reads them all. */
+gh_addr gh_types_rtype_named(struct gh_types *types, const char *name);
+
+/** What a pointer to a value of the type leads to: see known.c. 0 says nothing of its target. */
+gh_type_id gh_types_behind(struct gh_types *types, gh_type_id id);
+
+/** What a field of unsafe.Pointer holds, where we know better; kind UNKNOWN: we do not. */
+struct gh_edge gh_types_known_field(struct gh_types *types, const char *struct_name,
+				    const char *field, uint64_t len);
 
 /** Run-time address of a DWARF type's descriptor, 0 when it has none. */
 gh_addr gh_types_dwarf_rtype(const struct gh_types *types, gh_dtype type);

@@ -25,7 +25,8 @@ static void set(struct layout *l, uint64_t offset, enum gh_edge_kind kind, gh_ty
 		l->edges[offset / 8] = (struct gh_edge){
 			.type = type,
 			.kind = type || kind == GH_EDGE_STRING || kind == GH_EDGE_FUNC ||
-						kind == GH_EDGE_EFACE || kind == GH_EDGE_IFACE
+						kind == GH_EDGE_EFACE || kind == GH_EDGE_IFACE ||
+						kind == GH_EDGE_REFLECT
 					? kind
 					: GH_EDGE_UNKNOWN};
 }
@@ -44,7 +45,7 @@ static gh_type_id pointee(struct gh_types *types, gh_addr rtype)
 {
 	gh_type_id id = gh_types_of_rtype(types, rtype);
 
-	return id && types->all.data[id].size ? id : 0;
+	return id && types->all.data[id].size ? gh_types_behind(types, id) : 0;
 }
 
 static struct gh_edge map_edge(struct gh_types *types, gh_addr group)
@@ -106,6 +107,21 @@ static gh_addr promised_pointee(const struct gh_runtime *rt, const struct gh_rty
 	return strncmp(gh_strbuf_str(&name), atomic, strlen(atomic)) ? 0 : pointer.elem;
 }
 
+static void put_known_field(struct layout *l, const struct gh_rtype *t,
+			    const struct gh_rfield *field, uint64_t offset)
+{
+	gh_type_id id = gh_types_of_rtype(l->types, t->addr);
+	const char *struct_name = gh_types_name(l->types, id), *name;
+	struct gh_edge edge;
+	uint64_t len;
+
+	name = gh_rtype_name_text(l->types->rt, field->name, &len);
+	if (!name)
+		return;
+	edge = gh_types_known_field(l->types, struct_name, name, len);
+	set(l, offset + field->offset, edge.kind, edge.type);
+}
+
 static void put_struct(struct layout *l, const struct gh_rtype *t, uint64_t offset, int depth)
 {
 	gh_addr promised = promised_pointee(l->types->rt, t);
@@ -116,10 +132,15 @@ static void put_struct(struct layout *l, const struct gh_rtype *t, uint64_t offs
 	}
 	for (uint64_t i = 0; i < t->nfields; i++) {
 		struct gh_rfield field;
+		struct gh_rtype type;
 
 		if (!gh_rtype_field(l->types->rt, t, i, &field) || field.offset >= t->size)
 			continue;
-		put_rtype(l, field.type, offset + field.offset, depth + 1);
+		if (t->is_named && gh_rtype_read(l->types->rt, field.type, &type) &&
+		    type.kind == GH_KIND_UNSAFE_POINTER)
+			put_known_field(l, t, &field, offset);
+		else
+			put_rtype(l, field.type, offset + field.offset, depth + 1);
 	}
 }
 
@@ -186,10 +207,23 @@ static void put_dwarf_fields(struct layout *l, gh_dtype type, uint64_t offset, i
 	uint32_t n = info ? info->nfields : 0;
 
 	for (uint32_t i = 0; i < n; i++) {
-		info = gh_dwarf_type(dwarf, type); // loading a field's type may move it
-		if (info->fields[i].offset < info->size)
-			put_dwarf(l, info->fields[i].type, offset + info->fields[i].offset,
-				  depth + 1);
+		const struct gh_dtype_info *inner;
+		struct gh_dfield field;
+		struct gh_edge edge;
+		const char *name;
+
+		info = gh_dwarf_type(dwarf, type);
+		field = info->fields[i];
+		name = info->name; // loading a field's type may move what info points to
+		if (field.offset >= info->size)
+			continue;
+		inner = gh_dwarf_type(dwarf, field.type);
+		if (!inner || inner->go_kind != GH_KIND_UNSAFE_POINTER) {
+			put_dwarf(l, field.type, offset + field.offset, depth + 1);
+			continue;
+		}
+		edge = gh_types_known_field(l->types, name, field.name, strlen(field.name));
+		set(l, offset + field.offset, edge.kind, edge.type);
 	}
 }
 
@@ -202,6 +236,7 @@ static void put_dwarf(struct layout *l, gh_dtype type, uint64_t offset, int dept
 	gh_dtype elem;
 	uint64_t count;
 	struct gh_edge edge;
+	gh_type_id id;
 
 	if (depth > MAX_DEPTH || ++l->steps > MAX_STEPS || offset / 8 >= l->n || !info)
 		return;
@@ -237,7 +272,8 @@ static void put_dwarf(struct layout *l, gh_dtype type, uint64_t offset, int dept
 	}
 	switch (info->kind) {
 	case GH_DK_POINTER:
-		set(l, offset, GH_EDGE_POINTER, gh_types_of_dwarf(types, elem));
+		id = gh_types_of_dwarf(types, elem);
+		set(l, offset, GH_EDGE_POINTER, id ? gh_types_behind(types, id) : 0);
 		break;
 	case GH_DK_FUNC:
 		set(l, offset, GH_EDGE_FUNC, 0);
@@ -351,6 +387,7 @@ static void put(struct layout *l, const struct gh_type *type)
 	case GH_SHAPE_CHAN_BUFFER:
 	case GH_SHAPE_CLOSURE: // gh_types_lay_out_closure
 	case GH_SHAPE_STRING:
+	case GH_SHAPE_TRIE_NODE: // gh_types_trie_part
 	case GH_SHAPES:
 		break;
 	}
@@ -463,6 +500,50 @@ static void put_captures(struct layout *l, const struct gh_closure_object *objec
 	gh_dcapture_vec_deinit(&captures);
 }
 
+/* "a/b.(*T).M-fm" -> "a/b.T", "a/b.T.M-fm" -> "a/b.T": the receiver's type; false: neither. */
+static bool receiver_of(const char *func, struct gh_strbuf *type, bool *is_pointer_ret)
+{
+	static const char wrapper[] = "-fm";
+	size_t len = strlen(func), tail = sizeof(wrapper) - 1;
+	const char *slash = strrchr(func, '/'), *dot, *open;
+
+	if (len <= tail || strcmp(func + len - tail, wrapper) != 0 || strchr(func, '['))
+		return false;			 // of a generic type the name tells the shape only
+	dot = strchr(slash ? slash : func, '.'); // behind the package
+	if (!dot)
+		return false;
+	gh_strbuf_add(type, func, (size_t)(dot + 1 - func));
+	open = dot + 1;
+	*is_pointer_ret = open[0] == '(' && open[1] == '*';
+	open += *is_pointer_ret ? 2 : 0;
+	gh_strbuf_add(type, open, strcspn(open, ".)"));
+	return gh_strbuf_ok(type);
+}
+
+/*
+ * A method value x.M is a closure struct { F uintptr; R T } of the wrapper M-fm
+ * (cmd/compile/internal/walk/closure.go: methodValueWrapper).
+ */
+static void put_receiver(struct layout *l, const struct gh_closure_object *object)
+{
+	_cleanup_strbuf_ struct gh_strbuf name = {0};
+	const char *func_name;
+	struct gh_func func;
+	bool is_pointer;
+	gh_addr rtype;
+
+	func_name = gh_func_find(l->types->rt, object->pc, &func)
+			    ? gh_func_name(l->types->rt, &func)
+			    : NULL;
+	if (!func_name || !receiver_of(func_name, &name, &is_pointer))
+		return;
+	rtype = gh_types_rtype_named(l->types, gh_strbuf_str(&name));
+	if (rtype && is_pointer)
+		set(l, 8, GH_EDGE_POINTER, pointee(l->types, rtype));
+	else if (rtype)
+		put_rtype(l, rtype, 8, 0);
+}
+
 void gh_types_lay_out_closure(struct gh_types *types, gh_type_id id,
 			      const struct gh_closure_object *object)
 {
@@ -472,13 +553,14 @@ void gh_types_lay_out_closure(struct gh_types *types, gh_type_id id,
 	types->all.data[id].no_edges = true;
 	if (gh_rtype_read(types->rt, object->rtype, &t))
 		l.n = t.ptr_bytes / 8;
-	else if (!types->rt->dwarf || !object->bits)
+	else if (!object->bits)
 		return;
 	if (!make_room(&l))
 		return;
+	put_receiver(&l, object);
 	if (object->rtype)
 		put_rtype(&l, object->rtype, 0, 0);
-	else
+	else if (types->rt->dwarf)
 		put_captures(&l, object);
 	types->all.data[id].nwords = l.n;
 	types->all.data[id].edges = l.edges;
@@ -521,10 +603,10 @@ gh_type_id gh_types_of_dwarf(struct gh_types *types, gh_dtype type)
 	gh_addr rtype = info ? gh_types_dwarf_rtype(types, type) : 0;
 	gh_type_id id;
 
+	if (!info || info->size == 0 || strstr(info->name, "go.shape."))
+		return 0; // as in gh_types_behind
 	if (rtype)
 		return gh_types_of_rtype(types, rtype);
-	if (!info || info->size == 0)
-		return 0;
 	id = gh_types_find(types, type, GH_SHAPE_DWARF);
 	return id ? id
 		  : gh_types_add(types, &(struct gh_type){

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build go1.24
+
+package main
+
+import "goheap.test/programs/truth"
+
+func stateTable(n int) {
+	truth.Objects("internal/sync.entry[interface {},interface {}]", n, 48, true).AtLeast()
+}
