@@ -22,6 +22,7 @@ struct gh_session {
 	struct gh_root_counts root_counts; // stage MARK
 	struct gh_mark *garbage;	   // stage GARBAGE: what is dead, typed; owned
 	bool hide_header_types;		   // see gh_mark_hide_header_types; set before stage MARK
+	uint32_t hide_one_in;		   // see gh_mark_hide_declared; likewise
 	bool no_values;			   // keep the program's data out of what is printed
 	uint64_t max_mem_bytes;		   // 0: no bound
 	bool has_now, has_now_error;	   // known since stage RUNTIME

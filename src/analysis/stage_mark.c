@@ -83,8 +83,11 @@ struct gh_error *gh_session_mark(struct gh_session *s)
 		gh_mark_set_statics(mark, s->statics);
 		if (s->hide_header_types)
 			gh_mark_hide_header_types(mark);
+		gh_mark_hide_declared(mark, s->hide_one_in);
 		err = mark_live(s, mark);
 	}
+	if (!err)
+		err = gh_mark_infer(mark, &s->poll);
 	if (err) {
 		gh_mark_destroy(mark);
 		return err;
@@ -152,6 +155,8 @@ struct gh_error *gh_session_garbage(struct gh_session *s)
 	err = dead ? gh_mark_create(s->heap, s->types, dead, &mark) : gh_error_nomem();
 	if (!err)
 		err = mark_garbage(s, mark, dead);
+	if (!err)
+		err = gh_mark_infer(mark, &s->poll);
 	if (err) {
 		gh_mark_destroy(mark);
 		return err;

@@ -22,15 +22,15 @@ static size_t code_index(enum gh_form form, enum gh_strength strength)
 {
 	switch (form) {
 	case GH_FORM_PARTIAL:
-		return 0;
+		return strength == GH_STRENGTH_DECLARED;
 	case GH_FORM_LOOSE:
-		return 1;
+		return 2 + (strength == GH_STRENGTH_DECLARED);
 	case GH_FORM_HEADER:
-		return 2;
+		return 4;
 	case GH_FORM_ARRAY:
-		return strength == GH_STRENGTH_EXACT ? 3 : 4;
+		return 5 + (size_t)(strength - GH_STRENGTH_INFERRED);
 	default:
-		return strength == GH_STRENGTH_EXACT ? 5 : 6;
+		return 8 + (size_t)(strength - GH_STRENGTH_INFERRED);
 	}
 }
 
@@ -80,7 +80,9 @@ uint16_t gh_code_for(struct gh_mark *m, gh_type_id type, enum gh_form form,
 	t = gh_types_get(m->types, type);
 	if (t->tiles && form >= GH_FORM_HEADER)
 		form = GH_FORM_ONE;
-	if (form <= GH_FORM_LOOSE)
+	if (form == GH_FORM_HEADER && strength == GH_STRENGTH_INFERRED)
+		form = GH_FORM_ONE;
+	if (form <= GH_FORM_LOOSE && strength > GH_STRENGTH_DECLARED)
 		strength = GH_STRENGTH_DECLARED;
 	if (type >= m->code_of_cap && !grow_code_of(m, type)) {
 		m->nomem = true;
@@ -103,15 +105,28 @@ uint16_t gh_code_for(struct gh_mark *m, gh_type_id type, enum gh_form form,
 	return *code;
 }
 
+/* The same, said by an object whose own type is inferred. */
+static uint16_t weaken(struct gh_mark *m, uint16_t code)
+{
+	struct gh_code c = m->codes.data[code];
+
+	return code < GH_CODE_FIRST
+		       ? code
+		       : gh_code_for(m, c.type, (enum gh_form)c.form, GH_STRENGTH_INFERRED);
+}
+
 static uint32_t saturate(uint64_t bytes)
 {
 	return bytes > UINT32_MAX ? UINT32_MAX : (uint32_t)bytes;
 }
 
-struct mark_edge gh_edge_compile(struct gh_mark *m, struct gh_edge edge, bool exact)
+struct mark_edge gh_edge_compile(struct gh_mark *m, struct gh_edge edge, enum gh_strength strength)
 {
-	enum gh_strength strength = exact ? GH_STRENGTH_EXACT : GH_STRENGTH_DECLARED;
-	struct mark_edge ret = {.code = GH_CODE_UNKNOWN, .kind = edge.kind};
+	struct mark_edge ret = {
+		.code = GH_CODE_UNKNOWN,
+		.kind = edge.kind,
+		.inferred = strength == GH_STRENGTH_INFERRED,
+	};
 	uint64_t size = gh_types_get(m->types, edge.type)->size;
 
 	switch ((enum gh_edge_kind)edge.kind) {
@@ -131,7 +146,7 @@ struct mark_edge gh_edge_compile(struct gh_mark *m, struct gh_edge edge, bool ex
 		ret.bytes = saturate(size);
 		break;
 	case GH_EDGE_STRING:
-		ret.code = m->string_code;
+		ret.code = ret.inferred ? weaken(m, m->string_code) : m->string_code;
 		break;
 	case GH_EDGE_FUNC:
 		ret.code = GH_CODE_FUNC;
@@ -145,7 +160,8 @@ struct mark_edge gh_edge_compile(struct gh_mark *m, struct gh_edge edge, bool ex
 	return ret;
 }
 
-static const struct mark_edge *compile_words(struct gh_mark *m, gh_type_id type, uint32_t *n_ret)
+static const struct mark_edge *compile_words(struct gh_mark *m, gh_type_id type,
+					     enum gh_strength strength, uint32_t *n_ret)
 {
 	const struct gh_edge *edges = gh_types_edges(m->types, type);
 	uint64_t n = edges ? gh_types_get(m->types, type)->nwords : 0;
@@ -153,7 +169,7 @@ static const struct mark_edge *compile_words(struct gh_mark *m, gh_type_id type,
 
 	ret = n && n <= UINT32_MAX ? gh_arena_alloc(&m->arena, n * sizeof(*ret)) : NULL;
 	for (uint64_t i = 0; ret && i < n; i++)
-		ret[i] = gh_edge_compile(m, edges[i], false);
+		ret[i] = gh_edge_compile(m, edges[i], strength);
 	*n_ret = ret ? (uint32_t)n : 0;
 	return ret;
 }
@@ -184,7 +200,10 @@ const struct code_words *gh_code_words(struct gh_mark *m, uint16_t code)
 		w.deferred = type.shape == GH_SHAPE_TRIE_NODE;
 		w.stride = c.form == GH_FORM_ARRAY || type.tiles ? saturate(type.size / 8) : 0;
 		source = mask_source(m, &type);
-		w.edges = compile_words(m, c.type, &w.nedges);
+		w.edges = compile_words(m, c.type,
+					c.strength == GH_STRENGTH_INFERRED ? GH_STRENGTH_INFERRED
+									   : GH_STRENGTH_DECLARED,
+					&w.nedges);
 		tile = source ? gh_tile_of(m, source) : NULL;
 		if (tile && tile->stride && tile->stride <= 64) {
 			w.mask = tile->nwords ? tile->mask[0] : 0;
@@ -272,7 +291,7 @@ static struct mark_edge dynamic(struct gh_mark *m, gh_addr rtype)
 	// a descriptor outside the modules was made by reflect; anything else there is no type
 	if (rtype && (gh_module_of_types(m->heap->rt, rtype) || rtype - m->lo < m->span_bytes))
 		edge = gh_types_dynamic(m->types, rtype);
-	return gh_edge_compile(m, edge, true);
+	return gh_edge_compile(m, edge, GH_STRENGTH_EXACT);
 }
 
 static struct mark_edge resolve_dynamic(struct gh_mark *m, struct dynamic_edge *cache, gh_addr key,
@@ -300,7 +319,7 @@ static struct mark_edge resolve_reflect(struct gh_mark *m, const uint8_t *word)
 	if (!gh_module_of_types(m->heap->rt, rtype) && rtype - m->lo >= m->span_bytes)
 		return (struct mark_edge){.code = GH_CODE_UNKNOWN};
 	edge.type = gh_types_of_rtype(m->types, rtype);
-	return edge.type ? gh_edge_compile(m, edge, true)
+	return edge.type ? gh_edge_compile(m, edge, GH_STRENGTH_EXACT)
 			 : (struct mark_edge){.code = GH_CODE_UNKNOWN};
 }
 
@@ -332,8 +351,8 @@ static struct mark_edge resolve_directory(struct gh_mark *m, const uint8_t *word
 	};
 }
 
-struct mark_edge gh_edge_resolve(struct gh_mark *m, const uint8_t *word, uint32_t before,
-				 uint32_t after, struct mark_edge edge)
+static struct mark_edge resolve(struct gh_mark *m, const uint8_t *word, uint32_t before,
+				uint32_t after, struct mark_edge edge)
 {
 	struct mark_edge unknown = {.code = GH_CODE_UNKNOWN};
 	uint64_t len;
@@ -361,6 +380,16 @@ struct mark_edge gh_edge_resolve(struct gh_mark *m, const uint8_t *word, uint32_
 	default:
 		return edge;
 	}
+}
+
+struct mark_edge gh_edge_resolve(struct gh_mark *m, const uint8_t *word, uint32_t before,
+				 uint32_t after, struct mark_edge edge)
+{
+	struct mark_edge ret = resolve(m, word, before, after, edge);
+
+	if (edge.inferred)
+		ret.code = weaken(m, ret.code);
+	return ret;
 }
 
 uint16_t gh_code_look(struct gh_mark *m, uint16_t code, uint64_t first_word)
@@ -421,9 +450,9 @@ uint16_t gh_fact_cover(struct gh_mark *m, uint16_t code, uint32_t bytes, uint8_t
 	if (class == GH_TINY_SPAN_CLASS)
 		return GH_CODE_TINY;
 	if (is_bytes(m, c) && (class & 1))
-		return gh_code_for(m, c.type, GH_FORM_LOOSE, GH_STRENGTH_DECLARED);
+		return gh_code_for(m, c.type, GH_FORM_LOOSE, (enum gh_strength)c.strength);
 	if (m->pointers[code] && !(class & 1))
-		return gh_code_for(m, c.type, GH_FORM_PARTIAL, GH_STRENGTH_DECLARED);
+		return gh_code_for(m, c.type, GH_FORM_PARTIAL, (enum gh_strength)c.strength);
 	return GH_CODE_UNKNOWN;
 }
 

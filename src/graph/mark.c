@@ -14,6 +14,8 @@ enum {
 	FIRST_STACK = 4096,
 	POLL_EVERY = 1 << 16,	 // objects
 	OBLET_BYTES = 128 << 10, // runtime/mgcmark.go: maxObletBytes
+	MIN_LOOSE = 1 << 16,	 // facts that are kept for inference in the smallest heap
+	SLOTS_A_LOOSE_FACT = 16, // and in larger ones: a byte a slot at most
 	PREFETCH_AHEAD = 24,	 // bytes: an object may straddle two lines
 };
 
@@ -116,6 +118,7 @@ struct gh_error *gh_mark_create(const struct gh_heap *heap, struct gh_types *typ
 	m->span_bytes = heap->hi - heap->lo;
 	m->pages = heap->pages;
 	m->nslots = heap->table.nslots;
+	m->max_loose = gh_max_u64(MIN_LOOSE, m->nslots / SLOTS_A_LOOSE_FACT);
 	for (int i = 0; i < NCLASSES; i++)
 		m->classes[i] = class_of(&heap->table.classes[i], (uint8_t)i);
 	if (!create_states(m, allocated) || !create_codes(m)) {
@@ -139,6 +142,8 @@ void gh_mark_destroy(struct gh_mark *mark)
 	free(mark->code_of);
 	free(mark->tiles);
 	gh_arena_deinit(&mark->arena);
+	loose_fact_vec_deinit(&mark->loose);
+	gh_inference_destroy(mark->inference);
 	free(mark->stacks[0].data);
 	free(mark->stacks[1].data);
 	free(mark);
@@ -161,7 +166,7 @@ static bool reserve(struct mark_stack *stack, size_t more)
 	return true;
 }
 
-static void push(struct gh_mark *m, gh_addr base, uint16_t code)
+void gh_mark_push(struct gh_mark *m, gh_addr base, uint16_t code)
 {
 	struct mark_stack *stack = &m->stacks[code == GH_CODE_UNKNOWN];
 
@@ -180,7 +185,14 @@ struct target {
 	uint8_t class;
 };
 
-static inline struct target locate(const struct gh_mark *m, uint64_t found, uint32_t bytes)
+static bool is_hidden(const struct gh_mark *m, const struct target *t)
+{
+	return t->code >= GH_CODE_FIRST &&
+	       m->codes.data[t->code].strength == GH_STRENGTH_DECLARED &&
+	       (t->slot * 0x9e3779b97f4a7c15ULL >> 32) % m->hide_one_in == 0;
+}
+
+static inline struct target locate(struct gh_mark *m, uint64_t found, uint32_t bytes)
 {
 	gh_addr addr = found >> 16;
 	const struct gh_page *page = &m->pages[(addr - m->lo) >> GH_PAGE_SHIFT];
@@ -197,10 +209,26 @@ static inline struct target locate(const struct gh_mark *m, uint64_t found, uint
 
 	if (GH_UNLIKELY(!page->is_heap || index >= k->nelems))
 		t.slot = m->nslots;
-	if (GH_UNLIKELY(inside != k->header)) // an interior pointer tells no type
+	if (GH_UNLIKELY(inside != k->header)) { // an interior pointer names no object
+		if (t.code >= GH_CODE_FIRST && t.slot != m->nslots)
+			gh_mark_note_loose(m, t.slot, found, bytes);
 		t.code = t.class == GH_TINY_SPAN_CLASS && bytes && bytes < 16 ? GH_CODE_TINY
 									      : GH_CODE_UNKNOWN;
+	} else if (GH_UNLIKELY(m->hide_one_in) && is_hidden(m, &t)) {
+		t.code = GH_CODE_UNKNOWN;
+	}
 	return t;
+}
+
+/* What a fact makes of an empty slot; what it tells of a part of it is kept. */
+static uint16_t cover(struct gh_mark *m, const struct target *t, uint32_t bytes)
+{
+	uint16_t code = gh_fact_cover(m, t->code, bytes, t->class, t->slot);
+
+	if (code != t->code && code != GH_CODE_TINY)
+		gh_mark_note_loose(m, t->slot,
+				   (t->base + m->classes[t->class].header) << 16 | t->code, bytes);
+	return code;
 }
 
 /* A slot that was reached before, or one that must not be. */
@@ -213,14 +241,14 @@ static void meet_again(struct gh_mark *m, const struct target *t, uint32_t bytes
 		m->counts.to_free += state == GH_SLOT_FREE;
 		return;
 	}
-	code = gh_fact_cover(m, t->code, bytes, t->class, t->slot);
+	code = cover(m, t, bytes);
 	code = gh_fact_join(m, state, code, t->class, &rescan);
 	if (code == state)
 		return;
 	m->state[t->slot] = code;
 	m->counts.upgrades++;
 	if (rescan)
-		push(m, t->base, code);
+		gh_mark_push(m, t->base, code);
 }
 
 /* Look up a group of found pointers: mark what is new, hand the rest to the rules. */
@@ -246,7 +274,7 @@ static void look_up(struct gh_mark *m, const uint64_t *found, const uint32_t *by
 		if (GH_UNLIKELY(is_new && (uint32_t)(bytes[i] - k->cover_lo - 1) >=
 						  k->cover_hi - k->cover_lo) |
 		    (is_new & (m->pointers[code] == (t->class & 1))))
-			code = gh_fact_cover(m, code, bytes[i], t->class, t->slot);
+			code = cover(m, t, bytes[i]);
 		stack = &m->stacks[code == GH_CODE_UNKNOWN];
 		stack->data[stack->len] = t->base << 16 | code;
 		stack->len += is_new & (k->scan | (code == GH_CODE_FUNC));
@@ -349,7 +377,25 @@ static inline struct mark_edge edge_of(const struct code_words *w, uint64_t i)
 	return i < w->nedges ? w->edges[i] : (struct mark_edge){.code = GH_CODE_UNKNOWN};
 }
 
-static uint64_t slot_of(const struct gh_mark *m, gh_addr base)
+void gh_mark_follow_part(struct gh_mark *m, gh_addr addr, uint16_t code, uint32_t bytes,
+			 uint64_t bits)
+{
+	const struct code_words *w = gh_code_words(m, code);
+	const uint8_t *host = gh_heap_host(m->heap, addr);
+	uint32_t words = gh_min_u64(bytes / 8, 64);
+
+	while (bits) {
+		uint32_t i = (uint32_t)__builtin_ctzll(bits);
+
+		bits &= bits - 1;
+		if (i < words)
+			follow(m, host + i * 8, i, words - 1 - i, edge_of(w, i));
+	}
+	if (m->nfound >= FOUND_MAX - 64)
+		look_up_found(m, false);
+}
+
+static uint64_t slot_of(struct gh_mark *m, gh_addr base)
 {
 	return locate(m, base << 16, 0).slot;
 }
@@ -549,7 +595,8 @@ struct gh_error *gh_mark_drain(struct gh_mark *m, const struct gh_poll *poll)
 
 void gh_mark_root(struct gh_mark *m, const struct gh_root *root)
 {
-	struct mark_edge edge = gh_edge_compile(m, root->edge, root->exact);
+	struct mark_edge edge = gh_edge_compile(
+		m, root->edge, root->exact ? GH_STRENGTH_EXACT : GH_STRENGTH_DECLARED);
 
 	if (edge.kind > GH_EDGE_ARRAY)
 		edge = gh_edge_resolve(m, root->host, root->host ? root->before : 0,
@@ -585,7 +632,7 @@ void gh_mark_conservative(struct gh_mark *m, uint64_t value)
 
 void gh_mark_contents(struct gh_mark *m, gh_addr object, struct gh_edge edge)
 {
-	struct mark_edge compiled = gh_edge_compile(m, edge, true);
+	struct mark_edge compiled = gh_edge_compile(m, edge, GH_STRENGTH_EXACT);
 	struct gh_slot_ref ref;
 	const struct gh_page *page;
 
@@ -632,8 +679,8 @@ size_t gh_mark_ncodes(const struct gh_mark *mark)
 
 void gh_mark_name(struct gh_mark *m, gh_addr object, gh_type_id type)
 {
-	struct mark_edge edge =
-		gh_edge_compile(m, (struct gh_edge){.type = type, .kind = GH_EDGE_POINTER}, true);
+	struct mark_edge edge = gh_edge_compile(
+		m, (struct gh_edge){.type = type, .kind = GH_EDGE_POINTER}, GH_STRENGTH_EXACT);
 	struct gh_slot_ref ref;
 
 	if (!gh_heap_find(m->heap, object, &ref) || !gh_state_is_live(m->state[ref.slot]) ||
@@ -654,6 +701,11 @@ void gh_mark_set_statics(struct gh_mark *mark, struct gh_statics *statics)
 	mark->statics = statics;
 	mark->statics_lo = 0;
 	mark->statics_bytes = statics ? gh_statics_range(statics, &mark->statics_lo) : 0;
+}
+
+void gh_mark_hide_declared(struct gh_mark *mark, uint32_t one_in)
+{
+	mark->hide_one_in = one_in;
 }
 
 void gh_mark_hide_header_types(struct gh_mark *mark)

@@ -62,6 +62,8 @@ struct gh_mark_counts {
 	uint64_t lost;	      // live slots whose bytes the core lacks: what they refer to is missed
 	uint64_t bad_headers; // headers that lead to no type
 	uint64_t codes_refused; // facts that found no code left
+	uint64_t inferred;	// objects that gh_mark_infer named
+	uint64_t loose_dropped; // facts that it could not keep
 };
 
 struct gh_mark;
@@ -97,6 +99,13 @@ void gh_mark_contents(struct gh_mark *mark, gh_addr object, struct gh_edge edge)
  */
 struct gh_error *gh_mark_drain(struct gh_mark *mark, const struct gh_poll *poll) GH_MUST_CHECK;
 
+/**
+ * Name objects that no pointer names, by what pointers into them say, their size and their pointer
+ * bits, where all of that leaves one type: strength INFERRED. What their words say spreads in turn.
+ * After the drain; marks nothing new. Errors: as gh_mark_drain.
+ */
+struct gh_error *gh_mark_infer(struct gh_mark *mark, const struct gh_poll *poll) GH_MUST_CHECK;
+
 /** What is marked from now on is counted as reached conservatively. */
 void gh_mark_count_conservative(struct gh_mark *mark);
 
@@ -127,6 +136,9 @@ uint64_t gh_mark_memory(const struct gh_mark *mark);
  * what an object is. Before the first root.
  */
 void gh_mark_hide_header_types(struct gh_mark *mark);
+
+/** For proofs: nobody declares what one slot in `one_in` is; what is exact stays. */
+void gh_mark_hide_declared(struct gh_mark *mark, uint32_t one_in);
 
 /** Types that pointers into static data tell of (graph/statics.h); may be NULL. */
 struct gh_statics;

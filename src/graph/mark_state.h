@@ -13,12 +13,14 @@ enum {
 	DYNAMIC_SLOTS = 1024,
 	NCLASSES = GH_SPAN_CLASSES,
 	GH_CODES = GH_SLOT_NO_HEAP, // at most
+	GH_CODES_A_TYPE = 11,	    // forms by strengths
 };
 
 /** A type's word as the scan uses it: what to say of the target without asking anybody. */
 struct mark_edge {
 	uint16_t code;	// of one value or the array; of the group for DIRECTORY
 	uint8_t kind;	// enum gh_edge_kind
+	bool inferred;	// what it says is inferred, as its object is
 	uint32_t bytes; // of one value; of an element for SLICE; 0: any size
 };
 
@@ -53,6 +55,15 @@ struct tile {
 	uint64_t size;
 };
 
+/** A pointer that tells a type of a part of its slot only: infer.c. */
+struct loose_fact {
+	uint64_t at; // address << 16 | code
+	uint32_t bytes;
+};
+GH_VEC(loose_fact_vec, struct loose_fact);
+
+struct gh_inference;
+
 struct mark_stack {
 	uint64_t *data; // owned: address << 16 | code
 	size_t len, cap;
@@ -80,7 +91,8 @@ struct gh_mark {
 	struct gh_code_vec codes;
 	uint8_t *pointers;	  // owned: 0 the code's type has none, 1 it has, 2 either
 	struct code_words *words; // owned mapping: one a code; never moves
-	uint16_t (*code_of)[8];	  // owned, one a type: code by form and strength, 0 none yet
+	uint16_t (*code_of)[GH_CODES_A_TYPE]; // owned, one a type: code by form and strength, 0
+					      // none yet
 	size_t code_of_cap;
 	struct tile *tiles; // owned: open addressing by rtype
 	size_t ntiles, tiles_cap;
@@ -96,12 +108,17 @@ struct gh_mark {
 	uint64_t ring[RING];
 	uint64_t ring_at;
 
+	struct loose_fact_vec loose;
+	size_t max_loose;
+	struct gh_inference *inference; // owned; NULL until needed
+
 	struct gh_mark_counts counts;
 	bool conservative;     // count what is marked now
 	bool contents_only;    // scanning an object that is not marked:
 	gh_addr contents_base; // this one
 	uint64_t contents_bytes;
 	bool hide_header_types;
+	uint32_t hide_one_in; // 0: nothing is hidden
 	bool nomem;
 };
 
@@ -113,7 +130,7 @@ uint16_t gh_code_for(struct gh_mark *m, gh_type_id type, enum gh_form form,
 const struct code_words *gh_code_words(struct gh_mark *m, uint16_t code);
 
 /** What an edge says, as the scan uses it. */
-struct mark_edge gh_edge_compile(struct gh_mark *m, struct gh_edge edge, bool exact);
+struct mark_edge gh_edge_compile(struct gh_mark *m, struct gh_edge edge, enum gh_strength strength);
 
 /** A word of kind SLICE … DIRECTORY: look at its neighbours. */
 struct mark_edge gh_edge_resolve(struct gh_mark *m, const uint8_t *word, uint32_t before,
@@ -133,6 +150,21 @@ const struct tile *gh_tile_of(struct gh_mark *m, gh_addr rtype);
 /** What a header's type makes of a slot in `state`; bytes: of the data, first_word: its first. */
 uint16_t gh_fact_header(struct gh_mark *m, uint16_t state, const struct tile *tile, uint64_t bytes,
 			uint64_t first_word);
+
+/** Keep a fact about a part of the slot for gh_mark_infer. at: address << 16 | code. */
+void gh_mark_note_loose(struct gh_mark *m, uint64_t slot, uint64_t at, uint32_t bytes);
+
+/**
+ * Follow the words at `addr`, in a live slot, of which a pointer there says that they are of this
+ * code; bits: pointer words from addr on.
+ */
+void gh_mark_follow_part(struct gh_mark *m, gh_addr addr, uint16_t code, uint32_t bytes,
+			 uint64_t bits);
+
+/** Mark an object of that code to be scanned. */
+void gh_mark_push(struct gh_mark *m, gh_addr base, uint16_t code);
+
+void gh_inference_destroy(struct gh_inference *inference);
 
 /** The code that a deferred one becomes when the object's first word is read. */
 uint16_t gh_code_look(struct gh_mark *m, uint16_t code, uint64_t first_word);

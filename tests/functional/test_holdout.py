@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Types that pointers give, against types that the allocator wrote: these are hidden, and guessed.
+"""Types with some knowledge hidden against types with all of it.
 
 tests/lib/holdout.c marks a core twice and compares.
 """
@@ -15,9 +15,12 @@ HOLDOUT = os.environ.get(
     "GOHEAP_HOLDOUT", str(programs.ROOT / "build-asan" / "tests" / "unit" / "holdout"))
 
 
-def held_out(core: pathlib.Path, exe: pathlib.Path) -> dict:
-    """Return what the comparison counted."""
-    result = subprocess.run([HOLDOUT, str(core), str(exe)], capture_output=True, text=True,
+def held_out(core: pathlib.Path, exe: pathlib.Path, what: str = "headers") -> dict:
+    """Return what the comparison counted.
+
+    :param what: what is hidden: headers or declared
+    """
+    result = subprocess.run([HOLDOUT, what, str(core), str(exe)], capture_output=True, text=True,
                             timeout=300, check=False)
     assert result.returncode == 0 and not result.stderr, result.stderr
     return json.loads(result.stdout)
@@ -52,3 +55,12 @@ def test_wrong_header_is_found(release: str, tmp_path: pathlib.Path) -> None:
     after = held_out(path, exe)
     assert {"address": order, "bytes": 576, "truth": "runtime.p", "propagated": "main.Order"} \
         in after["listed"]
+
+
+def test_inferred_types_are_right(missing: case.Case) -> None:
+    """Nobody declares one object in ten: what is inferred of these is right."""
+    found = held_out(missing.death.core, missing.death.exe, "declared")
+    assert found["not_the_same_live"] == 0
+    assert found["inferred_wrong"] * 20 <= found["inferred"], found["listed"]
+    if missing.build.program == "parts" and missing.build.variant == "plain":
+        assert found["inferred"] >= 10

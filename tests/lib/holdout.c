@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Types by propagation against types that the allocator wrote: marks a core twice, once as always
-// and once with malloc headers and large spans hidden, and compares what each object is.
-// Usage: holdout CORE EXE. Prints one JSON document.
+// Types with some knowledge hidden against types with all of it: marks a core twice, once as always
+// and once with malloc headers and large spans hidden, or one declared object in ten, and compares
+// what each object is. Usage: holdout headers|declared CORE EXE. Prints one JSON document.
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,10 @@
 
 enum { MAX_LISTED = 100 };
 
-static struct gh_error *mark(const char *core, const char *exe, bool hide, struct gh_session **ret)
+enum { NOTHING, HEADERS, DECLARED };
+enum { ONE_IN = 10 };
+
+static struct gh_error *mark(const char *core, const char *exe, int hide, struct gh_session **ret)
 {
 	struct gh_target_options options = {.core_path = core, .exe_path = exe};
 	struct gh_target *target = NULL;
@@ -21,7 +24,8 @@ static struct gh_error *mark(const char *core, const char *exe, bool hide, struc
 		err = gh_session_create(target, ret);
 	if (err)
 		return err;
-	(*ret)->hide_header_types = hide;
+	(*ret)->hide_header_types = hide == HEADERS;
+	(*ret)->hide_one_in = hide == DECLARED ? ONE_IN : 0;
 	return gh_session_mark(*ret);
 }
 
@@ -31,6 +35,13 @@ static const char *name_of(struct gh_session *s, uint64_t slot)
 	struct gh_code code = gh_mark_code(s->mark, gh_mark_state(s->mark, slot));
 
 	return code.form > GH_FORM_LOOSE && code.type ? gh_types_name(s->types, code.type) : NULL;
+}
+
+static bool is_inferred(struct gh_session *s, uint64_t slot)
+{
+	struct gh_code code = gh_mark_code(s->mark, gh_mark_state(s->mark, slot));
+
+	return code.form > GH_FORM_TINY && code.strength == GH_STRENGTH_INFERRED;
 }
 
 /* A pointer to what an object begins with is right, and tells less. */
@@ -47,6 +58,7 @@ static json_t *compare(struct gh_session *full, struct gh_session *hidden)
 {
 	const struct gh_span_vec *spans = &full->heap->table.spans;
 	json_int_t live = 0, other = 0, known = 0, of_headers = 0, guessed = 0, wrong = 0;
+	json_int_t inferred = 0, inferred_wrong = 0;
 	json_t *listed = json_array();
 
 	for (size_t i = 0; i < spans->len; i++) {
@@ -64,9 +76,12 @@ static json_t *compare(struct gh_session *full, struct gh_session *hidden)
 			known += truth != NULL;
 			of_headers += truth && has_type;
 			guessed += truth && has_type && ours;
+			inferred += truth && ours && is_inferred(hidden, slot) &&
+				    !is_inferred(full, slot);
 			if (!truth || !ours || !strcmp(truth, ours) ||
 			    begins_with(full, hidden, slot))
 				continue;
+			inferred_wrong += is_inferred(hidden, slot) && !is_inferred(full, slot);
 			if (wrong++ < MAX_LISTED)
 				json_array_append_new(
 					listed,
@@ -76,9 +91,10 @@ static json_t *compare(struct gh_session *full, struct gh_session *hidden)
 						  truth, "propagated", ours));
 		}
 	}
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "live", live, "not_the_same_live",
-			 other, "typed", known, "typed_by_header", of_headers,
-			 "of_these_propagated", guessed, "contradictions", wrong, "listed", listed);
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "live", live,
+			 "not_the_same_live", other, "typed", known, "typed_by_header", of_headers,
+			 "of_these_propagated", guessed, "contradictions", wrong, "inferred",
+			 inferred, "inferred_wrong", inferred_wrong, "listed", listed);
 }
 
 int main(int argc, char **argv)
@@ -87,13 +103,14 @@ int main(int argc, char **argv)
 	_cleanup_error_ struct gh_error *err = NULL;
 	json_t *document;
 
-	if (argc != 3) {
-		fprintf(stderr, "usage: holdout CORE EXE\n");
+	if (argc != 4) {
+		fprintf(stderr, "usage: holdout headers|declared CORE EXE\n");
 		return 2;
 	}
-	err = mark(argv[1], argv[2], false, &full);
+	err = mark(argv[2], argv[3], NOTHING, &full);
 	if (!err)
-		err = mark(argv[1], argv[2], true, &hidden);
+		err = mark(argv[2], argv[3], strcmp(argv[1], "headers") ? DECLARED : HEADERS,
+			   &hidden);
 	if (err) {
 		fprintf(stderr, "holdout: %s\n", err->message);
 	} else {
