@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/goname.h"
 
 enum { FIRST_BUCKETS = 1 << 12 };
 
@@ -131,7 +132,8 @@ static void append_name(struct gh_types *types, const struct gh_type *type, stru
 		break;
 	case GH_SHAPE_CLOSURE:
 		name = gh_func_find(rt, type->source, &func) ? gh_func_name(rt, &func) : NULL;
-		gh_strbuf_printf(sb, "func %s", name ? name : "?");
+		gh_strbuf_puts(sb, "func ");
+		gh_goname_add(sb, name ? name : "?");
 		break;
 	case GH_SHAPE_CHAN:
 		name_of_elem(types, "chan ", (gh_type_id)type->source, "", sb);

@@ -2,6 +2,7 @@
 // What each word of a type points to. Shapes that only the runtime knows mirror runtime/chan.go,
 // runtime/map.go (go1.22, go1.23) and internal/runtime/maps (go1.24+). See types.h.
 #include "base/cleanup.h"
+#include "base/goname.h"
 #include "graph/types_table.h"
 
 enum {
@@ -500,11 +501,14 @@ static void put_captures(struct layout *l, const struct gh_closure_object *objec
 	gh_dcapture_vec_deinit(&captures);
 }
 
-/* "a/b.(*T).M-fm" -> "a/b.T", "a/b.T.M-fm" -> "a/b.T": the receiver's type; false: neither. */
+/*
+ * "a/b%2ev2.(*T).M-fm" -> "a/b.v2.T", "a/b.T.M-fm" -> "a/b.T": the receiver's type; false: neither.
+ */
 static bool receiver_of(const char *func, struct gh_strbuf *type, bool *is_pointer_ret)
 {
 	static const char wrapper[] = "-fm";
 	size_t len = strlen(func), tail = sizeof(wrapper) - 1;
+	_cleanup_strbuf_ struct gh_strbuf raw = {0};
 	const char *slash = strrchr(func, '/'), *dot, *open;
 
 	if (len <= tail || strcmp(func + len - tail, wrapper) != 0 || strchr(func, '['))
@@ -512,12 +516,13 @@ static bool receiver_of(const char *func, struct gh_strbuf *type, bool *is_point
 	dot = strchr(slash ? slash : func, '.'); // behind the package
 	if (!dot)
 		return false;
-	gh_strbuf_add(type, func, (size_t)(dot + 1 - func));
+	gh_strbuf_add(&raw, func, (size_t)(dot + 1 - func));
 	open = dot + 1;
 	*is_pointer_ret = open[0] == '(' && open[1] == '*';
 	open += *is_pointer_ret ? 2 : 0;
-	gh_strbuf_add(type, open, strcspn(open, ".)"));
-	return gh_strbuf_ok(type);
+	gh_strbuf_add(&raw, open, strcspn(open, ".)"));
+	gh_goname_add(type, gh_strbuf_str(&raw));
+	return gh_strbuf_ok(&raw) && gh_strbuf_ok(type);
 }
 
 /*

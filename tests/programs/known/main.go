@@ -10,6 +10,7 @@ import (
 	"time"
 	"unsafe"
 
+	oddv2 "goheap.test/programs/odd.v2"
 	"goheap.test/programs/truth"
 )
 
@@ -74,8 +75,11 @@ func build() {
 
 	for i := 0; i < each; i++ {
 		var s summer = &behind{}
-		methods = append(methods, (&bound{}).Sum, pair{&held{}, &held{}}.Sum, s.Sum)
+		methods = append(methods, (&bound{}).Sum, pair{&held{}, &held{}}.Sum, s.Sum,
+			(&oddv2.Bound{}).Sum, oddv2.Counter(nil))
 	}
+	truth.Objects("goheap.test/programs/odd.v2.Bound", each, unsafe.Sizeof(oddv2.Bound{}), true)
+	truth.Objects("func goheap.test/programs/odd.v2.Counter.func1", each, 16, true)
 	truth.Objects("main.bound", each, unsafe.Sizeof(bound{}), true)
 	truth.Objects("main.held", 2*each, unsafe.Sizeof(held{}), true)
 	truth.Objects("main.behind", each, unsafe.Sizeof(behind{}), true)
