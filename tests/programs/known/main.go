@@ -58,6 +58,7 @@ var (
 	methods  []func() int
 	values   []reflect.Value
 	indirect []reflect.Value
+	latest   func() int
 )
 
 func build() {
@@ -92,7 +93,25 @@ func build() {
 	buildUnique(each)
 }
 
+// plant overwrites what reflect.Values lead to, and drops a method value with its receiver.
+func plant() {
+	for i := 0; i < 10; i++ {
+		truth.Plant(values[i].UnsafePointer())
+		r := &reflected{}
+		truth.Keep(unsafe.Pointer(r))
+		values[i] = reflect.ValueOf(r)
+
+		b := &bound{}
+		sum := b.Sum
+		truth.Plant(unsafe.Pointer(b))
+		truth.Plant(*(*unsafe.Pointer)(unsafe.Pointer(&sum)))
+		latest = sum
+	}
+	latest = nil
+}
+
 func main() {
 	build()
+	truth.Garbage(plant)
 	truth.Die("known")
 }

@@ -110,7 +110,22 @@ func build() {
 	truth.Objects("main.leaf", 5*each, unsafe.Sizeof(leaf{}), false)
 }
 
+// plant drops objects that pointers into them held, and what they held.
+func plant() {
+	for i := 0; i < 10; i++ {
+		old := (*outer)(unsafe.Add(unsafe.Pointer(inners[i]), -int(unsafe.Offsetof(outer{}.inner))))
+		truth.Plant(unsafe.Pointer(old))
+		truth.Plant(unsafe.Pointer(old.inner.next))
+		truth.Plant(unsafe.Pointer(old.more))
+		o := &outer{inner: inner{next: new(leaf)}}
+		truth.Keep(unsafe.Pointer(o))
+		truth.Keep(unsafe.Pointer(o.inner.next))
+		inners[i] = &o.inner
+	}
+}
+
 func main() {
 	build()
+	truth.Garbage(plant)
 	truth.Die("parts")
 }
