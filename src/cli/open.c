@@ -55,6 +55,7 @@ struct gh_error *open_session(const struct options *options, const struct gh_pol
 		.sysroot = options->sysroot,
 		.force = options->force,
 		.no_mmap = options->no_mmap,
+		.scratch = options->scratch,
 		.poll = poll,
 	};
 	struct gh_error *err = choose_files(options, &target_options);

@@ -73,20 +73,26 @@ struct gh_error *split_words(const char *line, struct words *ret)
 }
 
 /* The program's own options. */
-enum own_option { OWN_NONE, OWN_CORE, OWN_EXE, OWN_SYSROOT, OWN_COMMAND, OWN_FORCE, OWN_NO_MMAP };
+enum own_option {
+	OWN_NONE,
+	OWN_CORE,
+	OWN_EXE,
+	OWN_SYSROOT,
+	OWN_SCRATCH,
+	OWN_COMMAND,
+	OWN_FORCE,
+	OWN_NO_MMAP
+};
 
 static const struct {
 	const char *name;
 	enum own_option option;
 	bool has_value;
 } own_options[] = {
-	{"-c", OWN_CORE, true},
-	{"--core", OWN_CORE, true},
-	{"--exe", OWN_EXE, true},
-	{"--sysroot", OWN_SYSROOT, true},
-	{"-e", OWN_COMMAND, true},
-	{"--force", OWN_FORCE, false},
-	{"--no-mmap", OWN_NO_MMAP, false},
+	{"-c", OWN_CORE, true},		  {"--core", OWN_CORE, true},
+	{"--exe", OWN_EXE, true},	  {"--sysroot", OWN_SYSROOT, true},
+	{"--scratch", OWN_SCRATCH, true}, {"-e", OWN_COMMAND, true},
+	{"--force", OWN_FORCE, false},	  {"--no-mmap", OWN_NO_MMAP, false},
 };
 
 static struct gh_error *add_command_line(struct options *options, const char *line)
@@ -118,6 +124,9 @@ static struct gh_error *set_own(struct options *options, enum own_option option,
 		return NULL;
 	case OWN_SYSROOT:
 		options->sysroot = value;
+		return NULL;
+	case OWN_SCRATCH:
+		options->scratch = value;
 		return NULL;
 	case OWN_FORCE:
 		options->force = true;

@@ -14,7 +14,7 @@ struct words {
 GH_VEC(words_vec, struct words);
 
 struct options {
-	const char *core, *exe, *sysroot; // NULL: not given
+	const char *core, *exe, *sysroot, *scratch; // NULL: not given
 	const char *files[2]; // as given by position; options_resolve turns them into core, exe
 	size_t nfiles;
 	bool force, no_mmap, help, version;

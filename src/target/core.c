@@ -148,6 +148,13 @@ static struct gh_error *add_segments(struct gh_target *target)
 		else
 			err = add_segment(target, &seg[i]);
 	}
+	if (target->truncated)
+		gh_target_note(target,
+			       "the core is cut: it has %llu of %llu bytes; memory from 0x%llx on "
+			       "is lost",
+			       (unsigned long long)target->core_bytes,
+			       (unsigned long long)target->core_bytes_expected,
+			       (unsigned long long)target->lost_lo);
 	if (damaged)
 		gh_target_note(target,
 			       "%zu segments of the core have impossible addresses and were "
@@ -199,15 +206,17 @@ static struct gh_error *load(struct gh_target *target, const struct gh_target_op
 struct gh_error *gh_target_open_core(const struct gh_target_options *options,
 				     struct gh_target **ret)
 {
-	enum gh_file_mode mode = options->no_mmap ? GH_FILE_COPY : GH_FILE_MAP;
+	struct gh_file_options file_options = gh_target_file_options(options);
 	struct gh_target *target;
 	struct gh_error *err = gh_target_create(GH_TARGET_CORE, &target);
 
 	if (err)
 		return err;
 	target->core_path = strdup(options->core_path);
-	err = target->core_path ? gh_elf_open_mode(options->core_path, mode, &target->core)
+	err = target->core_path ? gh_elf_open_with(options->core_path, &file_options, &target->core)
 				: gh_error_nomem();
+	if (!err && gh_elf_file(target->core)->note)
+		gh_target_note(target, "%s", gh_elf_file(target->core)->note);
 	if (!err)
 		err = load(target, options);
 	if (err) {

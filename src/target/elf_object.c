@@ -311,14 +311,15 @@ static struct gh_error *open_common(struct gh_elf *elf, struct gh_elf **ret)
 	return NULL;
 }
 
-struct gh_error *gh_elf_open_mode(const char *path, enum gh_file_mode mode, struct gh_elf **ret)
+struct gh_error *gh_elf_open_with(const char *path, const struct gh_file_options *options,
+				  struct gh_elf **ret)
 {
 	struct gh_elf *elf = calloc(1, sizeof(*elf));
 	struct gh_error *err;
 
 	if (!elf)
 		return gh_error_nomem();
-	err = gh_file_open(path, mode, &elf->file);
+	err = gh_file_open(path, options, &elf->file);
 	if (err) {
 		free(elf);
 		return err;
@@ -335,7 +336,7 @@ struct gh_error *gh_elf_open_mode(const char *path, enum gh_file_mode mode, stru
 
 struct gh_error *gh_elf_open(const char *path, struct gh_elf **ret)
 {
-	return gh_elf_open_mode(path, GH_FILE_MAP, ret);
+	return gh_elf_open_with(path, &(struct gh_file_options){.mode = GH_FILE_MAP}, ret);
 }
 
 struct gh_error *gh_elf_open_memory(const void *bytes, uint64_t len, const char *name,

@@ -33,7 +33,7 @@ struct gh_elf;
 struct gh_error *gh_elf_open(const char *path, struct gh_elf **ret) GH_MUST_CHECK;
 
 /** The same with a choice: GH_FILE_MAP (as above) or GH_FILE_COPY, which maps nothing. */
-struct gh_error *gh_elf_open_mode(const char *path, enum gh_file_mode mode,
+struct gh_error *gh_elf_open_with(const char *path, const struct gh_file_options *options,
 				  struct gh_elf **ret) GH_MUST_CHECK;
 
 /** The same over bytes that outlive the object (an object found inside a core; fuzzing). */

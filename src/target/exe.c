@@ -116,13 +116,13 @@ struct search {
  */
 static struct gh_error *try_file(struct search *s, const char *path)
 {
-	enum gh_file_mode mode = s->options->no_mmap ? GH_FILE_COPY : GH_FILE_MAP;
+	struct gh_file_options options = gh_target_file_options(s->options);
 	struct gh_error *err;
 	struct gh_elf *elf;
 
 	if (s->found || !gh_file_is_regular(path))
 		return NULL;
-	err = gh_elf_open_mode(path, mode, &elf);
+	err = gh_elf_open_with(path, &options, &elf);
 	if (!err) {
 		err = check_exe(s->target, elf);
 		if (err)
@@ -148,8 +148,8 @@ static struct gh_error *try_file(struct search *s, const char *path)
 /* The file that somebody named. */
 static struct gh_error *use_given(struct search *s, const char *path)
 {
-	enum gh_file_mode mode = s->options->no_mmap ? GH_FILE_COPY : GH_FILE_MAP;
-	struct gh_error *err = gh_elf_open_mode(path, mode, &s->found);
+	struct gh_file_options options = gh_target_file_options(s->options);
+	struct gh_error *err = gh_elf_open_with(path, &options, &s->found);
 
 	if (!err)
 		err = check_exe(s->target, s->found);

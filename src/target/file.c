@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "target/unpack.h"
 
 enum { READ_MAX = 1 << 30 }; // a read of 2 GiB or more comes back short
 
@@ -118,7 +119,32 @@ static struct gh_error *load(struct gh_file *file, enum gh_file_mode mode)
 	return NULL;
 }
 
-struct gh_error *gh_file_open(const char *path, enum gh_file_mode mode, struct gh_file *ret)
+/* Let a compressed file's contents stand in for it. */
+static struct gh_error *unpack(struct gh_file *file, const struct gh_file_options *options)
+{
+	uint8_t head[8];
+	ssize_t n = pread(file->fd, head, sizeof(head), 0);
+	const struct gh_codec *codec = n > 0 ? gh_codec_of(head, (uint64_t)n) : NULL;
+	struct gh_error *err;
+	struct stat st;
+	int fd;
+
+	if (!codec)
+		return NULL;
+	err = gh_unpack(codec, file->path, file->fd, options->scratch, options->poll, &fd,
+			&file->note);
+	if (err)
+		return err;
+	close(file->fd);
+	file->fd = fd;
+	if (fstat(fd, &st) < 0)
+		return gh_error_errno(errno, "cannot examine %s unpacked", file->path);
+	file->size = (uint64_t)st.st_size;
+	return NULL;
+}
+
+struct gh_error *gh_file_open(const char *path, const struct gh_file_options *options,
+			      struct gh_file *ret)
 {
 	/* O_NONBLOCK: a FIFO must not hang us; it means nothing for regular files. */
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -141,7 +167,9 @@ struct gh_error *gh_file_open(const char *path, enum gh_file_mode mode, struct g
 	file.fd = fd;
 	file.size = (uint64_t)st.st_size;
 	fd = -1;
-	err = load(&file, mode);
+	err = unpack(&file, options);
+	if (!err)
+		err = load(&file, options->mode);
 	if (err) {
 		gh_file_deinit(&file);
 		return err;
@@ -157,6 +185,7 @@ void gh_file_deinit(struct gh_file *file)
 	if (file->path && file->fd >= 0)
 		close(file->fd);
 	free(file->path);
+	free(file->note);
 	*file = (struct gh_file){.fd = -1};
 }
 

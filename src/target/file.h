@@ -3,11 +3,12 @@
 // wanted. Knows by their first bytes what people pass by mistake.
 #pragma once
 
-#include "base/error.h"
+#include "base/poll.h"
 
 struct gh_file {
 	char *path; // owned
-	int fd;
+	char *note; // owned: what is wrong with a compressed file that could be used all the same
+	int fd;	    // of the file, or of what was unpacked from it
 	uint64_t size;	      // when opened
 	const uint8_t *bytes; // the whole file, or NULL when it is read in pieces
 	bool mapped;	      // bytes is a mapping of fd, from offset 0 on
@@ -19,11 +20,18 @@ enum gh_file_mode {
 	GH_FILE_PIECE, // bytes is NULL: gh_file_read only
 };
 
+struct gh_file_options {
+	enum gh_file_mode mode;
+	const char *scratch;	    // where compressed files are unpacked; NULL: the usual place
+	const struct gh_poll *poll; // asked while unpacking; may be NULL
+};
+
 /**
- * Open path. Never blocks on a FIFO. Errors: IO, FORMAT (not a regular file, or empty). The file is
+ * Open path; a compressed file is unpacked first (unpack.h), and read from there. Never blocks on a
+ * FIFO. Errors: IO, FORMAT (not a regular file, or empty), those of gh_unpack. The file is
  * held open until gh_file_deinit, which accepts a zeroed struct.
  */
-struct gh_error *gh_file_open(const char *path, enum gh_file_mode mode,
+struct gh_error *gh_file_open(const char *path, const struct gh_file_options *options,
 			      struct gh_file *ret) GH_MUST_CHECK;
 void gh_file_deinit(struct gh_file *file);
 

@@ -63,7 +63,7 @@ static struct gh_error *keep_object(struct gh_target *target, struct gh_elf *elf
 static struct gh_error *open_object(const struct gh_target_options *options, const char *path,
 				    const struct gh_identity *id, struct gh_elf **ret)
 {
-	enum gh_file_mode mode = options->no_mmap ? GH_FILE_COPY : GH_FILE_MAP;
+	struct gh_file_options file_options = gh_target_file_options(options);
 	_cleanup_free_ char *joined = NULL;
 	struct gh_error *err;
 	struct gh_elf *elf;
@@ -76,7 +76,7 @@ static struct gh_error *open_object(const struct gh_target_options *options, con
 	}
 	if (!gh_file_is_regular(joined))
 		return NULL;
-	err = gh_elf_open_mode(joined, mode, &elf);
+	err = gh_elf_open_with(joined, &file_options, &elf);
 	if (err) {
 		gh_error_destroy(err); // its pages stay missing, which is no worse than no file
 		return NULL;

@@ -112,6 +112,15 @@ struct gh_error *gh_target_check_machine(uint16_t machine, const char *path)
 		machine);
 }
 
+struct gh_file_options gh_target_file_options(const struct gh_target_options *options)
+{
+	return (struct gh_file_options){
+		.mode = options->no_mmap ? GH_FILE_COPY : GH_FILE_MAP,
+		.scratch = options->scratch,
+		.poll = options->poll,
+	};
+}
+
 bool gh_thread_set_regs(struct gh_thread *thread, uint16_t machine, const void *regs, uint64_t len)
 {
 	/* struct user_regs_struct, struct user_pt_regs: places of what is named */

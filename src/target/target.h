@@ -47,6 +47,7 @@ struct gh_target_options {
 	const char *sysroot;   // prefix for paths found in the core; NULL: none
 	bool force;	       // go on where build ids differ
 	bool no_mmap;	       // read files instead of mapping them
+	const char *scratch;   // where compressed files are unpacked; NULL: $TMPDIR, else /var/tmp
 	const struct gh_poll *poll;
 };
 

@@ -171,6 +171,8 @@ def test_truncated(good: Good, i: int) -> None:
     assert answer.code == goheap.NOTHING or says_so(answer), "cut to %d bytes" % length
     if answer.code == goheap.ANSWERED:
         assert all(document["target"]["truncated"] for document in answer.documents().values())
+        assert all(any("is cut" in note for note in document["notes"])
+                   for document in answer.documents().values())
 
 
 def test_truncated_between_heap_and_span_tables(good: Good) -> None:

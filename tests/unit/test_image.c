@@ -156,7 +156,7 @@ static void puts_pieces_of_files_side_by_side(void **state)
 		struct gh_file file;
 		const uint8_t *p;
 
-		assert_null(gh_file_open(path, mode, &file));
+		assert_null(gh_file_open(path, &(struct gh_file_options){.mode = mode}, &file));
 		assert_null(gh_image_create(&image));
 		for (uint64_t i = 0; i < PIECES; i++) // in the file the other way round
 			assert_null(gh_image_add_file(image, 0x400000 + i * PIECE, PIECE, &file,

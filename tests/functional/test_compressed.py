@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compressed cores answer as the core itself; damaged ones say how much could be had."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+from typing import Iterator, List
+
+import pytest
+
+from lib import goheap, programs
+
+PACKERS = {"zst": ["zstd", "-q", "-c"], "gz": ["gzip", "-1", "-c"], "xz": ["xz", "-0", "-c"],
+           "lz4": ["lz4", "-q", "-c"]}
+COMMANDS = ["info", "top", "memstats", "goroutines --all"]
+
+
+class Bundle:
+    """A bundled core and its executable."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        subprocess.run([str(programs.ROOT / "corefiles" / "unpack"), "go1.27", str(folder)],
+                       check=True)
+        self.folder = folder
+        self.exe, self.core = folder / "shop-go1.27", folder / "shop-go1.27.core"
+
+    def pack(self, way: str) -> pathlib.Path:
+        """Return the core, compressed."""
+        packed = self.folder / ("core." + way)
+        with open(packed, "wb") as out:
+            subprocess.run([*PACKERS[way], str(self.core)], stdout=out, check=True)
+        return packed
+
+
+@pytest.fixture(name="bundle", scope="module")
+def _bundle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bundle]:
+    folder = tmp_path_factory.mktemp("compressed")
+    yield Bundle(folder)
+    shutil.rmtree(folder)
+
+
+def tables(core: pathlib.Path, exe: pathlib.Path) -> List[dict]:
+    """Return the tables and notes that goheap answers to COMMANDS."""
+    documents = goheap.ask(core, exe, *COMMANDS)
+    return [{key: documents[command][key] for key in ("tables", "selfcheck", "notes")}
+            for command in COMMANDS]
+
+
+@pytest.mark.parametrize("way", PACKERS)
+def test_same_answers(bundle: Bundle, way: str) -> None:
+    packed = bundle.pack(way)
+    assert packed.stat().st_size * 10 < bundle.core.stat().st_size
+    assert tables(packed, bundle.exe) == tables(bundle.core, bundle.exe)
+
+
+@pytest.mark.parametrize("way", PACKERS)
+def test_streams_one_after_the_other(bundle: Bundle, way: str) -> None:
+    """pzstd and pigz write many, and so does cat."""
+    half = bundle.core.stat().st_size // 2
+    data = bundle.core.read_bytes()
+    joined = bundle.folder / ("joined." + way)
+    joined.write_bytes(b"".join(
+        subprocess.run(PACKERS[way], input=part, stdout=subprocess.PIPE, check=True).stdout
+        for part in (data[:half], data[half:])))
+    assert tables(joined, bundle.exe) == tables(bundle.core, bundle.exe)
+
+
+@pytest.mark.parametrize("way", PACKERS)
+@pytest.mark.parametrize("share", [0.5, 0.98])
+def test_cut(bundle: Bundle, way: str, share: float) -> None:
+    packed = bundle.pack(way)
+    with open(packed, "r+b") as file:
+        file.truncate(int(packed.stat().st_size * share))
+    answer = goheap.run([str(packed), str(bundle.exe), "info", "--json"])
+    assert answer.code in (goheap.ANSWERED, goheap.NOTHING)
+    if answer.code == goheap.ANSWERED:
+        assert any("cut or damaged" in note for note in answer.documents()["info"]["notes"])
+    else:
+        assert answer.err.startswith("goheap: ") and answer.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("way", PACKERS)
+def test_damaged_from_the_start(bundle: Bundle, way: str) -> None:
+    packed = bundle.pack(way)
+    data = bytearray(packed.read_bytes())
+    data[8:4096] = os.urandom(4088)
+    packed.write_bytes(data)
+    answer = goheap.run([str(packed), str(bundle.exe), "info"])
+    assert answer.code == goheap.NOTHING
+    assert answer.err.startswith("goheap: ") and answer.err.count("\n") == 1
+
+
+def test_scratch(bundle: Bundle) -> None:
+    packed = bundle.pack("zst")
+    place = bundle.folder / "scratch"
+    place.mkdir()
+    answer = goheap.run([str(packed), str(bundle.exe), "--scratch", str(place), "info"])
+    assert answer.code == goheap.ANSWERED and not list(place.iterdir())
+    answer = goheap.run([str(packed), str(bundle.exe), "--scratch", str(place / "none"), "info"])
+    assert answer.code == goheap.NOTHING and str(place / "none") in answer.err
+
+
+def test_full_scratch(bundle: Bundle) -> None:
+    """A file system of 8 MiB: the core needs more, and a file of zeros needs nothing."""
+    place = bundle.folder / "small"
+    place.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(place)], check=True)
+    try:
+        answer = goheap.run([str(bundle.pack("zst")), str(bundle.exe), "--scratch", str(place),
+                             "info"])
+        assert answer.code == goheap.NOTHING and "--scratch DIR" in answer.err
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def test_unpacked_holes_cost_nothing(bundle: Bundle) -> None:
+    """4 GiB of zeros, packed: refused as no ELF file, and nothing was written."""
+    packed = bundle.folder / "zeros.zst"
+    with open(packed, "wb") as out:
+        subprocess.run("head -c 4G /dev/zero | zstd -q -1 -c", shell=True, stdout=out, check=True)
+    free = shutil.disk_usage("/var/tmp").free
+    answer = goheap.run([str(packed), str(bundle.exe), "info"])
+    assert answer.code == goheap.NOTHING and "zeros" in answer.err
+    assert shutil.disk_usage("/var/tmp").free > free - (1 << 30)
