@@ -392,6 +392,24 @@ struct mark_edge gh_edge_resolve(struct gh_mark *m, const uint8_t *word, uint32_
 	return ret;
 }
 
+struct mark_edge gh_edge_guess(struct gh_mark *m, const uint8_t *word)
+{
+	const struct gh_runtime *rt = m->heap->rt;
+	struct mark_edge edge = {.code = GH_CODE_UNKNOWN};
+	gh_addr first = gh_u64_at(word - 8), inter;
+
+	if (first - m->modules_lo >= m->modules_bytes || first % 8)
+		return edge;
+	if (gh_module_of_types(rt, first))
+		edge = resolve_dynamic(m, m->eface, first, false);
+	else if (gh_module_of_types(rt, gh_itab_type(rt, first)) &&
+		 gh_read_u64(rt->image, first, &inter) && gh_module_of_types(rt, inter))
+		edge = resolve_dynamic(m, m->iface, first, true);
+	edge.code = weaken(m, edge.code);
+	edge.inferred = true;
+	return edge;
+}
+
 uint16_t gh_code_look(struct gh_mark *m, uint16_t code, uint64_t first_word)
 {
 	struct gh_code c = m->codes.data[code];
@@ -442,7 +460,7 @@ uint16_t gh_fact_cover(struct gh_mark *m, uint16_t code, uint32_t bytes, uint8_t
 	if (class < 2 && bytes)
 		covers = covers_large(m, c, bytes, slot, &beyond);
 	if (beyond || (m->pointers[code] == (class & 1) && covers)) {
-		m->counts.conflicts++;
+		m->counts.conflicts += c.strength != GH_STRENGTH_INFERRED;
 		return GH_CODE_UNKNOWN;
 	}
 	if (covers)
@@ -481,7 +499,8 @@ static bool second_type_wins(struct gh_mark *m, struct gh_code a, struct gh_code
 		return true;
 	if (gh_types_begins_with(m->types, a.type, b.type))
 		return false;
-	m->counts.conflicts += !gh_types_same_underlying(m->types, a.type, b.type);
+	if (a.strength != GH_STRENGTH_INFERRED && b.strength != GH_STRENGTH_INFERRED)
+		m->counts.conflicts += !gh_types_same_underlying(m->types, a.type, b.type);
 	if (level(a) != level(b))
 		return level(b) > level(a);
 	if (a_is_dwarf != b_is_dwarf) // what is allocated by its name has a descriptor
@@ -584,6 +603,7 @@ uint16_t gh_fact_header(struct gh_mark *m, uint16_t state, const struct tile *ti
 	if (a.type == type && !is_array && a.form > GH_FORM_LOOSE)
 		form = a.form;
 	else if (a.type && a.type != type && a.form > GH_FORM_LOOSE &&
+		 a.strength != GH_STRENGTH_INFERRED &&
 		 !gh_types_begins_with(m->types, type, a.type) &&
 		 !gh_types_same_underlying(m->types, type, a.type))
 		m->counts.conflicts++;

@@ -105,6 +105,20 @@ static bool create_codes(struct gh_mark *m)
 	return !m->nomem && m->string_code != GH_CODE_UNKNOWN;
 }
 
+static void modules_range(const struct gh_runtime *rt, struct gh_mark *m)
+{
+	gh_addr lo = UINT64_MAX, hi = 0;
+
+	for (size_t i = 0; i < rt->modules.len; i++) {
+		const struct gh_module *module = &rt->modules.data[i];
+
+		lo = gh_min_u64(lo, gh_min_u64(module->text, module->types));
+		hi = gh_max_u64(hi, gh_max_u64(module->end, module->etypes));
+	}
+	m->modules_lo = hi > lo ? lo : 0;
+	m->modules_bytes = hi > lo ? hi - lo : 0;
+}
+
 struct gh_error *gh_mark_create(const struct gh_heap *heap, struct gh_types *types,
 				const uint64_t *allocated, struct gh_mark **ret)
 {
@@ -118,6 +132,7 @@ struct gh_error *gh_mark_create(const struct gh_heap *heap, struct gh_types *typ
 	m->span_bytes = heap->hi - heap->lo;
 	m->pages = heap->pages;
 	m->nslots = heap->table.nslots;
+	modules_range(heap->rt, m);
 	m->max_loose = gh_max_u64(MIN_LOOSE, m->nslots / SLOTS_A_LOOSE_FACT);
 	for (int i = 0; i < NCLASSES; i++)
 		m->classes[i] = class_of(&heap->table.classes[i], (uint8_t)i);
@@ -416,6 +431,22 @@ static uint16_t scan_closure(struct gh_mark *m, gh_addr base, const uint8_t *hos
 	return code;
 }
 
+/* Words of an object that nobody has named: its interfaces show. */
+static void scan_untyped(struct gh_mark *m, const uint8_t *host, uint64_t bits, uint32_t words)
+{
+	uint64_t behind_data = ~bits << 1; // words behind one that is no pointer
+
+	while (bits) {
+		uint32_t i = (uint32_t)__builtin_ctzll(bits);
+		struct mark_edge edge = {.code = GH_CODE_UNKNOWN};
+
+		bits &= bits - 1;
+		if (i && behind_data >> i & 1)
+			edge = gh_edge_guess(m, host + i * 8);
+		follow(m, host + i * 8, i, words - 1 - i, edge);
+	}
+}
+
 /* Objects up to 512 bytes: one bit a word at the end of their span. */
 static void scan_inline(struct gh_mark *m, gh_addr base, uint16_t code, const uint8_t *host,
 			const struct gh_page *page, const struct mark_class *k)
@@ -439,9 +470,14 @@ static void scan_inline(struct gh_mark *m, gh_addr base, uint16_t code, const ui
 		w = gh_code_words(m, code);
 	}
 	if (GH_UNLIKELY((bits ^ w->mask) & w->check)) {
-		m->counts.conflicts++;
+		m->counts.conflicts += m->codes.data[code].strength != GH_STRENGTH_INFERRED;
+		code = GH_CODE_UNKNOWN;
 		set_state(m, base, GH_CODE_UNKNOWN);
 		w = &m->words[GH_CODE_UNKNOWN];
+	}
+	if (code == GH_CODE_UNKNOWN) {
+		scan_untyped(m, host, bits, k->words);
+		return;
 	}
 	while (bits) {
 		uint32_t i = (uint32_t)__builtin_ctzll(bits);
@@ -603,6 +639,8 @@ void gh_mark_root(struct gh_mark *m, const struct gh_root *root)
 				       root->host ? root->after : 0, edge);
 	if (root->value - m->lo >= m->span_bytes)
 		return;
+	if (edge.kind == GH_EDGE_UNKNOWN && root->host && root->before)
+		edge = gh_edge_guess(m, root->host);
 	m->found[m->nfound] = root->value << 16 | edge.code;
 	m->found_bytes[m->nfound++] = edge.bytes;
 	if (m->nfound >= FOUND_MAX)

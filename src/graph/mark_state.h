@@ -80,6 +80,8 @@ struct gh_mark {
 	struct gh_statics *statics; // may be NULL
 	gh_addr lo;
 	uint64_t span_bytes; // of the heap's address range
+	gh_addr modules_lo;  // all modules' text, types and data lie in one range
+	uint64_t modules_bytes;
 	gh_addr statics_lo;
 	uint64_t statics_bytes;
 	const struct gh_page *pages;
@@ -135,6 +137,13 @@ struct mark_edge gh_edge_compile(struct gh_mark *m, struct gh_edge edge, enum gh
 /** A word of kind SLICE … DIRECTORY: look at its neighbours. */
 struct mark_edge gh_edge_resolve(struct gh_mark *m, const uint8_t *word, uint32_t before,
 				 uint32_t after, struct mark_edge edge);
+
+/**
+ * A pointer word whose type nobody knows; the word before it is readable and no pointer. If that is
+ * the address of a type descriptor or an itab, both are an interface (the collector does not look
+ * at its first word): the edge of its data word, inferred. Else kind UNKNOWN.
+ */
+struct mark_edge gh_edge_guess(struct gh_mark *m, const uint8_t *word);
 
 /** What a fact makes of an empty slot: the code itself, a weaker form of it, or UNKNOWN. */
 uint16_t gh_fact_cover(struct gh_mark *m, uint16_t code, uint32_t bytes, uint8_t class,
