@@ -91,6 +91,7 @@ func collect() {
 		time.Sleep(time.Millisecond)
 		runtime.GC()
 	}
+	debug.FreeOSMemory()
 }
 
 // growStack makes room for the runtime's frames, so that the stack does not grow between
