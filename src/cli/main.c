@@ -263,7 +263,7 @@ static int run(struct program *program)
 		return run_help(program);
 	if (options->commands.len)
 		return run_all(program);
-	if (options->nfiles == 0 && !options->core)
+	if (options->nfiles == 0 && !options->core && !options->pid)
 		return fail(gh_error_create(GH_ERR_USAGE,
 					    "nothing was asked: goheap CORE [EXE] COMMAND ...: "
 					    "`goheap help` lists the commands"));
@@ -271,6 +271,11 @@ static int run(struct program *program)
 		return prompt(program);
 	if (options->nfiles && access(options->files[options->nfiles - 1], F_OK) != 0)
 		return fail(gh_command_unknown(options->files[options->nfiles - 1]));
+	if (options->pid)
+		return fail(gh_error_create(GH_ERR_USAGE,
+					    "no command was given: goheap --pid %u info: `goheap "
+					    "help` lists the commands",
+					    options->pid));
 	return fail(gh_error_create(GH_ERR_USAGE,
 				    "no command was given: goheap %s info: `goheap help` lists "
 				    "the commands",

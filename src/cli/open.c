@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include "base/cleanup.h"
+#include "command/command.h"
 
 /* e_type of an ELF file; ET_NONE for anything else. Whoever opens it next says what is wrong. */
 static uint16_t elf_type(const char *path)
@@ -48,6 +49,47 @@ static struct gh_error *choose_files(const struct options *options, struct gh_ta
 	return NULL;
 }
 
+/* Commands that read counters only do so while the process runs. */
+static bool all_read_running(const struct options *options)
+{
+	for (size_t i = 0; i < options->commands.len; i++)
+		if (!gh_command_find(options->commands.data[i].data[0])->reads_running)
+			return false;
+	return options->commands.len != 0;
+}
+
+/* The least that a command was given with --max-mem; 0: none was. */
+static uint64_t max_mem_of(const struct options *options)
+{
+	uint64_t least = 0;
+
+	for (size_t i = 0; i < options->commands.len; i++) {
+		const struct words *words = &options->commands.data[i];
+		_cleanup_error_ struct gh_error *err = NULL;
+		struct gh_args args = {0};
+
+		err = gh_args_parse(gh_command_find(words->data[0]), words->data + 1,
+				    words->len - 1, &args);
+		if (args.max_mem_bytes && (!least || args.max_mem_bytes < least))
+			least = args.max_mem_bytes;
+	}
+	return least;
+}
+
+static struct gh_error *open_process(const struct options *options,
+				     struct gh_target_options *target_options,
+				     struct gh_target **ret)
+{
+	if (options->core || options->nfiles > 1)
+		return gh_error_create(GH_ERR_USAGE, "a core and --pid %u: name one", options->pid);
+	if (options->exe && options->nfiles)
+		return gh_error_create(GH_ERR_USAGE, "two executables: %s and --exe %s: name one",
+				       options->files[0], options->exe);
+	target_options->exe_path = options->exe ? options->exe : options->files[0];
+	target_options->max_mem_bytes = max_mem_of(options);
+	return gh_target_open_pid(target_options, options->pid, all_read_running(options), ret);
+}
+
 struct gh_error *open_session(const struct options *options, const struct gh_poll *poll,
 			      struct gh_session **ret)
 {
@@ -58,10 +100,14 @@ struct gh_error *open_session(const struct options *options, const struct gh_pol
 		.scratch = options->scratch,
 		.poll = poll,
 	};
-	struct gh_error *err = choose_files(options, &target_options);
 	struct gh_target *target;
+	struct gh_error *err;
 
-	if (!err)
+	if (options->pid)
+		err = open_process(options, &target_options, &target);
+	else
+		err = choose_files(options, &target_options);
+	if (!err && !options->pid)
 		err = gh_target_open_core(&target_options, &target);
 	if (!err)
 		err = gh_session_create(target, ret);

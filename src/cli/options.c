@@ -3,6 +3,7 @@
 // names the target; the program's own options may stand anywhere.
 #include "cli/options.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include "command/command.h"
@@ -79,6 +80,7 @@ enum own_option {
 	OWN_EXE,
 	OWN_SYSROOT,
 	OWN_SCRATCH,
+	OWN_PID,
 	OWN_COMMAND,
 	OWN_FORCE,
 	OWN_NO_MMAP
@@ -89,10 +91,16 @@ static const struct {
 	enum own_option option;
 	bool has_value;
 } own_options[] = {
-	{"-c", OWN_CORE, true},		  {"--core", OWN_CORE, true},
-	{"--exe", OWN_EXE, true},	  {"--sysroot", OWN_SYSROOT, true},
-	{"--scratch", OWN_SCRATCH, true}, {"-e", OWN_COMMAND, true},
-	{"--force", OWN_FORCE, false},	  {"--no-mmap", OWN_NO_MMAP, false},
+	{"-c", OWN_CORE, true},
+	{"--core", OWN_CORE, true},
+	{"--exe", OWN_EXE, true},
+	{"--sysroot", OWN_SYSROOT, true},
+	{"--scratch", OWN_SCRATCH, true},
+	{"-e", OWN_COMMAND, true},
+	{"--force", OWN_FORCE, false},
+	{"--pid", OWN_PID, true},
+	{"-p", OWN_PID, true},
+	{"--no-mmap", OWN_NO_MMAP, false},
 };
 
 static struct gh_error *add_command_line(struct options *options, const char *line)
@@ -113,6 +121,18 @@ static struct gh_error *add_command_line(struct options *options, const char *li
 	return NULL;
 }
 
+static struct gh_error *set_pid(struct options *options, const char *value)
+{
+	char *end;
+	unsigned long pid = strtoul(value, &end, 10);
+
+	if (*end || !pid || pid > INT_MAX || *value == '-')
+		return gh_error_create(GH_ERR_USAGE, "--pid needs a process number, not '%s'",
+				       value);
+	options->pid = (uint32_t)pid;
+	return NULL;
+}
+
 static struct gh_error *set_own(struct options *options, enum own_option option, const char *value)
 {
 	switch (option) {
@@ -128,6 +148,8 @@ static struct gh_error *set_own(struct options *options, enum own_option option,
 	case OWN_SCRATCH:
 		options->scratch = value;
 		return NULL;
+	case OWN_PID:
+		return set_pid(options, value);
 	case OWN_FORCE:
 		options->force = true;
 		return NULL;

@@ -17,6 +17,7 @@ struct options {
 	const char *core, *exe, *sysroot, *scratch; // NULL: not given
 	const char *files[2]; // as given by position; options_resolve turns them into core, exe
 	size_t nfiles;
+	uint32_t pid; // 0: not given
 	bool force, no_mmap, help, version;
 	struct words_vec commands; // owned
 	struct words common;	   // options given before the command: they hold for each

@@ -19,13 +19,15 @@ static const struct gh_column column_columns[] = {
 	{"unit", GH_UNIT_TEXT, false},
 };
 
-static const char intro[] = "usage: goheap CORE [EXE] COMMAND ...\n"
-			    "       goheap EXE -c CORE COMMAND ...\n"
-			    "       goheap CORE -e 'COMMAND ...' -e 'COMMAND ...'\n"
-			    "       goheap help [COMMAND]\n"
-			    "how to open: --exe FILE, --sysroot DIR (where the process's paths are),\n"
-			    "       --scratch DIR (for compressed cores), --force, --no-mmap\n"
-			    "in gdb: source gdb-scripts/goheap.py, then: goheap COMMAND ...\n";
+static const char intro[] =
+	"usage: goheap CORE [EXE] COMMAND ...\n"
+	"       goheap EXE -c CORE COMMAND ...\n"
+	"       goheap CORE -e 'COMMAND ...' -e 'COMMAND ...'\n"
+	"       goheap --pid PID COMMAND ...\n"
+	"       goheap help [COMMAND]\n"
+	"how to open: --exe FILE, --sysroot DIR (where the process's paths are),\n"
+	"       --scratch DIR (for compressed cores), --force, --no-mmap\n"
+	"in gdb: source gdb-scripts/goheap.py, then: goheap COMMAND ...\n";
 
 static struct gh_error *list_commands(struct gh_report *report)
 {

@@ -226,6 +226,7 @@ const struct gh_command gh_cmd_memstats = {
 	.examples = examples,
 	.tables = tables,
 	.needs_target = true,
+	.reads_running = true,
 	.ignores = GH_IGNORES_TYPE | GH_IGNORES_PACKAGE | GH_IGNORES_MIN,
 	.all_rows = true,
 	.run = run,

@@ -41,9 +41,10 @@ struct gh_command {
 	const struct gh_example *examples;   // ends with args NULL
 	const struct gh_table_shape *tables; // ends with name NULL; may be NULL
 	size_t max_positional;
-	bool needs_target; // false: works without a session (help)
-	bool all_rows;	   // people, too, see all rows unless -n says otherwise
-	uint32_t ignores;  // of enum gh_ignored
+	bool needs_target;  // false: works without a session (help)
+	bool reads_running; // a process need not stand still for it: it reads counters
+	bool all_rows;	    // people, too, see all rows unless -n says otherwise
+	uint32_t ignores;   // of enum gh_ignored
 	/* Fill the report. session is NULL when !needs_target. */
 	struct gh_error *(*run)(struct gh_session *session, const struct gh_args *args,
 				struct gh_report *report);

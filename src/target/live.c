@@ -72,7 +72,7 @@ static struct gh_error *add_mappings(struct gh_target *target,
 	return err;
 }
 
-static void read_auxv_of(struct gh_target *target, uint32_t pid)
+void gh_target_read_auxv_of(struct gh_target *target, uint32_t pid)
 {
 	char path[64];
 	uint8_t auxv[MAX_AUXV];
@@ -162,7 +162,7 @@ static struct gh_error *load(struct gh_target *target, const struct gh_target_op
 		live->is_refused = true;
 	target->pid = callbacks->pid;
 	if (callbacks->pid && !live->is_refused) {
-		read_auxv_of(target, callbacks->pid);
+		gh_target_read_auxv_of(target, callbacks->pid);
 		snprintf(proc_exe, sizeof(proc_exe), "/proc/%u/exe", callbacks->pid);
 	}
 	err = gh_target_find_exe(target, options, &memory, *proc_exe ? proc_exe : NULL);

@@ -59,4 +59,8 @@ struct gh_error *gh_target_lend_pages(struct gh_target *target,
 				      const struct gh_target_options *options,
 				      const struct gh_memory *memory) GH_MUST_CHECK;
 
+/** As gh_target_read_auxv, from /proc. */
+void gh_target_read_auxv_of(struct gh_target *target, uint32_t pid);
+
 void gh_live_destroy(struct gh_live *live);
+void gh_snapshot_destroy(struct gh_snapshot *snapshot);

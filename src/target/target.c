@@ -32,6 +32,7 @@ void gh_target_destroy(struct gh_target *target)
 		return;
 	gh_image_destroy(target->image); // before the files that it maps
 	gh_live_destroy(target->live);
+	gh_snapshot_destroy(target->snapshot);
 	for (size_t i = 0; i < target->mappings.len; i++)
 		free(target->mappings.data[i].path);
 	for (size_t i = 0; i < target->nobjects; i++)

@@ -9,6 +9,7 @@
 #include "target/image.h"
 
 struct gh_live;
+struct gh_snapshot;
 
 enum gh_target_kind { GH_TARGET_CORE, GH_TARGET_LIVE };
 
@@ -42,12 +43,13 @@ struct gh_mapping {
 GH_VEC(gh_mapping_vec, struct gh_mapping);
 
 struct gh_target_options {
-	const char *core_path; // for a core
-	const char *exe_path;  // NULL: find it
-	const char *sysroot;   // prefix for paths found in the core; NULL: none
-	bool force;	       // go on where build ids differ
-	bool no_mmap;	       // read files instead of mapping them
-	const char *scratch;   // where compressed files are unpacked; NULL: $TMPDIR, else /var/tmp
+	const char *core_path;	// for a core
+	const char *exe_path;	// NULL: find it
+	const char *sysroot;	// prefix for paths found in the core; NULL: none
+	bool force;		// go on where build ids differ
+	bool no_mmap;		// read files instead of mapping them
+	uint64_t max_mem_bytes; // of a copy of a process; 0: no bound
+	const char *scratch;	// where compressed files are unpacked; NULL: $TMPDIR, else /var/tmp
 	const struct gh_poll *poll;
 };
 
@@ -88,8 +90,9 @@ struct gh_target {
 	struct gh_elf *core;	 // owned; NULL when live
 	struct gh_elf **objects; // owned: shared objects that lend pages to the image
 	size_t nobjects;
-	struct gh_live *live; // owned: how a live process is read; NULL for a core
-	char **notes;	      // owned: sentences for the report (what could not be used and why)
+	struct gh_snapshot *snapshot; // owned: the copy of a process; NULL otherwise
+	struct gh_live *live;	      // owned: how a live process is read; NULL for a core
+	char **notes; // owned: sentences for the report (what could not be used and why)
 	size_t nnotes;
 };
 
@@ -109,6 +112,16 @@ struct gh_error *gh_target_open_core(const struct gh_target_options *options,
 struct gh_error *gh_target_open_live(const struct gh_target_options *options,
 				     const struct gh_target_callbacks *callbacks,
 				     struct gh_target **ret) GH_MUST_CHECK;
+
+/**
+ * A process by its number. It is stopped, copied and let go; a note says for how long it stood
+ * still. Should we die meanwhile, it runs on. running: do not stop it, read it as it runs; enough
+ * for statistics, and wrong for anything that follows pointers.
+ * Errors: IO (no such process, not permitted: says which setting), LIMIT (the copy does not fit the
+ * available memory; nothing was stopped), MISSING (no Go process), UNSUPPORTED, CANCELLED.
+ */
+struct gh_error *gh_target_open_pid(const struct gh_target_options *options, uint32_t pid,
+				    bool running, struct gh_target **ret) GH_MUST_CHECK;
 
 void gh_target_destroy(struct gh_target *target);
 

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+// See procfs.h. Formats: proc(5), Documentation/admin-guide/mm/pagemap.rst, cgroup-v2.rst of Linux.
+#include "target/procfs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+enum {
+	PAGE = 4096,
+	PAGEMAP_BATCH = 4096, // entries read at once
+	MAX_LINE = 8192,
+};
+#define PAGEMAP_HAS_CONTENTS (3ULL << 62) // present, swapped
+
+static FILE *open_of(uint32_t pid, const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u/%s", pid, name);
+	return fopen(path, "re");
+}
+
+static void close_file(FILE **file)
+{
+	if (*file)
+		fclose(*file);
+}
+#define _cleanup_file_ __attribute__((cleanup(close_file)))
+
+static bool parse_map(const char *line, struct gh_proc_map *ret)
+{
+	char perms[5];
+	int path = 0;
+
+	*ret = (struct gh_proc_map){0};
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %*s %n", &ret->lo, &ret->hi,
+		   perms, &ret->file_offset, &path) < 4 ||
+	    !path || ret->lo >= ret->hi)
+		return false;
+	ret->readable = perms[0] == 'r';
+	ret->writable = perms[1] == 'w';
+	ret->shared = perms[3] == 's';
+	ret->path = strdup(line + path);
+	return ret->path != NULL;
+}
+
+struct gh_error *gh_proc_maps(uint32_t pid, struct gh_proc_map_vec *ret)
+{
+	_cleanup_file_ FILE *file = open_of(pid, "maps");
+	_cleanup_free_ char *line = NULL;
+	size_t cap = 0;
+	ssize_t n;
+
+	if (!file)
+		return gh_error_errno(errno, "cannot look at process %u", pid);
+	while ((n = getline(&line, &cap, file)) > 0) {
+		struct gh_proc_map map;
+
+		if (line[n - 1] == '\n')
+			line[n - 1] = 0;
+		if (!parse_map(line, &map))
+			continue;
+		if (!gh_proc_map_vec_push(ret, map)) {
+			free(map.path);
+			return gh_error_nomem();
+		}
+	}
+	if (ferror(file))
+		return gh_error_errno(errno, "cannot read the mappings of process %u", pid);
+	return NULL;
+}
+
+void gh_proc_maps_deinit(struct gh_proc_map_vec *maps)
+{
+	for (size_t i = 0; i < maps->len; i++)
+		free(maps->data[i].path);
+	gh_proc_map_vec_deinit(maps);
+}
+
+struct gh_error *gh_proc_threads(uint32_t pid, struct gh_tid_vec *ret)
+{
+	struct gh_error *err = NULL;
+	const struct dirent *entry;
+	char path[64];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%u/task", pid);
+	dir = opendir(path);
+	if (!dir)
+		return gh_error_errno(errno, "cannot list the threads of process %u", pid);
+	while (!err && (entry = readdir(dir)) != NULL) {
+		unsigned long tid = strtoul(entry->d_name, NULL, 10);
+
+		if (tid && !gh_tid_vec_push(ret, (uint32_t)tid))
+			err = gh_error_nomem();
+	}
+	closedir(dir);
+	return err;
+}
+
+static bool add_run(struct gh_proc_run_vec *runs, gh_addr lo, gh_addr hi)
+{
+	struct gh_proc_run *last = runs->len ? &runs->data[runs->len - 1] : NULL;
+
+	if (last && last->hi == lo) {
+		last->hi = hi;
+		return true;
+	}
+	return gh_proc_run_vec_push(runs, (struct gh_proc_run){lo, hi});
+}
+
+struct gh_error *gh_proc_resident(uint32_t pid, gh_addr lo, gh_addr hi, struct gh_proc_run_vec *ret)
+{
+	_cleanup_free_ uint64_t *entries = gh_alloc_array(PAGEMAP_BATCH, sizeof(*entries));
+	_cleanup_close_ int fd = -1;
+	char path[64];
+
+	if (!entries)
+		return gh_error_nomem();
+	snprintf(path, sizeof(path), "/proc/%u/pagemap", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	for (gh_addr at = lo; at < hi;) {
+		uint64_t want = gh_min_u64((hi - at) / PAGE, PAGEMAP_BATCH);
+		ssize_t n = fd < 0 ? -1 : pread(fd, entries, want * 8, (off_t)(at / PAGE * 8));
+
+		if (n < 8) // not known: take all of it
+			return add_run(ret, at, hi) ? NULL : gh_error_nomem();
+		for (ssize_t i = 0; i < n / 8; i++, at += PAGE)
+			if ((entries[i] & PAGEMAP_HAS_CONTENTS) && !add_run(ret, at, at + PAGE))
+				return gh_error_nomem();
+	}
+	return NULL;
+}
+
+/* The number behind `field` in a file of "field number" lines; false when it is not there. */
+static bool number_in(FILE *file, const char *field, uint64_t *ret)
+{
+	char line[MAX_LINE];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (strncmp(line, field, strlen(field)) == 0) {
+			*ret = strtoull(line + strlen(field), NULL, 10);
+			return true;
+		}
+	return false;
+}
+
+uint64_t gh_proc_status(uint32_t pid, const char *field)
+{
+	_cleanup_file_ FILE *file = open_of(pid, "status");
+	uint64_t value = 0;
+
+	number_in(file, field, &value);
+	return value;
+}
+
+static bool number_of_file(const char *dir, const char *name, uint64_t *ret)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_file_ FILE *file = NULL;
+
+	if (asprintf(&path, "%s/%s", dir, name) < 0) {
+		path = NULL;
+		return false;
+	}
+	file = fopen(path, "re");
+	return file && fscanf(file, "%" SCNu64, ret) == 1; // "max" is no number: no bound
+}
+
+/* The control group of this process under the unified hierarchy, where it is mounted as usual. */
+static bool cgroup_dir(char *dir, size_t size)
+{
+	_cleanup_file_ FILE *file = fopen("/proc/self/cgroup", "re");
+	char line[MAX_LINE];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\n")] = 0;
+		if (strncmp(line, "0::", 3) == 0)
+			return snprintf(dir, size, "/sys/fs/cgroup%s", line + 3) < (int)size;
+	}
+	return false;
+}
+
+/* A group is bound by those above it, too. */
+static uint64_t cgroup_available(void)
+{
+	uint64_t available = UINT64_MAX, max, current;
+	char dir[MAX_LINE];
+
+	if (!cgroup_dir(dir, sizeof(dir)))
+		return available;
+	for (;;) {
+		char *slash;
+
+		if (number_of_file(dir, "memory.max", &max) &&
+		    number_of_file(dir, "memory.current", &current))
+			available = gh_min_u64(available, max > current ? max - current : 0);
+		slash = strrchr(dir, '/');
+		if (!slash || strlen(dir) <= strlen("/sys/fs/cgroup"))
+			return available;
+		*slash = 0;
+	}
+}
+
+uint64_t gh_memory_available(void)
+{
+	_cleanup_file_ FILE *file = fopen("/proc/meminfo", "re");
+	uint64_t kib;
+
+	if (!number_in(file, "MemAvailable:", &kib))
+		kib = UINT64_MAX >> 10;
+	return gh_min_u64(kib << 10, cgroup_available());
+}
