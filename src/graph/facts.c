@@ -559,6 +559,14 @@ uint16_t gh_fact_join(struct gh_mark *m, uint16_t state, uint16_t code, uint8_t 
 	return code;
 }
 
+/* Arrays of pointers that only a map has: the map's own name tells more than the element's. */
+static bool is_array_of_map(const struct gh_mark *m, gh_type_id type)
+{
+	uint8_t shape = gh_types_get(m->types, type)->shape;
+
+	return shape == GH_SHAPE_DIRECTORY || shape == GH_SHAPE_OVERFLOWS;
+}
+
 /*
  * A closure that escapes is allocated as struct { F uintptr; X0 …; X1 … }
  * (cmd/compile/internal/typecheck/func.go: ClosureType); no source can spell such a type with F
@@ -600,6 +608,8 @@ uint16_t gh_fact_header(struct gh_mark *m, uint16_t state, const struct tile *ti
 	}
 	if (a.type && is_buffer_of(m, a.type, type))
 		return gh_code_for(m, a.type, GH_FORM_ONE, GH_STRENGTH_EXACT);
+	if (is_array_of_map(m, a.type)) // the header says pointers, to tables or to buckets
+		return gh_code_for(m, a.type, (enum gh_form)a.form, GH_STRENGTH_EXACT);
 	if (a.type == type && !is_array && a.form > GH_FORM_LOOSE)
 		form = a.form;
 	else if (a.type && a.type != type && a.form > GH_FORM_LOOSE &&

@@ -207,6 +207,23 @@ static void visit_specials(struct visit *v)
 	}
 }
 
+/*
+ * A part of a variable that the compiler took apart (cmd/compile/internal/ssa/func.go: SplitString,
+ * SplitInterface, SplitSlice): "x.data" of an interface has the type *uint8 whatever it leads to,
+ * "x.ptr" that of one element. No source has such names but for fields of structs taken apart.
+ */
+static bool is_split(const struct visit *v, const struct gh_dlocal *local)
+{
+	const char *dot = strrchr(local->name, '.');
+	const struct gh_dtype_info *info;
+
+	if (!dot || strcmp(dot, ".data") != 0)
+		return dot && !strcmp(dot, ".ptr");
+	info = gh_dwarf_type(v->rt->dwarf, local->type);
+	info = info && info->kind == GH_DK_POINTER ? gh_dwarf_type(v->rt->dwarf, info->elem) : NULL;
+	return info && info->go_kind == GH_KIND_UINT8;
+}
+
 /* The variable that DWARF puts at this word of the frame, if exactly one kind of edge fits. */
 static struct gh_edge stack_edge(struct visit *v, const struct gh_frame *frame, gh_addr at,
 				 struct gh_root *root)
@@ -220,7 +237,8 @@ static struct gh_edge stack_edge(struct visit *v, const struct gh_frame *frame, 
 		struct gh_type type;
 		gh_type_id id;
 
-		if (inside >= local->size || (inside + local->type_offset) % 8)
+		if (inside >= local->size || (inside + local->type_offset) % 8 ||
+		    is_split(v, local))
 			continue;
 		id = gh_types_of_dwarf(v->types, local->type);
 		edges = id ? gh_types_edges(v->types, id) : NULL;

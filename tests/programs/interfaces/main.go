@@ -134,6 +134,38 @@ func build() {
 	truth.Objects("main.wide", 1, unsafe.Sizeof(wide{}), true)
 }
 
+type wrapped struct{ item *item }
+
+func (w *wrapped) Area() int { return w.item.n[0] }
+
+type room struct {
+	shape shape
+	wake  chan int
+}
+
+// wait keeps the two words of an interface in different places while it waits.
+//
+//go:noinline
+func wait(r *room) int {
+	s, sum := r.shape, 0
+	r.shape = nil
+	for n := range r.wake {
+		if n > 0 {
+			sum += s.Area()
+		}
+	}
+	return sum + s.Area()
+}
+
+func startWaiting() {
+	for i := 0; i < 10; i++ {
+		r := &room{&wrapped{kept()}, make(chan int)}
+		truth.Keep(data(unsafe.Pointer(&r.shape)))
+		go wait(r)
+	}
+	truth.Settle()
+}
+
 // plant overwrites interfaces, direct and indirect.
 func plant() {
 	for i := 0; i < 10; i++ {
@@ -192,6 +224,7 @@ func data(p unsafe.Pointer) unsafe.Pointer {
 
 func main() {
 	build()
+	startWaiting()
 	truth.Garbage(plant)
 	truth.Die("interfaces")
 }
