@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
-#include "command/command.h"
+#include "command/complete.h"
 
 enum {
 	POLL_NS = 20 * 1000 * 1000, // Python is asked for progress and cancellation that often
@@ -594,59 +594,17 @@ static PyType_Spec session_spec = {
 	.slots = session_slots,
 };
 
-/* [(name, short name or None, value or None, help), …] */
-static PyObject *options_list(const struct gh_option *options)
-{
-	PyObject *list = PyList_New(0);
-
-	for (; list && options && options->name; options++) {
-		PyObject *item = Py_BuildValue("(szzs)", options->name, options->short_name,
-					       options->value, options->help);
-
-		if (!item || PyList_Append(list, item))
-			Py_CLEAR(list);
-		Py_XDECREF(item);
-	}
-	return list;
-}
-
-/* [(table, [column, …]), …] */
-static PyObject *tables_list(const struct gh_table_shape *shape)
-{
-	PyObject *list = PyList_New(0);
-
-	for (; list && shape && shape->name; shape++) {
-		PyObject *columns = PyList_New(0), *item;
-
-		for (size_t c = 0; columns && c < shape->ncolumns; c++) {
-			PyObject *name = PyUnicode_FromString(shape->columns[c].name);
-
-			if (!name || PyList_Append(columns, name))
-				Py_CLEAR(columns);
-			Py_XDECREF(name);
-		}
-		item = columns ? Py_BuildValue("(sN)", shape->name, columns) : NULL;
-		if (!item || PyList_Append(list, item))
-			Py_CLEAR(list);
-		Py_XDECREF(item);
-	}
-	return list;
-}
-
 static PyObject *command_dict(const struct gh_command *command)
 {
 	struct gh_strbuf help = {0};
-	PyObject *options = options_list(command->options), *tables = tables_list(command->tables);
 	PyObject *dict = NULL;
 
 	gh_command_help(command, &help);
-	if (options && tables && gh_strbuf_ok(&help))
-		dict = Py_BuildValue("{s:s, s:s, s:s, s:s, s:O, s:O, s:O}", "name", command->name,
-				     "summary", command->summary, "usage", command->usage, "help",
-				     gh_strbuf_str(&help), "options", options, "tables", tables,
-				     "needs_target", command->needs_target ? Py_True : Py_False);
-	Py_XDECREF(options);
-	Py_XDECREF(tables);
+	if (gh_strbuf_ok(&help))
+		dict = Py_BuildValue("{s:s, s:s, s:s, s:s, s:O}", "name", command->name, "summary",
+				     command->summary, "usage", command->usage, "help",
+				     gh_strbuf_str(&help), "needs_target",
+				     command->needs_target ? Py_True : Py_False);
 	gh_strbuf_deinit(&help);
 	return dict;
 }
@@ -666,11 +624,6 @@ static PyObject *module_commands(PyObject *module, PyObject *unused)
 		Py_XDECREF(dict);
 	}
 	return list;
-}
-
-static PyObject *module_common_options(PyObject *module, PyObject *unused)
-{
-	return options_list(gh_common_options());
 }
 
 /* A command that needs no target. */
@@ -699,13 +652,41 @@ static PyObject *module_run(PyObject *module, PyObject *args, PyObject *kwargs)
 	return result;
 }
 
+/* complete(before, token) -> choices */
+static PyObject *module_complete(PyObject *module, PyObject *args)
+{
+	struct gh_choice_vec choices = {0};
+	PyObject *words, *items, *list;
+	const char *token, **before;
+	size_t nbefore;
+
+	if (!PyArg_ParseTuple(args, "Os", &words, &token))
+		return NULL;
+	before = convert_words(words, &items, &nbefore);
+	if (!before)
+		return NULL;
+	list = gh_command_complete(before, nbefore, token, &choices) ? PyList_New(0)
+								     : PyErr_NoMemory();
+	for (size_t i = 0; list && i < choices.len; i++) {
+		PyObject *choice = PyUnicode_FromString(choices.data[i]);
+
+		if (!choice || PyList_Append(list, choice))
+			Py_CLEAR(list);
+		Py_XDECREF(choice);
+	}
+	gh_choice_vec_deinit(&choices);
+	free(before);
+	Py_DECREF(items);
+	return list;
+}
+
 static PyMethodDef module_methods[] = {
+	{"complete", module_complete, METH_VARARGS,
+	 "complete(before, token)\n--\n\nReturn the words that begin with token and may follow\n"
+	 "the words before it."},
 	{"commands", module_commands, METH_NOARGS,
 	 "commands()\n--\n\nReturn the table of commands: a list of dicts with name, summary,\n"
-	 "usage, help, options, tables, needs_target."},
-	{"common_options", module_common_options, METH_NOARGS,
-	 "common_options()\n--\n\nReturn the options of every command: a list of (name, short\n"
-	 "name, value, help)."},
+	 "usage, help, needs_target."},
 	{"run", (PyCFunction)(void (*)(void))module_run, METH_VARARGS | METH_KEYWORDS,
 	 "run(words, width=0, colour=False)\n--\n\nRun a command that needs no target (help).\n\n"
 	 ":return: (text, findings)"},

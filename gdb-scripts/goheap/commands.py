@@ -74,39 +74,30 @@ class Prefix(gdb.Command):
 class Subcommand(gdb.Command):
     """One row of the C table."""
 
-    def __init__(self, row, common, names):
+    def __init__(self, row):
         self.__doc__ = row["help"].rstrip()
-        self._row = row
-        self._names = names
-        self._options = {option[0]: option for option in row["options"] + common}
-        self._columns = [column for _, columns in row["tables"] for column in columns]
+        self._name = row["name"]
+        self._needs_target = row["needs_target"]
         super().__init__("goheap " + row["name"], gdb.COMMAND_DATA)
 
     def invoke(self, argument, from_tty):
         """Run the command."""
-        _answer([self._row["name"]] + gdb.string_to_argv(argument), self._row["needs_target"])
+        _answer([self._name] + gdb.string_to_argv(argument), self._needs_target)
 
     def complete(self, text, word):
         """Complete options, columns after --sort, and names of commands after help."""
-        words = text.split(" ")
-        token, before = words[-1], words[-2] if len(words) > 1 else ""
-        if before == "--sort":
-            choices = self._columns
-        elif token.startswith("-"):
-            choices = list(self._options) + sorted(OPENING)
-        elif self._row["name"] == "help":
-            choices = self._names
-        else:
-            return gdb.COMPLETE_NONE
+        *before, token = text.split(" ")
+        choices = loader.load(None).complete([self._name] + before, token)
+        if token.startswith("-"):
+            choices += [option for option in sorted(OPENING) if option.startswith(token)]
         done = len(token) - len(word)  # gdb's idea of a word may begin later, after a dash
-        return [choice[done:] for choice in choices if choice.startswith(token)]
+        return [choice[done:] for choice in choices]
 
 
 def register():
     """Register the commands; a second time replaces them with the same."""
     native = loader.load(None)
     rows = native.commands()
-    names = [row["name"] for row in rows]
     lines = ["  goheap %-11s %s" % (row["name"], row["summary"]) for row in rows]
     Prefix.__doc__ = "\n".join(
         ["Go heaps out of cores and stopped processes.", "",
@@ -116,5 +107,5 @@ def register():
          "--force (go on although build ids differ), --no-mmap."])
     Prefix()
     for row in rows:
-        Subcommand(row, native.common_options(), names)
+        Subcommand(row)
     sessions.connect()

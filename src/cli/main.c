@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "cli/open.h"
+#include "cli/prompt.h"
 #include "command/command.h"
 
 enum { EXIT_FINDINGS = 1, EXIT_INTERRUPTED = 130 };
@@ -209,37 +210,43 @@ static int run_all(struct program *program)
 	return code;
 }
 
-/* goheap CORE on a terminal: one command a line, until the end of input. */
-static int prompt(struct program *program)
+/* One line of a session; false: it asks to end. */
+static bool run_line(struct program *program, const char *line)
 {
-	_cleanup_free_ char *line = NULL;
+	struct words words;
+	struct gh_error *err = split_words(line, &words);
+	bool ends;
+
+	if (err) {
+		fail(err);
+		return true;
+	}
+	ends = words.len &&
+	       (strcmp(words.data[0], "quit") == 0 || strcmp(words.data[0], "exit") == 0);
+	if (words.len && !ends)
+		run_command(program, &words); // says itself what is wrong with a word
+	words_deinit(&words);
+	return !ends;
+}
+
+/* goheap CORE on a terminal: one command a line, until the end of input. */
+static int session(struct program *program)
+{
 	struct gh_error *err = open_target(program);
-	size_t cap = 0;
+	struct prompt *prompt = err ? NULL : prompt_create();
+	bool goes_on = true;
 
 	if (err)
 		return fail(err);
-	for (;;) {
-		struct words words;
+	if (!prompt)
+		return fail(gh_error_nomem());
+	while (goes_on) {
+		_cleanup_free_ char *line = prompt_read(prompt);
 
-		fputs("goheap> ", stdout);
-		fflush(stdout);
-		if (getline(&line, &cap, stdin) < 0)
-			break;
 		interrupted = 0;
-		err = split_words(line, &words);
-		if (err) {
-			fail(err);
-			continue;
-		}
-		if (words.len &&
-		    (strcmp(words.data[0], "quit") == 0 || strcmp(words.data[0], "exit") == 0)) {
-			words_deinit(&words);
-			break;
-		}
-		if (words.len)
-			run_command(program, &words); // says itself what is wrong with a word
-		words_deinit(&words);
+		goes_on = line && run_line(program, line);
 	}
+	prompt_destroy(prompt);
 	return 0;
 }
 
@@ -268,7 +275,7 @@ static int run(struct program *program)
 					    "nothing was asked: goheap CORE [EXE] COMMAND ...: "
 					    "`goheap help` lists the commands"));
 	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
-		return prompt(program);
+		return session(program);
 	if (options->nfiles && access(options->files[options->nfiles - 1], F_OK) != 0)
 		return fail(gh_command_unknown(options->files[options->nfiles - 1]));
 	if (options->pid)

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// See prompt.h.
+#include "cli/prompt.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "cli/options.h"
+#include "command/complete.h"
+
+#ifdef GH_HAVE_LIBEDIT
+#include <editline/readline.h>
+
+enum { MAX_HISTORY = 1000 };
+
+struct prompt {
+	char *history; // owned: path of the file; NULL: none is kept
+};
+
+/* $XDG_STATE_HOME/goheap/history; its folder is made. */
+static char *history_path(void)
+{
+	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	_cleanup_free_ char *dir = NULL;
+	char *path;
+
+	if (state && *state == '/') {
+		if (asprintf(&dir, "%s/goheap", state) < 0)
+			dir = NULL;
+	} else if (home && *home == '/') {
+		if (asprintf(&dir, "%s/.local/state/goheap", home) < 0)
+			dir = NULL;
+	}
+	if (!dir)
+		return NULL;
+	for (char *slash = strchr(dir + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = 0;
+		mkdir(dir, 0700);
+		*slash = '/';
+	}
+	mkdir(dir, 0700);
+	return asprintf(&path, "%s/history", dir) < 0 ? NULL : path;
+}
+
+/* libedit asks for one choice after the other; state 0 begins anew. */
+static char *next_choice(const char *token, int state)
+{
+	static struct gh_choice_vec choices;
+	static int next;
+
+	if (state == 0) {
+		_cleanup_free_ char *line = strndup(rl_line_buffer, (size_t)rl_point);
+		struct words words = {0};
+		_cleanup_error_ struct gh_error *err =
+			line ? split_words(line, &words) : gh_error_nomem();
+		size_t n = words.len - (*token && words.len ? 1 : 0);
+
+		choices.len = 0;
+		next = 0;
+		if (!err && !gh_command_complete(words.data, n, token, &choices))
+			choices.len = 0;
+		words_deinit(&words);
+	}
+	return (size_t)next < choices.len ? strdup(choices.data[next++]) : NULL;
+}
+
+static char **complete(const char *token, int start, int end)
+{
+	(void)start;
+	(void)end;
+	rl_attempted_completion_over = 1; // no names of files
+	return rl_completion_matches(token, next_choice);
+}
+
+struct prompt *prompt_create(void)
+{
+	struct prompt *prompt = calloc(1, sizeof(*prompt));
+	static char breaks[] = " \t";
+
+	if (!prompt)
+		return NULL;
+	rl_readline_name = "goheap";
+	rl_initialize();
+	rl_attempted_completion_function = complete;
+	rl_basic_word_break_characters = breaks;
+	rl_completer_word_break_characters = breaks;
+	using_history();
+	stifle_history(MAX_HISTORY);
+	prompt->history = history_path();
+	if (prompt->history)
+		read_history(prompt->history);
+	return prompt;
+}
+
+char *prompt_read(struct prompt *prompt)
+{
+	char *line;
+
+	(void)prompt;
+	do {
+		errno = 0;
+		line = readline("goheap> ");
+	} while (!line && errno == EINTR); // Ctrl-C drops the line, not us
+	if (line && *line)
+		add_history(line);
+	return line;
+}
+
+void prompt_destroy(struct prompt *prompt)
+{
+	if (!prompt)
+		return;
+	if (prompt->history)
+		write_history(prompt->history);
+	free(prompt->history);
+	free(prompt);
+}
+
+#else
+
+struct prompt {
+	char unused;
+};
+
+struct prompt *prompt_create(void)
+{
+	return calloc(1, sizeof(struct prompt));
+}
+
+char *prompt_read(struct prompt *prompt)
+{
+	char *line = NULL;
+	size_t cap = 0;
+	ssize_t n;
+
+	(void)prompt;
+	do {
+		clearerr(stdin);
+		errno = 0;
+		fputs("goheap> ", stdout);
+		fflush(stdout);
+		n = getline(&line, &cap, stdin);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0) {
+		free(line);
+		return NULL;
+	}
+	if (n && line[n - 1] == '\n')
+		line[n - 1] = 0;
+	return line;
+}
+
+void prompt_destroy(struct prompt *prompt)
+{
+	free(prompt);
+}
+
+#endif

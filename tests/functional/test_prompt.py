@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The prompt: what one types, with editing keys, gives what the command would give."""
+
+import os
+import pathlib
+import pty
+import re
+import select
+import shutil
+import subprocess
+import time
+from typing import Iterator, List, Tuple
+
+import pytest
+
+from lib import goheap, programs
+
+TAB, UP, CTRL_C, CTRL_D, ENTER = b"\t", b"\x1b[A", b"\x03", b"\x04", b"\r"
+PROMPT = "goheap> "
+SECONDS = 30
+
+
+@pytest.fixture(name="shop", scope="module")
+def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[pathlib.Path]:
+    folder = tmp_path_factory.mktemp("prompt")
+    subprocess.run([str(programs.ROOT / "corefiles" / "unpack"), "go1.27", str(folder)],
+                   check=True)
+    yield folder
+    shutil.rmtree(folder)
+
+
+class Terminal:
+    """A session at the prompt."""
+
+    def __init__(self, shop: pathlib.Path, home: pathlib.Path) -> None:
+        self.text = ""
+        self.pid, self._fd = pty.fork()
+        if self.pid == 0:
+            os.environ.update({"HOME": str(home), "TERM": "xterm", "NO_COLOR": "1"})
+            os.environ.pop("XDG_STATE_HOME", None)
+            os.execv(str(goheap.path()), ["goheap", str(shop / "shop-go1.27.core"),
+                                          str(shop / "shop-go1.27")])
+        self._until(1)
+
+    def type(self, keys: bytes, prompts: int = 1) -> str:
+        """Press keys, wait until the prompt is there again, and return what was written."""
+        before = len(self.text)
+        wanted = self.text.count(PROMPT) + prompts
+        os.write(self._fd, keys)
+        self._until(wanted)
+        return self.text[before:]
+
+    def end(self, keys: bytes) -> int:
+        """Press keys that end it, and return its exit code."""
+        os.write(self._fd, keys)
+        _, status = os.waitpid(self.pid, 0)
+        os.close(self._fd)
+        return os.waitstatus_to_exitcode(status)
+
+    def _until(self, prompts: int) -> None:
+        deadline = time.monotonic() + SECONDS
+        while self.text.count(PROMPT) < prompts:
+            assert time.monotonic() < deadline, self.text
+            if select.select([self._fd], [], [], 0.1)[0]:
+                self.text += os.read(self._fd, 65536).decode(errors="replace")
+
+
+def ask(shop: pathlib.Path, *words: str) -> List[str]:
+    answer = goheap.run([shop / "shop-go1.27.core", shop / "shop-go1.27", *words])
+    return answer.out.splitlines()
+
+
+def lines_of(text: str) -> List[str]:
+    return re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text).replace("\r", "").splitlines()
+
+
+def test_lines_completion_and_history(shop: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    terminal = Terminal(shop, tmp_path)
+    rows = ask(shop, "spans", "-n", "1")[0:3]
+    assert [row for row in rows if row in lines_of(terminal.type(b"spa" + TAB + b"-n 1" + ENTER))] \
+        == rows
+    text = terminal.type(b"top -n 1 --so" + TAB + b"cou" + TAB + ENTER)
+    assert "42366 live objects" in text and "goheap: " not in text
+    assert "there is no command 'bad'" in terminal.type(b"bad" + ENTER)
+    assert "a quote is not closed" in terminal.type(b"top 'x" + ENTER)
+    assert "live objects" not in terminal.type(b"top -n 1" + CTRL_C)
+    assert "go version" in terminal.type(b"info -n 1" + ENTER)
+    assert terminal.end(b"quit" + ENTER) == goheap.ANSWERED
+
+    again = Terminal(shop, tmp_path)
+    assert "go version" in again.type(UP + UP + ENTER)
+    assert again.end(CTRL_D) == goheap.ANSWERED
+
+
+def test_choices(shop: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """What gdb completes comes from the same table."""
+    def shown(keys: bytes) -> Tuple[str, ...]:
+        terminal = Terminal(shop, tmp_path)
+        text = " ".join(lines_of(terminal.type(keys + TAB + TAB)))
+        terminal.end(b"\x15" + CTRL_D)  # Ctrl-U empties the line
+        return tuple(re.findall(r"[-\w]+", text))
+
+    assert {"top", "objects", "memstats", "doctor"} <= set(shown(b""))
+    assert {"info"} <= set(shown(b"help i"))
+    assert {"--by", "--dead", "--sort", "--json"} <= set(shown(b"top --"))
+    assert {"count", "bytes", "exact_bytes"} <= set(shown(b"top --sort "))
