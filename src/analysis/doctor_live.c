@@ -13,6 +13,26 @@ static void check_none(struct gh_doctor *doctor, const char *name, uint64_t n, c
 		      ULL(n), what);
 }
 
+/* Unsafe casts do this, and so would we if we typed wrongly: the first ones, one a row. */
+static void list_conflicts(struct gh_doctor *doctor, const struct gh_session *session)
+{
+	static const char name[] = "typed pointers not believed";
+	uint64_t all = gh_mark_counts(session->mark).conflicts;
+	const struct gh_conflict *conflicts;
+	size_t n;
+
+	conflicts = gh_mark_conflicts(session->mark, &n);
+	gh_doctor_add(doctor, name, all ? GH_HEALTH_WARN : GH_HEALTH_OK,
+		      all ? "does the program cast pointers with unsafe? else goheap errs" : NULL,
+		      "%llu", ULL(all));
+	for (size_t i = 0; i < n; i++)
+		gh_doctor_add(doctor, name, GH_HEALTH_WARN, NULL, "0x%llx: a pointer says %s, %s",
+			      ULL(conflicts[i].addr),
+			      gh_types_name(session->types, conflicts[i].claimed),
+			      conflicts[i].found ? gh_types_name(session->types, conflicts[i].found)
+						 : "its size or pointer bits say otherwise");
+}
+
 static void check_live(struct gh_doctor *doctor, const struct gh_session *session)
 {
 	struct gh_mark_counts counts = gh_mark_counts(session->mark);
@@ -47,8 +67,7 @@ static void check_live(struct gh_doctor *doctor, const struct gh_session *sessio
 	gh_doctor_add(doctor, "live by conservative roots only", GH_HEALTH_OK, NULL,
 		      "%llu objects, %llu bytes", ULL(counts.conservative),
 		      ULL(counts.conservative_bytes));
-	gh_doctor_add(doctor, "typed pointers not believed", GH_HEALTH_OK, NULL, "%llu",
-		      ULL(counts.conflicts));
+	list_conflicts(doctor, session);
 }
 
 struct gh_error *gh_doctor_live(struct gh_doctor *doctor, struct gh_session *session)

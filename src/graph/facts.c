@@ -446,6 +446,18 @@ static bool covers_large(const struct gh_mark *m, struct gh_code c, uint64_t byt
 	return !*beyond && requested - bytes < gh_max_u64(size, 8);
 }
 
+void gh_mark_note_conflict(struct gh_mark *m, uint64_t slot, uint16_t claimed, gh_type_id found)
+{
+	struct gh_code c = m->codes.data[claimed];
+
+	if (c.strength == GH_STRENGTH_INFERRED)
+		return;
+	if (m->counts.conflicts < GH_CONFLICTS_KEPT)
+		m->conflicts[m->counts.conflicts] =
+			(struct gh_conflict){gh_heap_slot_base(m->heap, slot), c.type, found};
+	m->counts.conflicts++;
+}
+
 uint16_t gh_fact_cover(struct gh_mark *m, uint16_t code, uint32_t bytes, uint8_t class,
 		       uint64_t slot)
 {
@@ -460,7 +472,7 @@ uint16_t gh_fact_cover(struct gh_mark *m, uint16_t code, uint32_t bytes, uint8_t
 	if (class < 2 && bytes)
 		covers = covers_large(m, c, bytes, slot, &beyond);
 	if (beyond || (m->pointers[code] == (class & 1) && covers)) {
-		m->counts.conflicts += c.strength != GH_STRENGTH_INFERRED;
+		gh_mark_note_conflict(m, slot, code, 0);
 		return GH_CODE_UNKNOWN;
 	}
 	if (covers)
@@ -488,8 +500,9 @@ static int level(struct gh_code c)
 }
 
 /* Both name the whole slot, with different types of the program. */
-static bool second_type_wins(struct gh_mark *m, struct gh_code a, struct gh_code b)
+static bool second_type_wins(struct gh_mark *m, uint16_t first, uint16_t second, uint64_t slot)
 {
+	struct gh_code a = m->codes.data[first], b = m->codes.data[second];
 	uint64_t size_a = gh_types_get(m->types, a.type)->size;
 	uint64_t size_b = gh_types_get(m->types, b.type)->size;
 	bool a_is_dwarf = gh_types_get(m->types, a.type)->shape == GH_SHAPE_DWARF;
@@ -499,8 +512,9 @@ static bool second_type_wins(struct gh_mark *m, struct gh_code a, struct gh_code
 		return true;
 	if (gh_types_begins_with(m->types, a.type, b.type))
 		return false;
-	if (a.strength != GH_STRENGTH_INFERRED && b.strength != GH_STRENGTH_INFERRED)
-		m->counts.conflicts += !gh_types_same_underlying(m->types, a.type, b.type);
+	if (a.strength != GH_STRENGTH_INFERRED &&
+	    !gh_types_same_underlying(m->types, a.type, b.type))
+		gh_mark_note_conflict(m, slot, second, a.type);
 	if (level(a) != level(b))
 		return level(b) > level(a);
 	if (a_is_dwarf != b_is_dwarf) // what is allocated by its name has a descriptor
@@ -519,8 +533,9 @@ static bool is_made_by_hand(const struct gh_mark *m, gh_type_id type)
 }
 
 /* Both name the whole slot, with different types. */
-static bool second_wins(struct gh_mark *m, struct gh_code a, struct gh_code b)
+static bool second_wins(struct gh_mark *m, uint16_t first, uint16_t second, uint64_t slot)
 {
+	struct gh_code a = m->codes.data[first], b = m->codes.data[second];
 	uint8_t shape_a = gh_types_get(m->types, a.type)->shape;
 	uint8_t shape_b = gh_types_get(m->types, b.type)->shape;
 
@@ -528,10 +543,11 @@ static bool second_wins(struct gh_mark *m, struct gh_code a, struct gh_code b)
 		return shape_a == GH_SHAPE_TRIE_NODE; // the other says which kind of node
 	if (is_made_by_hand(m, a.type) != is_made_by_hand(m, b.type))
 		return is_made_by_hand(m, b.type);
-	return second_type_wins(m, a, b);
+	return second_type_wins(m, first, second, slot);
 }
 
-uint16_t gh_fact_join(struct gh_mark *m, uint16_t state, uint16_t code, uint8_t class, bool *rescan)
+uint16_t gh_fact_join(struct gh_mark *m, uint16_t state, uint16_t code, uint8_t class,
+		      uint64_t slot, bool *rescan)
 {
 	struct gh_code a = m->codes.data[state], b = m->codes.data[code];
 	enum gh_strength strength = a.strength > b.strength ? a.strength : b.strength;
@@ -550,7 +566,7 @@ uint16_t gh_fact_join(struct gh_mark *m, uint16_t state, uint16_t code, uint8_t 
 	if (is_bytes(m, a) && is_bytes(m, b) && a.type != b.type)
 		wins = gh_types_get(m->types, b.type)->shape != GH_SHAPE_STRING;
 	else if (a.form > GH_FORM_LOOSE && b.form > GH_FORM_LOOSE)
-		wins = second_wins(m, a, b);
+		wins = second_wins(m, state, code, slot);
 	else
 		wins = level(b) > level(a) || code == GH_CODE_FUNC;
 	if (!wins)
@@ -586,8 +602,8 @@ static bool is_closure_struct(const struct gh_mark *m, const struct tile *tile)
 	       *name == 'F';
 }
 
-uint16_t gh_fact_header(struct gh_mark *m, uint16_t state, const struct tile *tile, uint64_t bytes,
-			uint64_t first_word)
+uint16_t gh_fact_header(struct gh_mark *m, uint64_t slot, uint16_t state, const struct tile *tile,
+			uint64_t bytes, uint64_t first_word)
 {
 	struct gh_code a = m->codes.data[state];
 	gh_type_id type = tile->part ? tile->part : tile->type;
@@ -613,9 +629,8 @@ uint16_t gh_fact_header(struct gh_mark *m, uint16_t state, const struct tile *ti
 	if (a.type == type && !is_array && a.form > GH_FORM_LOOSE)
 		form = a.form;
 	else if (a.type && a.type != type && a.form > GH_FORM_LOOSE &&
-		 a.strength != GH_STRENGTH_INFERRED &&
 		 !gh_types_begins_with(m->types, type, a.type) &&
 		 !gh_types_same_underlying(m->types, type, a.type))
-		m->counts.conflicts++;
+		gh_mark_note_conflict(m, slot, state, type);
 	return gh_code_for(m, type, form, GH_STRENGTH_EXACT);
 }

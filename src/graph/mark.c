@@ -257,7 +257,7 @@ static void meet_again(struct gh_mark *m, const struct target *t, uint32_t bytes
 		return;
 	}
 	code = cover(m, t, bytes);
-	code = gh_fact_join(m, state, code, t->class, &rescan);
+	code = gh_fact_join(m, state, code, t->class, t->slot, &rescan);
 	if (code == state)
 		return;
 	m->state[t->slot] = code;
@@ -470,7 +470,7 @@ static void scan_inline(struct gh_mark *m, gh_addr base, uint16_t code, const ui
 		w = gh_code_words(m, code);
 	}
 	if (GH_UNLIKELY((bits ^ w->mask) & w->check)) {
-		m->counts.conflicts += m->codes.data[code].strength != GH_STRENGTH_INFERRED;
+		gh_mark_note_conflict(m, slot_of(m, base), code, 0);
 		code = GH_CODE_UNKNOWN;
 		set_state(m, base, GH_CODE_UNKNOWN);
 		w = &m->words[GH_CODE_UNKNOWN];
@@ -545,7 +545,8 @@ static void scan_headed(struct gh_mark *m, gh_addr base, const uint8_t *host,
 	if (!m->contents_only)
 		code = m->state[slot_of(m, base)];
 	if (!m->hide_header_types) {
-		code = gh_fact_header(m, code, &tile, bytes, gh_u64_at(host + k->header));
+		code = gh_fact_header(m, slot_of(m, base), code, &tile, bytes,
+				      gh_u64_at(host + k->header));
 		set_state(m, base, code);
 	} else if (code == GH_CODE_FUNC) {
 		code = scan_closure(m, base, host + k->header, 0, k);
@@ -732,6 +733,12 @@ void gh_mark_name(struct gh_mark *m, gh_addr object, gh_type_id type)
 struct gh_mark_counts gh_mark_counts(const struct gh_mark *mark)
 {
 	return mark->counts;
+}
+
+const struct gh_conflict *gh_mark_conflicts(const struct gh_mark *mark, size_t *n_ret)
+{
+	*n_ret = (size_t)gh_min_u64(mark->counts.conflicts, GH_CONFLICTS_KEPT);
+	return mark->conflicts;
 }
 
 void gh_mark_set_statics(struct gh_mark *mark, struct gh_statics *statics)

@@ -66,6 +66,14 @@ struct gh_mark_counts {
 	uint64_t loose_dropped; // facts that it could not keep
 };
 
+/** A fact that was refused: something claims that the slot holds one type, it holds another. */
+struct gh_conflict {
+	gh_addr addr;	    // of the slot
+	gh_type_id claimed; // by a pointer
+	gh_type_id found;   // 0: what the pointer bits or the size tell is no type
+};
+enum { GH_CONFLICTS_KEPT = 16 };
+
 struct gh_mark;
 
 /** A word to start from. */
@@ -127,6 +135,9 @@ size_t gh_mark_ncodes(const struct gh_mark *mark);
 void gh_mark_name(struct gh_mark *mark, gh_addr object, gh_type_id type);
 
 struct gh_mark_counts gh_mark_counts(const struct gh_mark *mark);
+
+/** The first conflicts, at most GH_CONFLICTS_KEPT of counts.conflicts. */
+const struct gh_conflict *gh_mark_conflicts(const struct gh_mark *mark, size_t *n_ret);
 
 /** Bytes of anonymous memory in use. */
 uint64_t gh_mark_memory(const struct gh_mark *mark);

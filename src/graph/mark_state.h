@@ -115,6 +115,7 @@ struct gh_mark {
 	struct gh_inference *inference; // owned; NULL until needed
 
 	struct gh_mark_counts counts;
+	struct gh_conflict conflicts[GH_CONFLICTS_KEPT];
 	bool conservative;     // count what is marked now
 	bool contents_only;    // scanning an object that is not marked:
 	gh_addr contents_base; // this one
@@ -151,14 +152,17 @@ uint16_t gh_fact_cover(struct gh_mark *m, uint16_t code, uint32_t bytes, uint8_t
 
 /** A second fact about a live slot. Returns the slot's new code; *rescan: scan it again. */
 uint16_t gh_fact_join(struct gh_mark *m, uint16_t state, uint16_t code, uint8_t class,
-		      bool *rescan);
+		      uint64_t slot, bool *rescan);
+
+/** Count a conflict, unless what claims is only inferred, and keep the first ones. */
+void gh_mark_note_conflict(struct gh_mark *m, uint64_t slot, uint16_t claimed, gh_type_id found);
 
 /** The masks of a header's type; NULL when it leads to none. */
 const struct tile *gh_tile_of(struct gh_mark *m, gh_addr rtype);
 
 /** What a header's type makes of a slot in `state`; bytes: of the data, first_word: its first. */
-uint16_t gh_fact_header(struct gh_mark *m, uint16_t state, const struct tile *tile, uint64_t bytes,
-			uint64_t first_word);
+uint16_t gh_fact_header(struct gh_mark *m, uint64_t slot, uint16_t state, const struct tile *tile,
+			uint64_t bytes, uint64_t first_word);
 
 /** Keep a fact about a part of the slot for gh_mark_infer. at: address << 16 | code. */
 void gh_mark_note_loose(struct gh_mark *m, uint64_t slot, uint64_t at, uint32_t bytes);

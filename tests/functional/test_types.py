@@ -62,7 +62,12 @@ def test_no_typed_pointer_is_contradicted(missing: case.Case) -> None:
 def test_contradictions_are_counted(workshop: programs.Workshop, release: str) -> None:
     """Unsafe casts contradict what they lead to; conversions between like types do not."""
     death = workshop.run(programs.Build("casts", release, "plain"), "missing")
-    document = goheap.ask(death.core, death.exe, "top")["top"]
+    documents = goheap.ask(death.core, death.exe, "top", "doctor")
+    document = documents["top"]
+    listed = [row["detail"] for row in goheap.rows(documents["doctor"], "checks")
+              if row["name"] == "typed pointers not believed"]
+    assert listed[0] == "7" and len(listed) == 1 + 7
+    assert all(" main.other" in detail and " main.first" in detail for detail in listed[1:])
     assert [note for note in document["notes"] if "contradict" in note] == [
         "7 typed pointers contradict what they lead to and were not believed"]
     found = {row["type"]: row["count"] for row in goheap.rows(document, "types")}
