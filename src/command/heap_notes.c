@@ -75,4 +75,9 @@ void gh_heap_notes(const struct gh_session *s, struct gh_report *report)
 			       "%llu typed pointers contradict what they lead to and were "
 			       "not believed",
 			       ULL(counts.conflicts));
+	if (counts.loose_dropped)
+		gh_report_note(report,
+			       "%llu pointers into objects were not used to infer types, as there "
+			       "were too many: some objects are unknown that need not be",
+			       ULL(counts.loose_dropped));
 }

@@ -15,6 +15,7 @@ enum {
 	MAX_DEPTH = 16,	      // of nested structs and arrays
 	MAX_CANDIDATE = 1024, // bytes of a struct
 	MEMO_SLOTS = 1 << 14,
+	MAX_CHECKS = 50 << 20, // of candidates, one or two seconds: then objects stay unknown
 	POLL_EVERY = 1 << 16,
 };
 
@@ -31,6 +32,7 @@ struct memo {
 };
 
 struct gh_inference {
+	uint64_t checks; // of candidates so far
 	struct candidate_vec of_class[NCLASSES];
 	struct memo memo[MEMO_SLOTS];
 };
@@ -197,6 +199,11 @@ static uint16_t choose(struct gh_mark *m, const struct object *o)
 	bool is_array = fits_array(m, o);
 	gh_type_id found = 0;
 
+	if (m->inference->checks + all->len > MAX_CHECKS) {
+		m->counts.loose_dropped += (uint64_t)o->nparts;
+		return GH_CODE_UNKNOWN;
+	}
+	m->inference->checks += all->len;
 	for (size_t i = 0; i < all->len; i++) {
 		if (!fits(m, o, all->data[i]))
 			continue;
@@ -266,25 +273,19 @@ static uint16_t infer_one(struct gh_mark *m, const struct object *o)
 	return memo->code;
 }
 
-/* Pointer words of a slot up to 512 bytes. */
-static uint64_t heap_bits(const struct gh_mark *m, gh_addr base, const struct gh_page *page,
-			  const struct mark_class *k)
+/* The length of a slice, rounded down to a power of two: a weaker fact, which many objects share.
+ */
+static uint32_t quantised(const struct gh_mark *m, const struct loose_fact *fact)
 {
-	const uint8_t *host = gh_heap_host(m->heap, base);
-	uint64_t offset = (uint64_t)page->index << GH_PAGE_SHIFT | (base & (GH_PAGE_BYTES - 1));
-	uint64_t first = offset / 8, shift = first % 64;
-	const uint8_t *bitmap = host - offset + k->heap_bits_offset + first / 64 * 8;
-	uint64_t bits = gh_u64_at(bitmap) >> shift;
-
-	if (shift + k->words > 64)
-		bits |= gh_u64_at(bitmap + 8) << (64 - shift);
-	return k->words < 64 ? bits & ((1ULL << k->words) - 1) : bits;
+	if (!fact->bytes || m->codes.data[(uint16_t)fact->at].form != GH_FORM_ARRAY)
+		return fact->bytes;
+	return 1U << (31 - __builtin_clz(fact->bytes));
 }
 
-static void add_part(struct object *o, const struct loose_fact *fact)
+static void add_part(const struct gh_mark *m, struct object *o, const struct loose_fact *fact)
 {
 	struct part part = {.offset = (uint32_t)((fact->at >> 16) - o->base),
-			    .bytes = fact->bytes,
+			    .bytes = quantised(m, fact),
 			    .code = (uint16_t)fact->at};
 	struct part *last = o->nparts ? &o->parts[o->nparts - 1] : NULL;
 
@@ -318,11 +319,12 @@ static bool gather(const struct gh_mark *m, const struct loose_fact_vec *facts, 
 	};
 	for (; *i < facts->len && facts->data[*i].at >> 16 < end; ++*i)
 		if (facts->data[*i].at >> 16 >= o->base)
-			add_part(o, &facts->data[*i]);
+			add_part(m, o, &facts->data[*i]);
 	if (is_named(m, m->state[o->slot]) || !o->nparts || page->is_lost)
 		return false;
 	if (m->classes[o->class].heap_bits_offset)
-		o->bits = heap_bits(m, ref.base, page, &m->classes[o->class]);
+		o->bits = gh_heap_bits(gh_heap_host(m->heap, ref.base), ref.base, page,
+				       &m->classes[o->class]);
 	return true;
 }
 

@@ -447,20 +447,13 @@ static void scan_untyped(struct gh_mark *m, const uint8_t *host, uint64_t bits, 
 	}
 }
 
-/* Objects up to 512 bytes: one bit a word at the end of their span. */
+/* Objects up to 512 bytes. */
 static void scan_inline(struct gh_mark *m, gh_addr base, uint16_t code, const uint8_t *host,
 			const struct gh_page *page, const struct mark_class *k)
 {
-	uint64_t offset = (uint64_t)page->index << GH_PAGE_SHIFT | (base & (GH_PAGE_BYTES - 1));
-	uint64_t first = offset / 8, shift = first % 64;
-	const uint8_t *bitmap = host - offset + k->heap_bits_offset + first / 64 * 8;
-	uint64_t bits = gh_u64_at(bitmap) >> shift;
+	uint64_t bits = gh_heap_bits(host, base, page, k);
 	const struct code_words *w;
 
-	if (shift + k->words > 64)
-		bits |= gh_u64_at(bitmap + 8) << (64 - shift);
-	if (k->words < 64)
-		bits &= (1ULL << k->words) - 1;
 	if (GH_UNLIKELY(code == GH_CODE_FUNC))
 		code = scan_closure(m, base, host, bits, k);
 	w = m->words[code].ready ? &m->words[code] : gh_code_words(m, code);

@@ -125,6 +125,23 @@ struct gh_mark {
 	bool nomem;
 };
 
+/**
+ * Pointer words of an object up to 512 bytes: one bit a word at the end of its span
+ * (runtime/mbitmap.go: heapBitsSmallForAddr). host: of base.
+ */
+static inline uint64_t gh_heap_bits(const uint8_t *host, gh_addr base, const struct gh_page *page,
+				    const struct mark_class *k)
+{
+	uint64_t offset = (uint64_t)page->index << GH_PAGE_SHIFT | (base & (GH_PAGE_BYTES - 1));
+	uint64_t first = offset / 8, shift = first % 64;
+	const uint8_t *bitmap = host - offset + k->heap_bits_offset + first / 64 * 8;
+	uint64_t bits = gh_u64_at(bitmap) >> shift;
+
+	if (shift + k->words > 64)
+		bits |= gh_u64_at(bitmap + 8) << (64 - shift);
+	return k->words < 64 ? bits & ((1ULL << k->words) - 1) : bits;
+}
+
 /** Code of a type in a form; GH_CODE_UNKNOWN when there is none left or no type. */
 uint16_t gh_code_for(struct gh_mark *m, gh_type_id type, enum gh_form form,
 		     enum gh_strength strength);
