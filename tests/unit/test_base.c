@@ -14,6 +14,7 @@
 #include "base/bitmap.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/goname.h"
 #include "base/poll.h"
 #include "base/strbuf.h"
 #include "base/vec.h"
@@ -173,6 +174,31 @@ static void checked_arithmetic_refuses(void **state)
 	assert_int_equal(gh_align_up(UINT64_MAX, 4096), UINT64_MAX & ~4095ULL);
 }
 
+static void undoes_escapes_of_names(void **state)
+{
+	static const struct {
+		const char *raw, *name;
+	} cases[] = {
+		{"gopkg.in/yaml%2ev3.(*T).M", "gopkg.in/yaml.v3.(*T).M"},
+		{"main.local\xc2\xb7"
+		 "12",
+		 "main.local"},
+		{"100%", "100%"},
+		{"a%2", "a%2"},
+		{"a%00b", "a%00b"}, // a NUL would end it
+		{"a%zzb", "a%zzb"},
+		{"", ""},
+	};
+
+	for (size_t i = 0; i < GH_ARRAY_SIZE(cases); i++) {
+		struct gh_strbuf sb = {0};
+
+		gh_goname_add(&sb, cases[i].raw);
+		assert_string_equal(gh_strbuf_str(&sb), cases[i].name);
+		gh_strbuf_deinit(&sb);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +211,7 @@ int main(void)
 		cmocka_unit_test(every_error_code_has_its_names),
 		cmocka_unit_test(poll_cancels),
 		cmocka_unit_test(checked_arithmetic_refuses),
+		cmocka_unit_test(undoes_escapes_of_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
