@@ -11,17 +11,6 @@ static const struct gh_column columns[] = {
 	{"value", GH_UNIT_TEXT, false},
 };
 
-static bool add(struct gh_table *table, const char *name, struct gh_cell value)
-{
-	struct gh_cell *row = gh_table_row(table);
-
-	if (!row)
-		return false;
-	row[0] = gh_cell_text(name);
-	row[1] = value;
-	return true;
-}
-
 static struct gh_cell buffer_cell(struct gh_report *report, const struct gh_strbuf *sb, bool known)
 {
 	return known ? gh_cell_copy(report, gh_strbuf_str(sb), sb->len) : (struct gh_cell){0};
@@ -50,9 +39,9 @@ static bool add_modules(struct gh_table *table, struct gh_report *report, const 
 		bool fine = true;
 
 		if (strncmp(line, "path\t", 5) == 0)
-			fine = add(table, "main package", line_cell(report, line, 5));
+			fine = gh_table_named(table, "main package", line_cell(report, line, 5));
 		else if (strncmp(line, "mod\t", 4) == 0)
-			fine = add(table, "module", line_cell(report, line, 4));
+			fine = gh_table_named(table, "module", line_cell(report, line, 4));
 		if (!fine)
 			return false;
 		line += len + (line[len] == '\n');
@@ -68,9 +57,9 @@ static bool add_dependencies(struct gh_table *table, struct gh_report *report, c
 		bool fine = true;
 
 		if (strncmp(line, "dep\t", 4) == 0)
-			fine = add(table, "dependency", line_cell(report, line, 4));
+			fine = gh_table_named(table, "dependency", line_cell(report, line, 4));
 		else if (strncmp(line, "=>\t", 3) == 0)
-			fine = add(table, "replaced by", line_cell(report, line, 3));
+			fine = gh_table_named(table, "replaced by", line_cell(report, line, 3));
 		if (!fine)
 			return false;
 		line += len + (line[len] == '\n');
@@ -158,13 +147,15 @@ static bool add_build(const struct gh_session *session, struct gh_report *report
 	const struct gh_runtime *rt = session->rt;
 	const struct gh_target *target = session->target;
 
-	return add(table, "go version", gh_cell_text(rt->version)) &&
+	return gh_table_named(table, "go version", gh_cell_text(rt->version)) &&
 	       add_modules(table, report, rt->modinfo) &&
-	       add(table, "VCS revision", setting_cell(report, rt->modinfo, "vcs.revision")) &&
-	       add(table, "VCS time", setting_cell(report, rt->modinfo, "vcs.time")) &&
-	       add(table, "VCS modified", setting_cell(report, rt->modinfo, "vcs.modified")) &&
-	       add(table, "executable", gh_cell_text(target->exe_path)) &&
-	       add(table, "build id", gh_cell_text(target->build_id));
+	       gh_table_named(table, "VCS revision",
+			      setting_cell(report, rt->modinfo, "vcs.revision")) &&
+	       gh_table_named(table, "VCS time", setting_cell(report, rt->modinfo, "vcs.time")) &&
+	       gh_table_named(table, "VCS modified",
+			      setting_cell(report, rt->modinfo, "vcs.modified")) &&
+	       gh_table_named(table, "executable", gh_cell_text(target->exe_path)) &&
+	       gh_table_named(table, "build id", gh_cell_text(target->build_id));
 }
 
 static bool add_death(const struct gh_session *session, struct gh_report *report,
@@ -172,11 +163,11 @@ static bool add_death(const struct gh_session *session, struct gh_report *report
 {
 	const struct gh_runtime *rt = session->rt;
 
-	return add(table, "command line", args_cell(session, report)) &&
-	       add(table, "signal", signal_cell(report, session->target->signal)) &&
-	       add(table, "crashing goroutine", goid_cell(rt, g)) &&
-	       add(table, "panic value", panic_cell(session, report, g)) &&
-	       add(table, "throw text", throw_text);
+	return gh_table_named(table, "command line", args_cell(session, report)) &&
+	       gh_table_named(table, "signal", signal_cell(report, session->target->signal)) &&
+	       gh_table_named(table, "crashing goroutine", goid_cell(rt, g)) &&
+	       gh_table_named(table, "panic value", panic_cell(session, report, g)) &&
+	       gh_table_named(table, "throw text", throw_text);
 }
 
 static bool add_settings(const struct gh_session *session, struct gh_table *table)
@@ -185,19 +176,22 @@ static bool add_settings(const struct gh_session *session, struct gh_table *tabl
 	struct gh_process p;
 
 	gh_process_read(session->rt, &p);
-	return add(table, "GOMAXPROCS", p.has_gomaxprocs ? gh_cell_u64(p.gomaxprocs) : unknown) &&
-	       add(table, "GOGC",
-		   !p.has_gogc	? unknown
-		   : p.gogc < 0 ? gh_cell_text("off")
-				: gh_cell_i64(p.gogc)) &&
-	       add(table, "GOMEMLIMIT",
-		   !p.has_memory_limit ? unknown
-		   : p.memory_limit == INT64_MAX
-			   ? gh_cell_text("off")
-			   : gh_cell_in(gh_cell_i64(p.memory_limit), GH_UNIT_BYTES)) &&
-	       add(table, "uptime",
-		   p.has_uptime ? gh_cell_in(gh_cell_i64(p.uptime_ns), GH_UNIT_NS) : unknown) &&
-	       add(table, "GC phase", p.has_gc_phase ? gh_cell_text(p.gc_phase) : unknown);
+	return gh_table_named(table, "GOMAXPROCS",
+			      p.has_gomaxprocs ? gh_cell_u64(p.gomaxprocs) : unknown) &&
+	       gh_table_named(table, "GOGC",
+			      !p.has_gogc  ? unknown
+			      : p.gogc < 0 ? gh_cell_text("off")
+					   : gh_cell_i64(p.gogc)) &&
+	       gh_table_named(table, "GOMEMLIMIT",
+			      !p.has_memory_limit ? unknown
+			      : p.memory_limit == INT64_MAX
+				      ? gh_cell_text("off")
+				      : gh_cell_in(gh_cell_i64(p.memory_limit), GH_UNIT_BYTES)) &&
+	       gh_table_named(table, "uptime",
+			      p.has_uptime ? gh_cell_in(gh_cell_i64(p.uptime_ns), GH_UNIT_NS)
+					   : unknown) &&
+	       gh_table_named(table, "GC phase",
+			      p.has_gc_phase ? gh_cell_text(p.gc_phase) : unknown);
 }
 
 static struct gh_error *run(struct gh_session *session, const struct gh_args *args,

@@ -64,17 +64,6 @@ static bool add_memstats(struct gh_report *report, const struct gh_memstats *sta
 	return table != NULL;
 }
 
-static bool add_named(struct gh_table *table, const char *name, struct gh_cell value)
-{
-	struct gh_cell *row = gh_table_row(table);
-
-	if (!row)
-		return false;
-	row[0] = gh_cell_text(name);
-	row[1] = value;
-	return true;
-}
-
 static struct gh_cell bytes_cell(uint64_t bytes)
 {
 	return gh_cell_in(gh_cell_u64(bytes), GH_UNIT_BYTES);
@@ -94,15 +83,16 @@ static bool add_gc(struct gh_report *report, const struct gh_memstats *s)
 		gh_report_table(report, "gc", gc_columns, GH_ARRAY_SIZE(gc_columns));
 	struct gh_cell none = {0};
 
-	return table && add_named(table, "phase", gh_cell_text(phase_name(s->phase))) &&
-	       add_named(table, "GOGC", s->has_pacer ? gh_cell_i64(s->gc_percent) : none) &&
-	       add_named(table, "GOMEMLIMIT",
-			 s->has_pacer && s->memory_limit != INT64_MAX
-				 ? bytes_cell((uint64_t)s->memory_limit)
-				 : none) &&
-	       add_named(table, "live_at_last_mark",
-			 s->has_pacer ? bytes_cell(s->heap_marked) : none) &&
-	       add_named(table, "live_now_at_most", s->has_pacer ? bytes_cell(s->heap_live) : none);
+	return table && gh_table_named(table, "phase", gh_cell_text(phase_name(s->phase))) &&
+	       gh_table_named(table, "GOGC", s->has_pacer ? gh_cell_i64(s->gc_percent) : none) &&
+	       gh_table_named(table, "GOMEMLIMIT",
+			      s->has_pacer && s->memory_limit != INT64_MAX
+				      ? bytes_cell((uint64_t)s->memory_limit)
+				      : none) &&
+	       gh_table_named(table, "live_at_last_mark",
+			      s->has_pacer ? bytes_cell(s->heap_marked) : none) &&
+	       gh_table_named(table, "live_now_at_most",
+			      s->has_pacer ? bytes_cell(s->heap_live) : none);
 }
 
 /* The latest pause first; what was never written is left out. */
@@ -137,7 +127,7 @@ static bool add_sizes(struct gh_report *report, const struct gh_memstats *stats)
 		if (!row)
 			return false;
 		row[0] = gh_cell_u64(i);
-		row[1] = gh_cell_u64(gh_size_class_bytes(i));
+		row[1] = gh_cell_u64(gh_size_class_bytes[i]);
 		row[2] = gh_cell_u64(stats->mallocs[i]);
 		row[3] = gh_cell_u64(stats->frees[i]);
 		row[4] = gh_cell_bool(i < GH_BY_SIZE);

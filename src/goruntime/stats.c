@@ -17,15 +17,6 @@ enum {
 	MIN_RUNWAY = 64 << 10,
 };
 
-static const uint16_t class_bytes[GH_SIZE_CLASSES] = {
-	0,     8,     16,    24,    32,	   48,	  64,	 80,	96,    112,   128,   144,
-	160,   176,   192,   208,   224,   240,	  256,	 288,	320,   352,   384,   416,
-	448,   480,   512,   576,   640,   704,	  768,	 896,	1024,  1152,  1280,  1408,
-	1536,  1792,  2048,  2304,  2688,  3072,  3200,	 3456,	4096,  4864,  5376,  6144,
-	6528,  6784,  6912,  8192,  9472,  9728,  10240, 10880, 12288, 13568, 14336, 16384,
-	18432, 19072, 20480, 21760, 24576, 27264, 28672, 32768,
-};
-
 /* heapStatsDelta, summed over its copies. */
 struct deltas {
 	bool known;
@@ -45,11 +36,6 @@ struct flush {
 	uint64_t heap_freed_bytes, stack_freed_bytes;
 	uint64_t caches, spans, unread, stale; // spans: cached ones
 };
-
-uint32_t gh_size_class_bytes(uint32_t sizeclass)
-{
-	return sizeclass < GH_SIZE_CLASSES ? class_bytes[sizeclass] : 0;
-}
 
 const char *gh_stat_name(enum gh_stat_id id)
 {
@@ -182,7 +168,7 @@ static bool flush_span(struct flush *flush, gh_addr at, uint32_t sizeclass)
 		return false;
 	if (base == 0) // runtime.emptymspan: nothing cached
 		return true;
-	if (count < before || elem_bytes != class_bytes[sizeclass])
+	if (count < before || elem_bytes != gh_size_class_bytes[sizeclass])
 		return false;
 	used = count - before;
 	flush->spans++;
@@ -370,8 +356,8 @@ static void set_allocations(struct inputs *in)
 
 		in->out->mallocs[i] = a;
 		in->out->frees[i] = r;
-		alloc += a * class_bytes[i];
-		freed += r * class_bytes[i];
+		alloc += a * gh_size_class_bytes[i];
+		freed += r * gh_size_class_bytes[i];
 		mallocs += a;
 		frees += r;
 		in->out->cached_objects += f->small_allocs[i];

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "goruntime/span.h"
+#include "goruntime/sizeclass.h"
 
 /** The scalar fields of runtime.MemStats, in its order: name, unit. */
 #define GH_STATS(X)                                                                                \
@@ -62,7 +63,6 @@ struct gh_stat {
 };
 
 enum {
-	GH_SIZE_CLASSES = 68, // runtime/sizeclasses.go, the same from go1.18 to go1.27
 	GH_PAUSES = 256,
 	GH_BY_SIZE = 61, // entries of MemStats.BySize; the larger classes are not in it
 };
@@ -97,9 +97,6 @@ struct gh_memstats {
 		cached_objects; // handed out since the caches' last refill: not in the raw counters
 	uint64_t stale_spans;	// cached before the last mark ended: ReadMemStats would sweep them
 };
-
-/** Bytes of a slot of a size class below GH_SIZE_CLASSES; 0 for class 0. */
-uint32_t gh_size_class_bytes(uint32_t sizeclass);
 
 const char *gh_stat_name(enum gh_stat_id id);
 enum gh_stat_unit gh_stat_unit(enum gh_stat_id id);

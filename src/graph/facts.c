@@ -423,7 +423,7 @@ uint16_t gh_closure_code(struct gh_mark *m, const struct gh_closure_object *obje
 	return gh_code_for(m, gh_types_closure(m->types, object), GH_FORM_ONE, GH_STRENGTH_EXACT);
 }
 
-static bool is_bytes(const struct gh_mark *m, struct gh_code c)
+bool gh_code_is_bytes(const struct gh_mark *m, struct gh_code c)
 {
 	const struct gh_type *type = gh_types_get(m->types, c.type);
 
@@ -479,7 +479,7 @@ uint16_t gh_fact_cover(struct gh_mark *m, uint16_t code, uint32_t bytes, uint8_t
 		return code;
 	if (class == GH_TINY_SPAN_CLASS)
 		return GH_CODE_TINY;
-	if (is_bytes(m, c) && (class & 1))
+	if (gh_code_is_bytes(m, c) && (class & 1))
 		return gh_code_for(m, c.type, GH_FORM_LOOSE, (enum gh_strength)c.strength);
 	if (m->pointers[code] && !(class & 1))
 		return gh_code_for(m, c.type, GH_FORM_PARTIAL, (enum gh_strength)c.strength);
@@ -563,7 +563,7 @@ uint16_t gh_fact_join(struct gh_mark *m, uint16_t state, uint16_t code, uint8_t 
 		return gh_code_for(m, a.type, GH_FORM_ONE, strength);
 	if (b.type && is_buffer_of(m, b.type, a.type))
 		return gh_code_for(m, b.type, GH_FORM_ONE, strength);
-	if (is_bytes(m, a) && is_bytes(m, b) && a.type != b.type)
+	if (gh_code_is_bytes(m, a) && gh_code_is_bytes(m, b) && a.type != b.type)
 		wins = gh_types_get(m->types, b.type)->shape != GH_SHAPE_STRING;
 	else if (a.form > GH_FORM_LOOSE && b.form > GH_FORM_LOOSE)
 		wins = second_wins(m, state, code, slot);

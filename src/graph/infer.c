@@ -232,24 +232,16 @@ static uint64_t key_of(const struct object *o)
 
 /* ---- objects ---- */
 
-static bool is_bytes(const struct gh_mark *m, uint16_t code, bool *is_string_ret)
-{
-	const struct gh_type *type = gh_types_get(m->types, m->codes.data[code].type);
-
-	*is_string_ret = type->shape == GH_SHAPE_STRING;
-	return *is_string_ret ||
-	       (type->kind == GH_KIND_UINT8 && m->codes.data[code].form == GH_FORM_ARRAY);
-}
-
 /* Text that strings and byte slices share: UNKNOWN when some fact says otherwise. */
 static uint16_t text_code(struct gh_mark *m, const struct object *o)
 {
 	uint16_t bytes = 0;
 
 	for (int i = 0; i < o->nparts; i++) {
-		bool is_string;
+		struct gh_code c = m->codes.data[o->parts[i].code];
+		bool is_string = gh_types_get(m->types, c.type)->shape == GH_SHAPE_STRING;
 
-		if (!is_bytes(m, o->parts[i].code, &is_string))
+		if (!gh_code_is_bytes(m, c))
 			return GH_CODE_UNKNOWN;
 		if (!is_string || !bytes)
 			bytes = o->parts[i].code;

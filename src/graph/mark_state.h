@@ -163,6 +163,9 @@ struct mark_edge gh_edge_resolve(struct gh_mark *m, const uint8_t *word, uint32_
  */
 struct mark_edge gh_edge_guess(struct gh_mark *m, const uint8_t *word);
 
+/** Does it say bytes: of a string, or of an array of uint8? */
+bool gh_code_is_bytes(const struct gh_mark *m, struct gh_code c);
+
 /** What a fact makes of an empty slot: the code itself, a weaker form of it, or UNKNOWN. */
 uint16_t gh_fact_cover(struct gh_mark *m, uint16_t code, uint32_t bytes, uint8_t class,
 		       uint64_t slot);

@@ -32,11 +32,7 @@ static void put_value(struct gh_strbuf *sb, const struct gh_cell *cell, enum gh_
 		gh_format_escaped(sb, cell->text);
 		return;
 	case GH_CELL_LIST:
-		for (size_t i = 0; i < cell->list.n; i++) {
-			if (i)
-				gh_strbuf_putc(sb, ' ');
-			gh_format_escaped(sb, cell->list.items[i]);
-		}
+		gh_format_list(sb, cell, " ");
 		return;
 	}
 }

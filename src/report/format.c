@@ -180,6 +180,15 @@ void gh_format_escaped(struct gh_strbuf *sb, const char *text)
 	}
 }
 
+void gh_format_list(struct gh_strbuf *sb, const struct gh_cell *cell, const char *separator)
+{
+	for (size_t i = 0; i < cell->list.n; i++) {
+		if (i)
+			gh_strbuf_puts(sb, separator);
+		gh_format_escaped(sb, cell->list.items[i]);
+	}
+}
+
 size_t gh_text_width(const char *text)
 {
 	size_t width = 0;
@@ -323,11 +332,7 @@ void gh_format_cell(struct gh_strbuf *sb, const struct gh_cell *cell, enum gh_un
 		gh_format_escaped(sb, cell->text);
 		return;
 	case GH_CELL_LIST:
-		for (size_t i = 0; i < cell->list.n; i++) {
-			if (i)
-				gh_strbuf_puts(sb, ", ");
-			gh_format_escaped(sb, cell->list.items[i]);
-		}
+		gh_format_list(sb, cell, ", ");
 		return;
 	}
 }

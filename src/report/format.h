@@ -20,6 +20,9 @@ void gh_format_real(struct gh_strbuf *sb, double v);
  */
 void gh_format_escaped(struct gh_strbuf *sb, const char *text);
 
+/** Append the items of a cell that is a list, each escaped. */
+void gh_format_list(struct gh_strbuf *sb, const struct gh_cell *cell, const char *separator);
+
 /** The cell as people read it; "-" for null. */
 void gh_format_cell(struct gh_strbuf *sb, const struct gh_cell *cell, enum gh_unit unit,
 		    bool exact_bytes);

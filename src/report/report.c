@@ -186,3 +186,14 @@ const char *gh_unit_name(enum gh_unit unit)
 	}
 	return "text";
 }
+
+bool gh_table_named(struct gh_table *table, const char *name, struct gh_cell value)
+{
+	struct gh_cell *row = gh_table_row(table);
+
+	if (!row)
+		return false;
+	row[0] = gh_cell_text(name);
+	row[1] = value;
+	return true;
+}

@@ -128,6 +128,9 @@ void gh_report_destroy(struct gh_report *report);
 struct gh_table *gh_report_table(struct gh_report *report, const char *name,
 				 const struct gh_column *columns, size_t ncolumns);
 
+/** Add a row to a table whose columns are a name and a value. False: out of memory. */
+bool gh_table_named(struct gh_table *table, const char *name, struct gh_cell value);
+
 /** Add a row of nulls and yield its cells; valid until the next row. NULL: out of memory. */
 struct gh_cell *gh_table_row(struct gh_table *table);
 /** The total row, made of nulls on first use. */

@@ -5,10 +5,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/uio.h>
 
 #include "base/cleanup.h"
 #include "target/open.h"
+#include "target/procfs.h"
 
 enum { MAX_AUXV = 4096, MAX_PATH = 4096, SAMPLE = 256 };
 
@@ -27,16 +27,12 @@ void gh_live_destroy(struct gh_live *live)
 /* False: not all of it came. */
 static bool read_by_kernel(struct gh_live *live, gh_addr addr, void *to, uint64_t len)
 {
-	struct iovec local = {.iov_base = to, .iov_len = len};
-	struct iovec remote = {.iov_base = (void *)(uintptr_t)addr, .iov_len = len};
 	ssize_t n;
 
 	if (live->is_refused || live->pid == 0)
 		return false;
-	do
-		n = process_vm_readv((pid_t)live->pid, &local, 1, &remote, 1, 0);
-	while (n < 0 && errno == EINTR);
-	if (n < 0 && errno != EFAULT) // EPERM, ESRCH, ENOSYS: no use to ask again
+	n = gh_proc_read(live->pid, addr, to, len);
+	if (n < 0) // EPERM, ESRCH, ENOSYS: no use to ask again
 		live->is_refused = true;
 	return n >= 0 && (uint64_t)n == len;
 }

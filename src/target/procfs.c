@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -137,6 +138,26 @@ struct gh_error *gh_proc_resident(uint32_t pid, gh_addr lo, gh_addr hi, struct g
 				return gh_error_nomem();
 	}
 	return NULL;
+}
+
+ssize_t gh_proc_read(uint32_t pid, gh_addr addr, void *to, uint64_t len)
+{
+	uint64_t done = 0;
+
+	while (done < len) {
+		struct iovec local = {(uint8_t *)to + done, len - done};
+		struct iovec remote = {(void *)(uintptr_t)(addr + done), len - done};
+		ssize_t n = process_vm_readv((pid_t)pid, &local, 1, &remote, 1, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno != EFAULT && !done)
+			return -1;
+		if (n <= 0)
+			break;
+		done += (uint64_t)n;
+	}
+	return (ssize_t)done;
 }
 
 /* The number behind `field` in a file of "field number" lines; false when it is not there. */

@@ -35,6 +35,12 @@ struct gh_error *gh_proc_threads(uint32_t pid, struct gh_tid_vec *ret) GH_MUST_C
 struct gh_error *gh_proc_resident(uint32_t pid, gh_addr lo, gh_addr hi,
 				  struct gh_proc_run_vec *ret) GH_MUST_CHECK;
 
+/**
+ * Copy [addr, addr + len) of a process. Returns the bytes that came from its start; fewer than len:
+ * what follows cannot be read. < 0: not permitted, or gone (errno).
+ */
+ssize_t gh_proc_read(uint32_t pid, gh_addr addr, void *to, uint64_t len);
+
 /** A number of /proc/PID/status, such as "TracerPid:"; 0 when it is not there. */
 uint64_t gh_proc_status(uint32_t pid, const char *field);
 

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/uio.h>
 #include <time.h>
 
 #include "base/cleanup.h"
@@ -169,18 +168,7 @@ static struct gh_error *make_blocks(struct taking *t)
 /* [lo, hi) of one block. False: not all of it could be read; what could be is there. */
 static bool copy(uint32_t pid, const struct block *block, gh_addr lo, gh_addr hi)
 {
-	while (lo < hi) {
-		struct iovec local = {block->host + (lo - block->lo), hi - lo};
-		struct iovec remote = {(void *)(uintptr_t)lo, hi - lo};
-		ssize_t n = process_vm_readv((pid_t)pid, &local, 1, &remote, 1, 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		lo += (uint64_t)n;
-	}
-	return true;
+	return gh_proc_read(pid, lo, block->host + (lo - block->lo), hi - lo) == (ssize_t)(hi - lo);
 }
 
 static struct gh_error *copy_runs(struct taking *t)
@@ -392,9 +380,8 @@ static struct gh_error *add_files(struct taking *t)
 static bool read_running(void *ctx, gh_addr addr, void *to, uint64_t len)
 {
 	const uint32_t *pid = ctx;
-	struct iovec local = {to, len}, remote = {(void *)(uintptr_t)addr, len};
 
-	return process_vm_readv((pid_t)*pid, &local, 1, &remote, 1, 0) == (ssize_t)len;
+	return gh_proc_read(*pid, addr, to, len) == (ssize_t)len;
 }
 
 static const void *running_at(const void *ctx, gh_addr addr, uint64_t len)
