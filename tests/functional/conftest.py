@@ -139,6 +139,19 @@ def garbage(request: pytest.FixtureRequest, producer: case.Producer,
     producer.give_back(made, keep)
 
 
+@pytest.fixture(name="tmp_path")
+def _tmp_path(tmp_path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Pytest's own, but gone after the test: pytest keeps three runs, and cores are large."""
+    yield tmp_path
+    shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _leave_nothing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    yield
+    shutil.rmtree(tmp_path_factory.getbasetemp(), ignore_errors=True)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _under_test() -> None:
     if not goheap.path().exists():
