@@ -52,6 +52,7 @@ void gh_session_destroy(struct gh_session *session)
 {
 	if (!session)
 		return;
+	gh_why_destroy(session->why);
 	gh_mark_destroy(session->garbage);
 	gh_mark_destroy(session->mark);
 	gh_statics_destroy(session->statics);

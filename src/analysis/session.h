@@ -6,6 +6,7 @@
 #include "goruntime/goroutine.h"
 #include "goruntime/runtime.h"
 #include "graph/roots.h"
+#include "graph/why.h"
 #include "target/target.h"
 
 struct gh_session {
@@ -21,6 +22,7 @@ struct gh_session {
 	struct gh_mark *mark;		   // stage MARK: what is live; owned
 	struct gh_root_counts root_counts; // stage MARK
 	struct gh_mark *garbage;	   // stage GARBAGE: what is dead, typed; owned
+	struct gh_why *why;		   // stage WHY: what gives each live object its type
 	bool hide_header_types;		   // see gh_mark_hide_header_types; set before stage MARK
 	uint32_t hide_one_in;		   // see gh_mark_hide_declared; likewise
 	bool no_values;			   // keep the program's data out of what is printed
@@ -43,5 +45,7 @@ struct gh_error *gh_session_heap(struct gh_session *session) GH_MUST_CHECK;
 struct gh_error *gh_session_types(struct gh_session *session) GH_MUST_CHECK;
 /** The live set. */
 struct gh_error *gh_session_mark(struct gh_session *session) GH_MUST_CHECK;
+/** The chains of facts behind the types of live objects. */
+struct gh_error *gh_session_why(struct gh_session *session) GH_MUST_CHECK;
 /** Slots handed out and not live, and their types as far as they tell. */
 struct gh_error *gh_session_garbage(struct gh_session *session) GH_MUST_CHECK;

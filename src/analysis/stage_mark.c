@@ -96,6 +96,20 @@ struct gh_error *gh_session_mark(struct gh_session *s)
 	return NULL;
 }
 
+struct gh_error *gh_session_why(struct gh_session *s)
+{
+	struct gh_error *err = gh_session_mark(s);
+
+	if (err || s->why)
+		return err;
+	return gh_why_create(&(struct gh_why_input){.heap = s->heap,
+						    .mark = s->mark,
+						    .types = s->types,
+						    .statics = s->statics,
+						    .goroutines = &s->goroutines},
+			     &s->poll, &s->why);
+}
+
 /* Slots that were handed out and are not live. Owned by the caller; NULL: out of memory. */
 static uint64_t *dead_slots(const struct gh_session *s)
 {

@@ -8,6 +8,7 @@
 	X(info) \
 	X(top) \
 	X(objects) \
+	X(obj) \
 	X(roots) \
 	X(spans) \
 	X(memstats) \

@@ -345,9 +345,8 @@ static void look_up_found(struct gh_mark *m, bool rest)
 	memmove(m->found_bytes, m->found_bytes + i, m->nfound * sizeof(*m->found_bytes));
 }
 
-static void meet_static(void *ctx, gh_addr at, const char *name, const struct gh_root *root)
+static void meet_static(void *ctx, const char *name, const struct gh_root *root)
 {
-	(void)at;
 	(void)name;
 	gh_mark_root(ctx, root);
 }
@@ -623,7 +622,7 @@ struct gh_error *gh_mark_drain(struct gh_mark *m, const struct gh_poll *poll)
 	return m->nomem ? gh_error_nomem() : NULL;
 }
 
-void gh_mark_root(struct gh_mark *m, const struct gh_root *root)
+struct mark_edge gh_edge_of_root(struct gh_mark *m, const struct gh_root *root)
 {
 	struct mark_edge edge = gh_edge_compile(
 		m, root->edge, root->exact ? GH_STRENGTH_EXACT : GH_STRENGTH_DECLARED);
@@ -631,10 +630,18 @@ void gh_mark_root(struct gh_mark *m, const struct gh_root *root)
 	if (edge.kind > GH_EDGE_ARRAY)
 		edge = gh_edge_resolve(m, root->host, root->host ? root->before : 0,
 				       root->host ? root->after : 0, edge);
+	if (edge.kind == GH_EDGE_UNKNOWN && root->host && root->before &&
+	    root->value - m->lo < m->span_bytes)
+		edge = gh_edge_guess(m, root->host);
+	return edge;
+}
+
+void gh_mark_root(struct gh_mark *m, const struct gh_root *root)
+{
+	struct mark_edge edge = gh_edge_of_root(m, root);
+
 	if (root->value - m->lo >= m->span_bytes)
 		return;
-	if (edge.kind == GH_EDGE_UNKNOWN && root->host && root->before)
-		edge = gh_edge_guess(m, root->host);
 	m->found[m->nfound] = root->value << 16 | edge.code;
 	m->found_bytes[m->nfound++] = edge.bytes;
 	if (m->nfound >= FOUND_MAX)

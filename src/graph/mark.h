@@ -79,6 +79,7 @@ struct gh_mark;
 /** A word to start from. */
 struct gh_root {
 	uint64_t value;
+	gh_addr at; // where the word lies; 0: a register, or not known
 	struct gh_edge edge;
 	const uint8_t *host;	// where the word lies locally; NULL when its neighbours are unknown
 	uint32_t before, after; // readable words around it that belong to the same value

@@ -163,6 +163,9 @@ struct mark_edge gh_edge_resolve(struct gh_mark *m, const uint8_t *word, uint32_
  */
 struct mark_edge gh_edge_guess(struct gh_mark *m, const uint8_t *word);
 
+/** What a root word says of its target. */
+struct mark_edge gh_edge_of_root(struct gh_mark *m, const struct gh_root *root);
+
 /** Does it say bytes: of a string, or of an array of uint8? */
 bool gh_code_is_bytes(const struct gh_mark *m, struct gh_code c);
 

@@ -37,11 +37,10 @@ static void emit(struct visit *v, const struct gh_root *root)
 		v->sink->word(v->sink->ctx, &v->owner, root);
 }
 
-static void emit_static(void *ctx, gh_addr at, const char *name, const struct gh_root *root)
+static void emit_static(void *ctx, const char *name, const struct gh_root *root)
 {
 	struct visit *v = ctx;
 
-	(void)at;
 	v->owner = (struct gh_root_owner){.kind = GH_ROOT_GLOBAL, .name = name};
 	emit(v, root);
 }
@@ -49,7 +48,7 @@ static void emit_static(void *ctx, gh_addr at, const char *name, const struct gh
 /* One pointer word in memory of the runtime. */
 static void emit_at(struct visit *v, gh_addr at, struct gh_edge edge)
 {
-	struct gh_root root = {.edge = edge, .exact = true};
+	struct gh_root root = {.at = at, .edge = edge, .exact = true};
 
 	if (gh_read_u64(v->rt->image, at, &root.value))
 		emit(v, &root);
@@ -269,7 +268,7 @@ static void load_locals(struct visit *v, const struct gh_frame *frame)
 static void visit_stack_word(struct visit *v, const struct gh_stack_word *word,
 			     uint32_t *frame_of_locals)
 {
-	struct gh_root root = {.value = word->value};
+	struct gh_root root = {.value = word->value, .at = word->at};
 	const struct gh_frame *frame =
 		word->frame < v->scan.frames.len ? &v->scan.frames.data[word->frame] : NULL;
 

@@ -85,6 +85,7 @@ static struct gh_root root_of(const struct block *b, uint64_t i)
 {
 	return (struct gh_root){
 		.value = gh_u64_at(b->host + i * 8),
+		.at = b->lo + i * 8,
 		.edge = b->edges[i],
 		.host = b->host + i * 8,
 		.before = (uint32_t)gh_min_u64(i, UINT32_MAX),
@@ -147,7 +148,7 @@ static void type_range(struct gh_statics *s, const struct range *r, gh_static_fn
 				continue;
 			carry_on(s, &root);
 			if (fn)
-				fn(ctx, b->lo + i * 8, b->name, &root);
+				fn(ctx, b->name, &root);
 		}
 	}
 }
@@ -270,8 +271,7 @@ void gh_statics_visit(struct gh_statics *s, bool names, gh_static_fn fn, void *c
 				continue;
 			s->words++;
 			s->untyped += root.edge.kind == GH_EDGE_UNKNOWN;
-			fn(ctx, b->lo + i * 8, names ? name_at(s, b->lo + i * 8, b->name) : b->name,
-			   &root);
+			fn(ctx, names ? name_at(s, root.at, b->name) : b->name, &root);
 		}
 	}
 }

@@ -16,7 +16,7 @@ void gh_statics_destroy(struct gh_statics *statics);
 
 /** Called for each root word; name is the package variable's, or the section's when none is known.
  */
-typedef void (*gh_static_fn)(void *ctx, gh_addr at, const char *name, const struct gh_root *root);
+typedef void (*gh_static_fn)(void *ctx, const char *name, const struct gh_root *root);
 
 /** All scanned words that are not 0, by address. names: look up the variables' names too. */
 void gh_statics_visit(struct gh_statics *statics, bool names, gh_static_fn fn, void *ctx);

@@ -119,6 +119,13 @@ bool gh_types_begins_with(const struct gh_types *types, gh_type_id outer, gh_typ
 /** Have two types the same underlying type? Then a pointer to one may have been converted. */
 bool gh_types_same_underlying(struct gh_types *types, gh_type_id a, gh_type_id b);
 
+/**
+ * Append what the word at `offset` of an object of the type is called: ".conn.buf", "[3].key";
+ * nothing where nobody knows. is_array: the object is an array of the type.
+ */
+void gh_types_field_name(const struct gh_types *types, gh_type_id id, bool is_array,
+			 uint64_t offset, struct gh_strbuf *sb);
+
 /** Is rtype the descriptor of a map's group or bucket? Then such an object is part of a map. */
 bool gh_types_is_group(const struct gh_types *types, gh_addr rtype);
 

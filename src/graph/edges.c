@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+// One object's words, with what they say. Not the hot loop (mark.c): the same rules, one object at
+// a time. See edges.h.
+#include "graph/edges.h"
+
+#include "graph/mark_state.h"
+
+/* An object as the walk needs it. */
+struct object {
+	gh_addr base;
+	const struct gh_page *page;
+	const struct mark_class *k;
+	const uint8_t *host;
+	uint64_t slot;
+};
+
+struct walk {
+	struct gh_mark *m;
+	gh_word_fn fn;
+	void *ctx;
+};
+
+static bool open_object(const struct gh_mark *m, gh_addr base, struct object *ret)
+{
+	const struct gh_page *page = gh_heap_page(m->heap, base);
+	struct gh_slot_ref ref;
+
+	if (!page || page->is_lost || !gh_heap_find(m->heap, base, &ref))
+		return false;
+	*ret = (struct object){.base = ref.base,
+			       .page = gh_heap_page(m->heap, ref.base),
+			       .k = &m->classes[page->class],
+			       .host = gh_heap_host(m->heap, ref.base),
+			       .slot = ref.slot};
+	return true;
+}
+
+static bool leads_into_heap(const struct gh_mark *m, uint64_t value)
+{
+	return value - m->lo < m->span_bytes;
+}
+
+/* One word; before, after: words around it that belong to the same value. */
+static void visit(const struct walk *w, gh_addr at, const uint8_t *host, uint32_t before,
+		  uint32_t after, struct mark_edge edge, bool guessed)
+{
+	uint64_t value = gh_u64_at(host);
+	struct gh_word word = {.at = at, .value = value, .kind = edge.kind, .guessed = guessed};
+
+	if (!leads_into_heap(w->m, value))
+		return;
+	if (edge.kind > GH_EDGE_ARRAY && !guessed)
+		edge = gh_edge_resolve(w->m, host, before, after, edge);
+	word.code = edge.code;
+	word.bytes = edge.bytes;
+	w->fn(w->ctx, &word);
+}
+
+static struct mark_edge edge_at(const struct code_words *words, uint64_t i)
+{
+	if (words->stride)
+		i %= words->stride;
+	return i < words->nedges ? words->edges[i] : (struct mark_edge){.code = GH_CODE_UNKNOWN};
+}
+
+/* nwords: of the slot. */
+static void visit_bits(const struct walk *w, gh_addr addr, const uint8_t *host, uint64_t bits,
+		       uint32_t nwords, uint16_t code)
+{
+	const struct code_words *words = gh_code_words(w->m, code);
+	bool is_untyped = code == GH_CODE_UNKNOWN;
+	uint64_t behind_data = ~bits << 1;
+
+	while (bits) {
+		uint32_t i = (uint32_t)__builtin_ctzll(bits);
+		struct mark_edge edge = edge_at(words, i);
+		bool guess = is_untyped && i && behind_data >> i & 1;
+
+		bits &= bits - 1;
+		if (i >= nwords)
+			return;
+		if (guess)
+			edge = gh_edge_guess(w->m, host + i * 8);
+		visit(w, addr + i * 8, host + i * 8, i, nwords - 1 - i, edge,
+		      guess && edge.code != GH_CODE_UNKNOWN);
+	}
+}
+
+static uint64_t large_bytes(const struct gh_span *span)
+{
+	return gh_min_u64(span->limit - span->base, span->elem_bytes);
+}
+
+struct gh_header_type gh_edges_header(struct gh_mark *m, gh_addr base)
+{
+	struct gh_header_type ret = {0};
+	const struct tile *tile;
+	struct object o;
+
+	if (!open_object(m, base, &o) || !o.k->scan || o.k->heap_bits_offset)
+		return ret;
+	if (o.page->class < 2) {
+		const struct gh_span *span = gh_span_find(&m->heap->table, base);
+
+		ret.rtype = span ? span->large_type : 0;
+	} else {
+		ret.rtype = gh_u64_at(o.host);
+		ret.at = o.base;
+	}
+	tile = ret.rtype ? gh_tile_of(m, ret.rtype) : NULL;
+	if (tile)
+		ret.type = tile->part ? tile->part : tile->type;
+	else
+		ret.rtype = 0;
+	return ret;
+}
+
+static void visit_headed(const struct walk *w, const struct object *o, uint16_t code)
+{
+	const struct gh_span *span = gh_span_find(&w->m->heap->table, o->base);
+	uint64_t nwords = (o->k->elem_bytes - o->k->header) / 8;
+	struct gh_header_type header = gh_edges_header(w->m, o->base);
+	const struct tile *found = header.rtype ? gh_tile_of(w->m, header.rtype) : NULL;
+	struct tile tile;
+
+	if (!found || !found->stride || !found->nwords)
+		return;
+	tile = *found; // the table may move
+	if (o->page->class < 2)
+		nwords = span ? large_bytes(span) / 8 : 0;
+	for (uint64_t elem = 0; elem < nwords; elem += tile.stride)
+		for (uint64_t i = 0; i < tile.nwords && elem + i < nwords; i++) {
+			uint64_t at = elem + i, offset = o->k->header + at * 8;
+
+			if (!(tile.mask[i / 64] >> (i % 64) & 1))
+				continue;
+			visit(w, o->base + offset, o->host + offset,
+			      (uint32_t)gh_min_u64(i, UINT32_MAX),
+			      (uint32_t)gh_min_u64(gh_min_u64(nwords - 1 - at, tile.stride - 1 - i),
+						   UINT32_MAX),
+			      edge_at(gh_code_words(w->m, code), i), false);
+		}
+}
+
+static void visit_object(const struct walk *w, const struct object *o, uint16_t code)
+{
+	if (!o->k->scan)
+		return;
+	if (o->k->heap_bits_offset)
+		visit_bits(w, o->base, o->host, gh_heap_bits(o->host, o->base, o->page, o->k),
+			   o->k->words, code);
+	else
+		visit_headed(w, o, code);
+}
+
+void gh_edges_of(struct gh_mark *m, gh_addr base, gh_word_fn fn, void *ctx)
+{
+	struct walk w = {.m = m, .fn = fn, .ctx = ctx};
+	struct object o;
+
+	if (open_object(m, base, &o) && gh_state_is_live(m->state[o.slot]))
+		visit_object(&w, &o, m->state[o.slot]);
+}
+
+void gh_edges_of_contents(struct gh_mark *m, gh_addr object, struct gh_edge edge, gh_word_fn fn,
+			  void *ctx)
+{
+	struct walk w = {.m = m, .fn = fn, .ctx = ctx};
+	struct object o;
+
+	if (open_object(m, object, &o))
+		visit_object(&w, &o, gh_edge_compile(m, edge, GH_STRENGTH_EXACT).code);
+}
+
+void gh_edges_of_part(struct gh_mark *m, gh_addr addr, uint16_t code, uint32_t bytes, gh_word_fn fn,
+		      void *ctx)
+{
+	struct walk w = {.m = m, .fn = fn, .ctx = ctx};
+	uint64_t bits, first;
+	struct object o;
+
+	if (!open_object(m, addr, &o) || !o.k->heap_bits_offset || addr % 8)
+		return;
+	first = (addr - o.base) / 8;
+	bits = gh_heap_bits(o.host, o.base, o.page, o.k) >> first;
+	visit_bits(&w, addr, o.host + first * 8, bits,
+		   (uint32_t)gh_min_u64(bytes ? bytes / 8 : 64, o.k->words - first), code);
+}
+
+struct gh_word gh_edges_of_root(struct gh_mark *m, const struct gh_root *root)
+{
+	struct mark_edge edge = gh_edge_of_root(m, root);
+
+	return (struct gh_word){
+		.at = root->at,
+		.value = root->value,
+		.code = edge.code,
+		.bytes = edge.bytes,
+		.kind = root->edge.kind,
+		.guessed = edge.inferred,
+	};
+}
+
+static bool is_named(struct gh_code c)
+{
+	return c.form > GH_FORM_LOOSE || c.form == GH_FORM_TINY;
+}
+
+/* What the word claims of the target's start, in the terms of the target's code. */
+static bool same_type(struct gh_mark *m, struct gh_code claimed, struct gh_code is,
+		      const uint8_t *host)
+{
+	const struct gh_type *c = gh_types_get(m->types, claimed.type);
+	const struct gh_type *t = gh_types_get(m->types, is.type);
+
+	if (c->shape == GH_SHAPE_TRIE_NODE)
+		return host && gh_types_trie_part(m->types, claimed.type, *host) == is.type;
+	if (t->shape == GH_SHAPE_CHAN_BUFFER && claimed.type == t->source)
+		return true;
+	return claimed.type == is.type;
+}
+
+/* Does the word's length fill the slot as an object of the form does? */
+static bool covers(const struct gh_mark *m, const struct gh_word *word, struct gh_code is,
+		   const struct object *o)
+{
+	if (!word->bytes || o->page->class < 2 || is.form == GH_FORM_LOOSE)
+		return true;
+	return word->bytes > o->k->cover_lo && word->bytes <= o->k->cover_hi;
+}
+
+enum gh_claim gh_edges_claim(struct gh_mark *m, const struct gh_word *word)
+{
+	struct gh_code claimed = gh_mark_code(m, word->code), is;
+	struct object o;
+	bool at_start;
+
+	if (!open_object(m, word->value, &o) || !gh_state_is_live(m->state[o.slot]))
+		return GH_CLAIM_NOTHING;
+	is = gh_mark_code(m, m->state[o.slot]);
+	at_start = word->value == o.base + o.k->header;
+	if (is.form == GH_FORM_TINY)
+		return GH_CLAIM_TYPE;
+	if (word->code == GH_CODE_FUNC)
+		return at_start && gh_types_get(m->types, is.type)->shape == GH_SHAPE_CLOSURE
+			       ? GH_CLAIM_TYPE
+			       : GH_CLAIM_NOTHING;
+	if (!claimed.type)
+		return GH_CLAIM_NOTHING;
+	if (at_start && is.type && same_type(m, claimed, is, o.host + o.k->header) &&
+	    covers(m, word, is, &o))
+		return claimed.strength >= is.strength ? GH_CLAIM_TYPE : GH_CLAIM_WEAKER;
+	return is.strength == GH_STRENGTH_INFERRED || !is_named(is) ? GH_CLAIM_PART
+								    : GH_CLAIM_NOTHING;
+}

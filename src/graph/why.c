@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: Apache-2.0
+// The walk goes from what needs no reason (headers, special records, roots) to what that explains.
+// An object waits in one of two queues: the first when some fact says its type as surely as it is
+// known, the second when less surely; the second is looked at only when the first is empty. An
+// object is explained by explained ones only, so a chain has an end. See why.h.
+#include "graph/why.h"
+
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+
+enum { POLL_EVERY = 1 << 16 };
+
+/* Where a slot's fact stands: a word's address, or a number in one of the lists. */
+enum tag { TAG_WORD, TAG_ROOT, TAG_PART, TAG_HEADER, TAG_SPECIAL };
+enum { TAG_SHIFT = 60 };
+
+struct root {
+	struct gh_word word;
+	enum gh_root_kind kind;
+	const char *name;
+	uint64_t goid;
+};
+GH_VEC(root_vec, struct root);
+
+/* A word of an object without a type, and the fact that types the part that it lies in. */
+struct part {
+	struct gh_word word;
+	uint64_t fact;	    // of the pointer to the part
+	struct gh_word via; // that pointer
+};
+GH_VEC(part_vec, struct part);
+
+struct queue {
+	uint32_t *slots; // owned
+	size_t head, tail;
+};
+
+struct gh_why {
+	struct gh_why_input in;
+	uint64_t *fact; // owned: one a slot; 0: none yet
+	uint64_t *weak; // owned: the same, less sure
+	struct queue sure, unsure;
+	struct root_vec roots;
+	struct part_vec parts;
+	uint64_t unexplained;
+	bool nomem;
+
+	// of the object or root at hand
+	struct root_vec at_root; // one entry, or none
+	const struct gh_word *via;
+	uint64_t via_fact;
+};
+
+static uint64_t tagged(enum tag tag, uint64_t number)
+{
+	return (uint64_t)tag << TAG_SHIFT | number;
+}
+
+static enum tag tag_of(uint64_t fact)
+{
+	return (enum tag)(fact >> TAG_SHIFT);
+}
+
+static uint64_t number_of(uint64_t fact)
+{
+	return fact & ((1ULL << TAG_SHIFT) - 1);
+}
+
+static void push(struct queue *queue, uint64_t slot)
+{
+	queue->slots[queue->tail++] = (uint32_t)slot;
+}
+
+static void explain(struct gh_why *why, uint64_t slot, uint64_t fact)
+{
+	why->fact[slot] = fact;
+	push(&why->sure, slot);
+}
+
+/* The fact that stands for the word at hand; made when it is needed. */
+static uint64_t fact_of(struct gh_why *why, const struct gh_word *word)
+{
+	if (why->via) {
+		struct part part = {.word = *word, .fact = why->via_fact, .via = *why->via};
+
+		why->nomem |= !part_vec_push(&why->parts, part);
+		return tagged(TAG_PART, why->parts.len - 1);
+	}
+	if (why->at_root.len) {
+		struct root root = why->at_root.data[0];
+
+		root.word = *word;
+		why->nomem |= !root_vec_push(&why->roots, root);
+		return tagged(TAG_ROOT, why->roots.len - 1);
+	}
+	return tagged(TAG_WORD, word->at);
+}
+
+static void consider(void *ctx, const struct gh_word *word);
+
+/* The target's type is not known; that of a part of it is: its words say something. */
+static void consider_part(struct gh_why *why, const struct gh_word *word)
+{
+	if (why->via || why->nomem) // a part's words tell of whole objects
+		return;
+	why->via_fact = fact_of(why, word);
+	why->via = word;
+	gh_edges_of_part(why->in.mark, word->value, word->code, word->bytes, consider, why);
+	why->via = NULL;
+}
+
+static void consider(void *ctx, const struct gh_word *word)
+{
+	struct gh_why *why = ctx;
+	struct gh_slot_ref ref;
+	enum gh_claim claim;
+	struct gh_code is;
+
+	if (!gh_heap_find(why->in.heap, word->value, &ref) ||
+	    !gh_state_is_live(gh_mark_state(why->in.mark, ref.slot)))
+		return;
+	is = gh_mark_code(why->in.mark, gh_mark_state(why->in.mark, ref.slot));
+	if (why->fact[ref.slot] && is.type)
+		return;
+	claim = gh_edges_claim(why->in.mark, word);
+	if (!why->fact[ref.slot]) {
+		if (claim == GH_CLAIM_TYPE || !is.type) {
+			explain(why, ref.slot, fact_of(why, word));
+		} else if (claim != GH_CLAIM_NOTHING && !why->weak[ref.slot]) {
+			why->weak[ref.slot] = fact_of(why, word);
+			push(&why->unsure, ref.slot);
+		}
+	}
+	if (claim == GH_CLAIM_PART)
+		consider_part(why, word);
+}
+
+static void walk(struct gh_why *why, uint64_t slot)
+{
+	gh_edges_of(why->in.mark, gh_heap_slot_base(why->in.heap, slot), consider, why);
+}
+
+static struct gh_error *drain(struct gh_why *why, const struct gh_poll *poll)
+{
+	struct gh_error *err = NULL;
+
+	for (uint64_t n = 0; !err && !why->nomem; n++) {
+		if (why->sure.head < why->sure.tail) {
+			walk(why, why->sure.slots[why->sure.head++]);
+		} else if (why->unsure.head < why->unsure.tail) {
+			uint32_t slot = why->unsure.slots[why->unsure.head++];
+
+			if (!why->fact[slot])
+				explain(why, slot, why->weak[slot]);
+		} else {
+			break;
+		}
+		if (n % POLL_EVERY == 0)
+			err = gh_poll(poll, "explaining types", why->sure.head,
+				      gh_mark_counts(why->in.mark).live);
+	}
+	return err;
+}
+
+/* Objects whose type the allocator noted. */
+static void start_at_headers(struct gh_why *why)
+{
+	const struct gh_span_vec *spans = &why->in.heap->table.spans;
+
+	for (size_t i = 0; i < spans->len; i++) {
+		const struct gh_span *span = &spans->data[i];
+
+		if (!gh_span_has_header(span) && !gh_span_is_large(span))
+			continue;
+		for (uint32_t k = 0; k < span->nelems; k++) {
+			uint16_t state = gh_mark_state(why->in.mark, span->slot0 + k);
+			gh_addr base = span->base + k * span->elem_bytes;
+			struct gh_header_type header;
+
+			if (!gh_state_is_live(state))
+				continue;
+			header = gh_edges_header(why->in.mark, base);
+			if (header.type && header.type == gh_mark_code(why->in.mark, state).type)
+				explain(why, span->slot0 + k, tagged(TAG_HEADER, 0));
+		}
+	}
+}
+
+static void on_named(void *ctx, gh_addr object, gh_type_id type)
+{
+	struct gh_why *why = ctx;
+	struct gh_slot_ref ref;
+
+	if (gh_heap_find(why->in.heap, object, &ref) && !why->fact[ref.slot] &&
+	    gh_mark_code(why->in.mark, gh_mark_state(why->in.mark, ref.slot)).type == type)
+		explain(why, ref.slot, tagged(TAG_SPECIAL, 0));
+}
+
+static void at_owner(struct gh_why *why, const struct gh_root_owner *owner)
+{
+	why->at_root.len = 0;
+	why->nomem |= !root_vec_push(
+		&why->at_root,
+		(struct root){.kind = owner->kind, .name = owner->name, .goid = owner->goid});
+}
+
+static void on_word(void *ctx, const struct gh_root_owner *owner, const struct gh_root *root)
+{
+	struct gh_why *why = ctx;
+	struct gh_word word = gh_edges_of_root(why->in.mark, root);
+
+	at_owner(why, owner);
+	if (!why->nomem)
+		consider(why, &word);
+}
+
+static void on_contents(void *ctx, const struct gh_root_owner *owner, gh_addr object,
+			struct gh_edge edge)
+{
+	struct gh_why *why = ctx;
+
+	at_owner(why, owner);
+	if (!why->nomem)
+		gh_edges_of_contents(why->in.mark, object, edge, consider, why);
+}
+
+static void on_conservative(void *ctx, const struct gh_root_owner *owner, uint64_t value)
+{
+	on_word(ctx, owner, &(struct gh_root){.value = value});
+}
+
+static struct gh_error *visit_roots(struct gh_why *why, const struct gh_poll *poll,
+				    struct gh_root_sink sink)
+{
+	struct gh_error *err;
+
+	sink.ctx = why;
+	sink.names = true;
+	err = gh_roots_visit(why->in.heap, why->in.types, why->in.statics, why->in.goroutines, poll,
+			     &sink, NULL);
+	why->at_root.len = 0;
+	return err ? err : drain(why, poll);
+}
+
+static void count_unexplained(struct gh_why *why)
+{
+	const uint16_t *states = gh_mark_states(why->in.mark);
+
+	for (uint64_t i = 0; i < why->in.heap->table.nslots; i++)
+		why->unexplained += !why->fact[i] && gh_state_is_live(states[i]) &&
+				    gh_mark_code(why->in.mark, states[i]).type;
+}
+
+static struct gh_error *explain_all(struct gh_why *why, const struct gh_poll *poll)
+{
+	struct gh_root_sink sure = {
+		.word = on_word, .contents = on_contents, .names_object = on_named};
+	struct gh_root_sink rest = {.conservative = on_conservative};
+	uint64_t n = why->in.heap->table.nslots;
+	struct gh_error *err;
+
+	why->fact = gh_alloc_array(n, sizeof(*why->fact));
+	why->weak = gh_alloc_array(n, sizeof(*why->weak));
+	why->sure.slots = gh_alloc_array(n, sizeof(*why->sure.slots));
+	why->unsure.slots = gh_alloc_array(n, sizeof(*why->unsure.slots));
+	if (!why->fact || !why->weak || !why->sure.slots || !why->unsure.slots)
+		return gh_error_nomem();
+	start_at_headers(why);
+	err = visit_roots(why, poll, sure);
+	if (!err)
+		err = visit_roots(why, poll, rest);
+	if (err || why->nomem)
+		return err ? err : gh_error_nomem();
+	count_unexplained(why);
+	return NULL;
+}
+
+struct gh_error *gh_why_create(const struct gh_why_input *input, const struct gh_poll *poll,
+			       struct gh_why **ret)
+{
+	struct gh_why *why = calloc(1, sizeof(*why));
+	struct gh_error *err;
+
+	if (!why)
+		return gh_error_nomem();
+	why->in = *input;
+	err = explain_all(why, poll);
+	if (err) {
+		gh_why_destroy(why);
+		return err;
+	}
+	free(gh_steal(why->weak));
+	free(gh_steal(why->sure.slots));
+	free(gh_steal(why->unsure.slots));
+	*ret = why;
+	return NULL;
+}
+
+void gh_why_destroy(struct gh_why *why)
+{
+	if (!why)
+		return;
+	free(why->fact);
+	free(why->weak);
+	free(why->sure.slots);
+	free(why->unsure.slots);
+	root_vec_deinit(&why->roots);
+	root_vec_deinit(&why->at_root);
+	part_vec_deinit(&why->parts);
+	free(why);
+}
+
+/* The word at an address of an object. */
+struct search {
+	gh_addr at;
+	struct gh_word word;
+};
+
+static void compare(void *ctx, const struct gh_word *word)
+{
+	struct search *search = ctx;
+
+	if (word->at == search->at)
+		search->word = *word;
+}
+
+static struct gh_fact fact_from(const struct gh_why *why, uint64_t fact, gh_addr base)
+{
+	uint64_t number = number_of(fact);
+	struct search search = {.at = number};
+	struct gh_fact ret = {.kind = GH_FACT_NONE};
+	struct gh_slot_ref ref;
+
+	switch (fact ? tag_of(fact) : TAG_WORD) {
+	case TAG_HEADER:
+		ret.kind = GH_FACT_HEADER;
+		ret.header = gh_edges_header(why->in.mark, base);
+		return ret;
+	case TAG_SPECIAL:
+		ret.kind = GH_FACT_SPECIAL;
+		return ret;
+	case TAG_ROOT:
+		ret.kind = GH_FACT_ROOT;
+		ret.word = why->roots.data[number].word;
+		ret.root_kind = why->roots.data[number].kind;
+		ret.root_name = why->roots.data[number].name;
+		ret.goid = why->roots.data[number].goid;
+		break;
+	case TAG_PART:
+		ret.kind = GH_FACT_WORD;
+		ret.word = why->parts.data[number].word;
+		ret.part = number + 1;
+		break;
+	case TAG_WORD:
+		if (!fact || !gh_heap_find(why->in.heap, number, &ref))
+			return ret;
+		ret.kind = GH_FACT_WORD;
+		gh_edges_of(why->in.mark, ref.base, compare, &search);
+		ret.word = search.word;
+		break;
+	}
+	if (ret.kind == GH_FACT_WORD && gh_heap_find(why->in.heap, ret.word.at, &ref))
+		ret.holder = ref.base;
+	ret.claim = gh_edges_claim(why->in.mark, &ret.word);
+	return ret;
+}
+
+struct gh_fact gh_why_object(const struct gh_why *why, gh_addr base)
+{
+	struct gh_slot_ref ref;
+
+	if (!gh_heap_find(why->in.heap, base, &ref))
+		return (struct gh_fact){.kind = GH_FACT_NONE};
+	return fact_from(why, why->fact[ref.slot], ref.base);
+}
+
+struct gh_fact gh_why_part(const struct gh_why *why, size_t part)
+{
+	const struct part *p;
+	struct gh_fact ret;
+
+	if (part == 0 || part > why->parts.len)
+		return (struct gh_fact){.kind = GH_FACT_NONE};
+	p = &why->parts.data[part - 1];
+	ret = fact_from(why, p->fact, 0);
+	if (tag_of(p->fact) == TAG_WORD)
+		ret.word = p->via;
+	return ret;
+}
+
+uint64_t gh_why_unexplained(const struct gh_why *why)
+{
+	return why->unexplained;
+}
