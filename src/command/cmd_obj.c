@@ -232,26 +232,39 @@ static struct gh_error *add_address(struct request *r, const char *word)
 	return add_object(r, &ref);
 }
 
-/* A generator that needs no state but its number (splitmix64): the same sample every time. */
-static uint64_t random_of(uint64_t n)
+static uint64_t common_divisor(uint64_t a, uint64_t b)
 {
-	n = (n + 1) * 0x9e3779b97f4a7c15ULL;
-	n = (n ^ n >> 30) * 0xbf58476d1ce4e5b9ULL;
-	n = (n ^ n >> 27) * 0x94d049bb133111ebULL;
-	return n ^ n >> 31;
+	while (b) {
+		uint64_t rest = a % b;
+
+		a = b;
+		b = rest;
+	}
+	return a;
 }
 
-/* n live objects whose type passes the filter, drawn at random, as long as there are enough. */
+/* A step that leads through all n slots, each once, in an order that looks like none. */
+static uint64_t stride_of(uint64_t n)
+{
+	uint64_t step = (uint64_t)((double)n * 0.6180339887) | 1;
+
+	while (common_divisor(step, n) != 1)
+		step++;
+	return step;
+}
+
+/* n live objects whose type passes the filter, from all over the heap; fewer if there are fewer. */
 static struct gh_error *add_sample(struct request *r, const struct gh_filter *filter, uint64_t n)
 {
-	uint64_t nslots = r->session->heap->table.nslots, tries = 0;
+	uint64_t nslots = r->session->heap->table.nslots, slot = 0;
+	uint64_t stride = nslots ? stride_of(nslots) : 0;
 	struct gh_error *err = NULL;
 	enum gh_strength strength;
 
-	while (!err && r->objects->nrows < n && tries < 64 * n + 1024 && nslots) {
-		uint64_t slot = random_of(tries++) % nslots;
+	for (uint64_t i = 0; !err && i < nslots && r->objects->nrows < n; i++) {
 		struct gh_slot_ref ref;
 
+		slot = (slot + stride) % nslots;
 		if (!gh_state_is_live(gh_mark_state(r->session->mark, slot)) ||
 		    !gh_heap_find(r->session->heap, gh_heap_slot_base(r->session->heap, slot),
 				  &ref) ||
@@ -259,7 +272,7 @@ static struct gh_error *add_sample(struct request *r, const struct gh_filter *fi
 		    !gh_filter_type(filter, name_of(r, &ref, &strength)))
 			continue;
 		err = add_object(r, &ref);
-		if (!err && tries % 1024 == 0)
+		if (!err && i % 1024 == 0)
 			err = gh_poll(&r->session->poll, "drawing objects", r->objects->nrows, n);
 	}
 	return err;
@@ -329,7 +342,7 @@ static struct gh_error *run(struct gh_session *session, const struct gh_args *ar
 
 static const struct gh_option options[] = {
 	{"--why-type", NULL, NULL, "the chain of facts that gave the object its type"},
-	{"--sample", NULL, "N", "N live objects drawn at random (always the same ones)"},
+	{"--sample", NULL, "N", "N live objects from all over the heap (always the same ones)"},
 	{NULL, NULL, NULL, NULL},
 };
 

@@ -201,11 +201,6 @@ struct gh_word gh_edges_of_root(struct gh_mark *m, const struct gh_root *root)
 	};
 }
 
-static bool is_named(struct gh_code c)
-{
-	return c.form > GH_FORM_LOOSE || c.form == GH_FORM_TINY;
-}
-
 /* What the word claims of the target's start, in the terms of the target's code. */
 static bool same_type(struct gh_mark *m, struct gh_code claimed, struct gh_code is,
 		      const uint8_t *host)
@@ -250,6 +245,11 @@ enum gh_claim gh_edges_claim(struct gh_mark *m, const struct gh_word *word)
 	if (at_start && is.type && same_type(m, claimed, is, o.host + o.k->header) &&
 	    covers(m, word, is, &o))
 		return claimed.strength >= is.strength ? GH_CLAIM_TYPE : GH_CLAIM_WEAKER;
-	return is.strength == GH_STRENGTH_INFERRED || !is_named(is) ? GH_CLAIM_PART
-								    : GH_CLAIM_NOTHING;
+	if (!is.type)
+		return GH_CLAIM_PART;
+	return is.strength == GH_STRENGTH_INFERRED &&
+			       gh_part_fits(m, is, word->value - o.base - o.k->header, word->code,
+					    word->bytes)
+		       ? GH_CLAIM_PART
+		       : GH_CLAIM_NOTHING;
 }

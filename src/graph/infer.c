@@ -143,6 +143,20 @@ static bool contains(const struct gh_mark *m, gh_addr type, uint64_t offset, str
 	return false;
 }
 
+bool gh_part_fits(const struct gh_mark *m, struct gh_code is, uint64_t offset, uint16_t code,
+		  uint32_t bytes)
+{
+	struct part part = {.offset = (uint32_t)offset, .bytes = bytes, .code = code};
+	struct gh_code claimed = m->codes.data[code];
+	const struct gh_type *type = gh_types_get(m->types, is.type);
+
+	if (gh_code_is_bytes(m, is))
+		return gh_code_is_bytes(m, claimed);
+	if (is.form == GH_FORM_ARRAY)
+		return claimed.type == is.type && type->size && offset % type->size == 0;
+	return type->shape == GH_SHAPE_VALUE && contains(m, type->source, offset, part);
+}
+
 static bool fits(const struct gh_mark *m, const struct object *o, struct candidate c)
 {
 	if (c.mask != o->bits)

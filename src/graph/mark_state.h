@@ -197,6 +197,10 @@ void gh_mark_note_loose(struct gh_mark *m, uint64_t slot, uint64_t at, uint32_t 
 void gh_mark_follow_part(struct gh_mark *m, gh_addr addr, uint16_t code, uint32_t bytes,
 			 uint64_t bits);
 
+/** Could a pointer to the part at `offset` be what an object is inferred from? */
+bool gh_part_fits(const struct gh_mark *m, struct gh_code is, uint64_t offset, uint16_t code,
+		  uint32_t bytes);
+
 /** Mark an object of that code to be scanned. */
 void gh_mark_push(struct gh_mark *m, gh_addr base, uint16_t code);
 

@@ -107,7 +107,7 @@ class Core:
                 entry = self._entry(offset, filesz) or entry
         self._loads.sort()
         self._starts = [load[0] for load in self._loads]
-        self._bias = entry - self._symbols.entry
+        self.bias = entry - self._symbols.entry
         self.spans = sorted(self._read_spans())
         self._bases = [span.base for span in self.spans]
         self._profiled: Optional[Dict[int, List[int]]] = None
@@ -146,12 +146,16 @@ class Core:
         offset, size = self._layouts[type_name][field]
         return int.from_bytes(self.read(address + offset, size), "little")
 
+    def function(self, pc: int) -> str:
+        """Return the name of the function whose code holds pc."""
+        return self._symbols.function(pc - self.bias)
+
     def symbol(self, name: str) -> int:
         """Return the address of a symbol in the process.
 
         :raises KeyError: the executable has no such symbol
         """
-        return self._symbols.address[name] + self._bias
+        return self._symbols.address[name] + self.bias
 
     def span_of(self, address: int) -> Optional[Span]:
         """Return the span in use that an address lies in."""
@@ -276,7 +280,7 @@ class Core:
             raise ValueError("a stack of %d frames" % depth)
         pcs = self.read(bucket + self._layouts["runtime.bucket"]["sizeof"], depth * 8)
         # A pc is a return address: the call lies before it.
-        return [self._symbols.function(pc - 1 - self._bias)
+        return [self._symbols.function(pc - 1 - self.bias)
                 for pc, in struct.iter_unpack("<Q", pcs)]
 
     def _read_profile(self) -> Dict[int, List[int]]:
