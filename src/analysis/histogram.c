@@ -62,9 +62,7 @@ enum gh_strength gh_object_strength(const struct gh_mark *mark, uint16_t state)
 {
 	struct gh_code code = gh_mark_code(mark, state);
 
-	return code.form == GH_FORM_UNKNOWN || code.form == GH_FORM_PARTIAL
-		       ? GH_STRENGTH_UNKNOWN
-		       : (enum gh_strength)code.strength;
+	return gh_code_names(code) ? (enum gh_strength)code.strength : GH_STRENGTH_UNKNOWN;
 }
 
 static const char *unknown_name(const struct gh_session *session, uint8_t class,

@@ -176,6 +176,15 @@ static struct gh_error *add_fact(const struct request *r, gh_addr object, gh_add
 	return NULL;
 }
 
+static bool is_unknown(const struct request *r, gh_addr object)
+{
+	struct gh_slot_ref ref;
+
+	return gh_heap_find(r->session->heap, object, &ref) &&
+	       gh_object_strength(r->session->mark, gh_mark_state(r->session->mark, ref.slot)) ==
+		       GH_STRENGTH_UNKNOWN;
+}
+
 /* From the object to what needs no reason. */
 static struct gh_error *explain(struct request *r, gh_addr object)
 {
@@ -191,6 +200,8 @@ static struct gh_error *explain(struct request *r, gh_addr object)
 		err = add_fact(r, object, at, &fact);
 		if (err || fact.kind != GH_FACT_WORD)
 			break;
+		if (!fact.part && is_unknown(r, at))
+			break; // how it is reached is no reason for a type
 		at = fact.holder;
 		fact = fact.part ? gh_why_part(r->session->why, fact.part)
 				 : gh_why_object(r->session->why, at);
@@ -368,7 +379,9 @@ const struct gh_command gh_cmd_obj = {
 		"--why-type adds a table of facts, one a line: the word at `word`, in the object "
 		"of the next line (name says which field), claims `claims`. A chain ends at a "
 		"root (a package variable, a goroutine) or at what tells its own type: the "
-		"allocator's header, the span of a large object, a finalizer's record.\n",
+		"allocator's header, the span of a large object, a finalizer's record, or an "
+		"object "
+		"of unknown type in which an interface shows.\n",
 	.options = options,
 	.examples = examples,
 	.tables = tables,

@@ -245,7 +245,7 @@ enum gh_claim gh_edges_claim(struct gh_mark *m, const struct gh_word *word)
 	if (at_start && is.type && same_type(m, claimed, is, o.host + o.k->header) &&
 	    covers(m, word, is, &o))
 		return claimed.strength >= is.strength ? GH_CLAIM_TYPE : GH_CLAIM_WEAKER;
-	if (!is.type)
+	if (!gh_code_names(is))
 		return GH_CLAIM_PART;
 	return is.strength == GH_STRENGTH_INFERRED &&
 			       gh_part_fits(m, is, word->value - o.base - o.k->header, word->code,

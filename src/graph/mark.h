@@ -42,6 +42,12 @@ struct gh_code {
 };
 GH_VEC(gh_code_vec, struct gh_code);
 
+/** Does the code say what a slot is, and not only what some of its words are? */
+static inline bool gh_code_names(struct gh_code code)
+{
+	return code.form != GH_FORM_UNKNOWN && code.form != GH_FORM_PARTIAL;
+}
+
 /** Values of gh_mark.state that are no code. */
 enum {
 	GH_SLOT_DEAD = 0,    // allocated (or looked for), not reached

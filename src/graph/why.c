@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The walk goes from what needs no reason (headers, special records, roots) to what that explains.
 // An object waits in one of two queues: the first when some fact says its type as surely as it is
-// known, the second when less surely; the second is looked at only when the first is empty. An
-// object is explained by explained ones only, so a chain has an end. See why.h.
+// known, the second when less surely; the second is looked at only when the first is empty. When
+// both are, come those that are reached and nobody has said what they are: an object without a type
+// behind them may tell. An object is explained by explained ones or by such an object, so a chain
+// has an end. See why.h.
 #include "graph/why.h"
 
 #include <stdlib.h>
@@ -12,7 +14,7 @@
 enum { POLL_EVERY = 1 << 16 };
 
 /* Where a slot's fact stands: a word's address, or a number in one of the lists. */
-enum tag { TAG_WORD, TAG_ROOT, TAG_PART, TAG_HEADER, TAG_SPECIAL };
+enum tag { TAG_WORD, TAG_ROOT, TAG_PART, TAG_HEADER, TAG_SPECIAL, TAG_REACHED };
 enum { TAG_SHIFT = 60 };
 
 struct root {
@@ -40,7 +42,7 @@ struct gh_why {
 	struct gh_why_input in;
 	uint64_t *fact; // owned: one a slot; 0: none yet
 	uint64_t *weak; // owned: the same, less sure
-	struct queue sure, unsure;
+	struct queue sure, unsure, reached;
 	struct root_vec roots;
 	struct part_vec parts;
 	uint64_t unexplained;
@@ -121,15 +123,19 @@ static void consider(void *ctx, const struct gh_word *word)
 	    !gh_state_is_live(gh_mark_state(why->in.mark, ref.slot)))
 		return;
 	is = gh_mark_code(why->in.mark, gh_mark_state(why->in.mark, ref.slot));
-	if (why->fact[ref.slot] && is.type)
+	if (why->fact[ref.slot] && gh_code_names(is))
 		return;
 	claim = gh_edges_claim(why->in.mark, word);
 	if (!why->fact[ref.slot]) {
-		if (claim == GH_CLAIM_TYPE || !is.type) {
+		if (claim == GH_CLAIM_TYPE || !gh_code_names(is)) {
 			explain(why, ref.slot, fact_of(why, word));
-		} else if (claim != GH_CLAIM_NOTHING && !why->weak[ref.slot]) {
+		} else if (claim != GH_CLAIM_NOTHING &&
+			   (!why->weak[ref.slot] || tag_of(why->weak[ref.slot]) == TAG_REACHED)) {
 			why->weak[ref.slot] = fact_of(why, word);
 			push(&why->unsure, ref.slot);
+		} else if (!why->weak[ref.slot]) {
+			why->weak[ref.slot] = tagged(TAG_REACHED, 0);
+			push(&why->reached, ref.slot);
 		}
 	}
 	if (claim == GH_CLAIM_PART)
@@ -153,6 +159,11 @@ static struct gh_error *drain(struct gh_why *why, const struct gh_poll *poll)
 
 			if (!why->fact[slot])
 				explain(why, slot, why->weak[slot]);
+		} else if (why->reached.head < why->reached.tail) {
+			uint32_t slot = why->reached.slots[why->reached.head++];
+
+			if (!why->fact[slot])
+				walk(why, slot);
 		} else {
 			break;
 		}
@@ -249,7 +260,7 @@ static void count_unexplained(struct gh_why *why)
 
 	for (uint64_t i = 0; i < why->in.heap->table.nslots; i++)
 		why->unexplained += !why->fact[i] && gh_state_is_live(states[i]) &&
-				    gh_mark_code(why->in.mark, states[i]).type;
+				    gh_code_names(gh_mark_code(why->in.mark, states[i]));
 }
 
 static struct gh_error *explain_all(struct gh_why *why, const struct gh_poll *poll)
@@ -264,7 +275,9 @@ static struct gh_error *explain_all(struct gh_why *why, const struct gh_poll *po
 	why->weak = gh_alloc_array(n, sizeof(*why->weak));
 	why->sure.slots = gh_alloc_array(n, sizeof(*why->sure.slots));
 	why->unsure.slots = gh_alloc_array(n, sizeof(*why->unsure.slots));
-	if (!why->fact || !why->weak || !why->sure.slots || !why->unsure.slots)
+	why->reached.slots = gh_alloc_array(n, sizeof(*why->reached.slots));
+	if (!why->fact || !why->weak || !why->sure.slots || !why->unsure.slots ||
+	    !why->reached.slots)
 		return gh_error_nomem();
 	start_at_headers(why);
 	err = visit_roots(why, poll, sure);
@@ -293,6 +306,7 @@ struct gh_error *gh_why_create(const struct gh_why_input *input, const struct gh
 	free(gh_steal(why->weak));
 	free(gh_steal(why->sure.slots));
 	free(gh_steal(why->unsure.slots));
+	free(gh_steal(why->reached.slots));
 	*ret = why;
 	return NULL;
 }
@@ -305,6 +319,7 @@ void gh_why_destroy(struct gh_why *why)
 	free(why->weak);
 	free(why->sure.slots);
 	free(why->unsure.slots);
+	free(why->reached.slots);
 	root_vec_deinit(&why->roots);
 	root_vec_deinit(&why->at_root);
 	part_vec_deinit(&why->parts);
@@ -336,6 +351,8 @@ static struct gh_fact fact_from(const struct gh_why *why, uint64_t fact, gh_addr
 	case TAG_HEADER:
 		ret.kind = GH_FACT_HEADER;
 		ret.header = gh_edges_header(why->in.mark, base);
+		return ret;
+	case TAG_REACHED: // of `weak` only
 		return ret;
 	case TAG_SPECIAL:
 		ret.kind = GH_FACT_SPECIAL;

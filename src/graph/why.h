@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Why an object has its type: for each live slot the one fact that suffices, so that the facts
 // behind it, one after the other, end at a root or at something that tells its own type. Made by
-// one more walk over the marked graph, strongest facts first; at most 24 bytes a slot.
+// one more walk over the marked graph, strongest facts first; 28 bytes a slot meanwhile.
 #pragma once
 
 #include "graph/edges.h"
