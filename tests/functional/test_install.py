@@ -198,3 +198,180 @@ def test_every_call_of_the_header(prefix: installed.Prefix, core: Core,
     environment = prefix.compile(source, program)
     assert len([row for row in core.objects() if row["type"] == "main.Session"]) == 4000
     installed.call([program, core.core, core.exe], environment)
+
+
+def test_only_the_init_function_leaves_the_module(prefix: installed.Prefix) -> None:
+    module = prefix.find("_goheap.abi3.so")
+    assert module.parent.name == "goheap"
+    assert installed.defined(module) == ["PyInit__goheap"]
+    needed = installed.call(["readelf", "-d", module])
+    assert "libpython" not in needed and "libgoheap" not in needed
+
+
+PYTHON = """
+import json, pathlib, sys, threading
+import goheap
+core, exe = map(pathlib.Path, sys.argv[1:3])
+calls = []
+with goheap.open(core, exe, progress=lambda *a: calls.append(a)) as session:
+    top = session.run("top", "-n", "5")
+    assert len(top["tables"]["types"]["rows"]) == 5
+    live = list(session.objects())
+    assert live[0]._fields == ("address", "type", "bytes", "strength")
+    assert [o for o in live if o.type == "main.Session"] == list(session.objects("main.Session"))
+    assert not list(session.objects(type="no.Such"))
+    assert "live objects" in session.text("top", width=80)
+    assert session.text("top", "--csv").startswith("type,count")
+    both = zip(session.objects(), session.objects())  # two iterators at once
+    assert all(a == b for a, b in both)
+    dead = list(session.objects(dead=True))
+    for words, error, base in ((["tpo"], goheap.UsageError, ValueError),
+                               (["top", "--help"], goheap.UsageError, ValueError),
+                               (["top", "--csv"], goheap.UsageError, ValueError),
+                               (["top", "--max-mem", "1"], None, None)):
+        try:
+            session.run(*words)
+        except goheap.Error as caught:
+            assert error is None or (type(caught) is error and isinstance(caught, base)), words
+            assert str(caught) and caught.code
+        else:
+            assert error is None, words
+    left = session.objects()
+    next(left)
+for use in (lambda: session.run("top"), lambda: list(session.objects()), lambda: list(left)):
+    try:
+        use()
+    except ValueError as caught:
+        assert "closed" in str(caught)
+        continue
+    if use() != []:
+        raise SystemExit("closed, and yet it answers")
+assert calls
+for arguments, error, base in (({"core": "/none"}, goheap.FileError, OSError),
+                               ({"core": exe}, goheap.FormatError, ValueError),
+                               ({}, goheap.UsageError, ValueError),
+                               ({"core": core, "pid": 1}, goheap.UsageError, ValueError),
+                               ({"pid": 2 ** 31 - 1}, goheap.FileError, OSError)):
+    try:
+        goheap.open(**arguments)
+    except goheap.Error as caught:
+        assert type(caught) is error and isinstance(caught, base), (arguments, repr(caught))
+        continue
+    raise SystemExit("opened: %s" % arguments)
+try:
+    goheap.Nonsense
+except AttributeError:
+    pass
+assert goheap.__version__
+print(json.dumps([top, live, dead]))
+"""
+
+
+def python(prefix: installed.Prefix, code: str, *arguments: object) -> str:
+    """Run code in the system's Python that finds the installed package."""
+    folder = next(path for path in prefix.root.rglob("goheap/__init__.py")
+                  if path.parent.parent != prefix.script.parent).parent.parent
+    return installed.call(["/usr/bin/python3", "-B", "-c", code, *arguments],
+                          {"PYTHONPATH": str(folder), "GOHEAP_MODULE": ""})
+
+
+def test_the_package_in_a_plain_python(prefix: installed.Prefix, core: Core) -> None:
+    top, live, dead = json.loads(python(prefix, PYTHON, core.core, core.exe))
+    types = core.documents["top"]["tables"]["types"]
+    assert top["tables"]["types"]["rows"] == types["rows"][:5]
+    assert top["tables"]["types"]["total"] == types["total"]
+    for ours, theirs in ((live, core.objects()), (dead, core.objects("objects --dead"))):
+        assert [("0x%x" % address, *rest) for address, *rest in ours] == \
+            [(row["address"], row["type"], row["bytes"], row["strength"]) for row in theirs]
+
+
+STUBS = """
+import ast, inspect, pathlib, sys
+import goheap
+stub = ast.parse(pathlib.Path(goheap.__file__).with_suffix(".pyi").read_text())
+def check(body, there, path):
+    for node in body:
+        if isinstance(node, ast.FunctionDef):
+            given = node.args
+            names = [a.arg for a in given.args + given.kwonlyargs if a.arg != "self"]
+            real = getattr(there, node.name)
+            if node.name not in ("text", "__exit__"):  # their arguments come as **how, *_
+                params = inspect.signature(real).parameters.values()
+                assert names == [p.name for p in params if p.name != "self" and
+                                 p.kind != p.VAR_POSITIONAL], (path, node.name)
+            assert real.__doc__ or node.name.startswith("__"), (path, node.name)
+        elif isinstance(node, ast.ClassDef):
+            real = getattr(there, node.name)
+            for base in node.bases:
+                name = ast.unparse(base)
+                if name != "NamedTuple":
+                    assert name in [c.__name__ for c in real.__mro__], (node.name, name)
+            check(node.body, real, node.name)
+        elif isinstance(node, ast.AnnAssign):
+            assert path == "Error" or hasattr(there, node.target.id), node.target.id
+check(stub.body, goheap, "goheap")
+native = goheap.module.load()
+made = {name for name, value in vars(native).items()
+        if isinstance(value, type) and issubclass(value, native.Error)}
+assert made == {n.name for n in stub.body if isinstance(n, ast.ClassDef)} - {"Object", "Session"}
+assert (pathlib.Path(goheap.__file__).parent / "py.typed").exists()
+"""
+
+
+def test_the_stubs_are_true(prefix: installed.Prefix) -> None:
+    python(prefix, STUBS)
+
+
+def test_python_goes_on_meanwhile(prefix: installed.Prefix, core: Core) -> None:
+    python(prefix, "import sys, threading, goheap\n"
+           "ticks, done = [], threading.Event()\n"
+           "thread = threading.Thread(target=lambda: [ticks.append(1) for _ in\n"
+           "                          iter(lambda: done.wait(0.001), True)])\n"
+           "sys.setswitchinterval(1000)\n"  # nobody takes the lock away: it is given
+           "thread.start()\n"
+           "session = goheap.open(*sys.argv[1:])\n"
+           "before = len(ticks)\n"
+           "session.run('top')\n"
+           "during = len(ticks) - before\n"
+           "done.set(); thread.join()\n"
+           "assert during, 'nobody else ran'\n", core.core, core.exe)
+
+
+def test_gdb_finds_it(prefix: installed.Prefix, core: Core, tmp_path: pathlib.Path) -> None:
+    out = installed.gdb(["source %s" % prefix.script, "echo <answer>\\n", "goheap top --json"],
+                        [core.exe, core.core], cwd=str(tmp_path))
+    document = json.loads(out.split("<answer>\n")[1])
+    assert without_args(document) == without_args(core.documents["top"])
+    out = installed.gdb(["source %s" % prefix.script,
+                         "python import sys; print(sys.modules['_goheap'].__spec__.origin)"])
+    assert out.strip() == str(prefix.find("_goheap.abi3.so"))
+
+
+def test_gdb_has_the_package_as_well(prefix: installed.Prefix, core: Core) -> None:
+    out = installed.gdb(["source %s" % prefix.script, "python import goheap",
+                         "python print(len(list(goheap.open(%r, %r).objects())))"
+                         % (str(core.core), str(core.exe))])
+    assert out.strip() == str(len(core.objects()))
+
+
+def test_gdb_without_the_module_says_where_it_looked(prefix: installed.Prefix) -> None:
+    module = prefix.find("_goheap.abi3.so")
+    away = module.with_suffix(".away")
+    module.rename(away)
+    try:
+        out = installed.gdb(["source %s" % prefix.script])
+    finally:
+        away.rename(module)
+    assert "there is no %s" % module in out and "goheap CORE EXE top" in out
+
+
+def test_gdbinit_makes_gdb_know_it(prefix: installed.Prefix, core: Core,
+                                   tmp_path: pathlib.Path) -> None:
+    installed.call(["meson", "setup", tmp_path / "build", programs.ROOT, "-Dtests=false",
+                    "--prefix", prefix.root, "-Dgdbinit-dir=etc/gdb/gdbinit.d"])
+    places = json.loads(installed.call(["meson", "introspect", "--installed", tmp_path / "build"]))
+    snippet = tmp_path / "build" / "plugin" / "goheap.gdb"
+    assert places[str(snippet)] == str(prefix.root / "etc" / "gdb" / "gdbinit.d" / "goheap.gdb")
+    out = installed.gdb(["source %s" % snippet, "goheap info -n 1"], [core.exe, core.core])
+    assert "go version" in out or "go1." in out
+    assert not [path for path in places.values() if not path.startswith(str(prefix.root))]

@@ -67,3 +67,21 @@ def strangers(library: pathlib.Path, allowed: str) -> List[str]:
     :param allowed: expression that matches a whole name
     """
     return [name for name in defined(library) if not re.fullmatch(allowed, name)]
+
+
+def gdb(commands: Sequence[str], files: Sequence[object] = (), cwd: str = "/") -> str:
+    """Return what gdb writes, both ways, while it runs some commands and nothing from gdbinit.
+
+    :raises AssertionError: a traceback
+    """
+    words: List[object] = ["gdb", "-nx", "-batch", "-iex", "set debuginfod enabled off",
+                           "-iex", "set auto-load off"]
+    for command in commands:
+        words += ["-ex", command]
+    environment = {key: value for key, value in os.environ.items() if key != "GOHEAP_MODULE"}
+    process = subprocess.run([str(word) for word in [*words, *files]], cwd=cwd, text=True,
+                             errors="replace", env={**environment, "TERM": "dumb"}, check=False,
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, timeout=SECONDS)
+    assert "Traceback" not in process.stdout and process.returncode == 0, process.stdout
+    return process.stdout
