@@ -375,3 +375,94 @@ def test_gdbinit_makes_gdb_know_it(prefix: installed.Prefix, core: Core,
     out = installed.gdb(["source %s" % snippet, "goheap info -n 1"], [core.exe, core.core])
     assert "go version" in out or "go1." in out
     assert not [path for path in places.values() if not path.startswith(str(prefix.root))]
+
+
+def manual(prefix: installed.Prefix) -> pathlib.Path:
+    """Return the manual page."""
+    return prefix.root / "share" / "man" / "man1" / "goheap.1"
+
+
+def rendered(page: pathlib.Path) -> str:
+    """Return the page as people read it; a warning fails the test."""
+    process = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-P-cbou", str(page)], check=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                             encoding="utf-8", env={**os.environ, "LC_ALL": "C.UTF-8"})
+    assert process.stderr == "", process.stderr
+    return " ".join(process.stdout.replace("\u2010\n", "").split())
+
+
+def test_the_manual_says_what_help_says(prefix: installed.Prefix) -> None:
+    text = rendered(manual(prefix))
+    squeezed = text.replace(" ", "")
+    listed = json.loads(goheap.run(["help", "--json"]).out)
+    for row in goheap.rows(listed, "commands"):
+        assert row["summary"].replace(" ", "") in squeezed, row["command"]
+        about = json.loads(goheap.run(["help", row["command"], "--json"]).out)
+        for option in goheap.rows(about, "options"):
+            assert option["option"] in text, option
+            assert option["help"].replace(" ", "").replace("`", "") in squeezed, option
+    for option in goheap.run(["--complete", "-"]).out.split():
+        assert option in text or option == "--version", option
+    assert str(pathlib.Path("/usr/local/share/goheap/goheap.py")) in text
+    assert "@" not in text.replace("@SCRIPT", "")
+
+
+def test_a_manual_that_is_broken_is_seen(prefix: installed.Prefix, tmp_path: pathlib.Path) -> None:
+    broken = tmp_path / "goheap.1"
+    broken.write_text(manual(prefix).read_text() + ".nosuch request\n")
+    with pytest.raises(AssertionError):
+        rendered(broken)
+
+
+def complete(prefix: installed.Prefix, *words: str, cwd: str = "/") -> List[str]:
+    """Return what bash offers for the last word, the file of completions loaded as bash does it."""
+    script = prefix.root / "share" / "bash-completion" / "completions" / "goheap"
+    code = ('source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); '
+            'spec=$(complete -p goheap); [[ $spec == *" -F _goheap goheap" ]] || exit 1; '
+            '_goheap "$1" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"; '
+            'printf "%s\\n" "${COMPREPLY[@]}"')
+    return installed.call(["bash", "--norc", "-c", code, "bash", script, prefix.program, *words],
+                          cwd=cwd).split("\n")[:-1]
+
+
+@pytest.fixture(name="folder")
+def _folder(tmp_path: pathlib.Path) -> str:
+    (tmp_path / "a core").write_text("")
+    (tmp_path / "tops").mkdir()
+    return str(tmp_path)
+
+
+COMPLETED: Dict[str, List[str]] = {
+    "go": ["goroutines"],
+    "to": ["tops", "top"],
+    "a": ["a core"],
+    "core exe to": ["top"],  # both files are there
+    "core exe top --so": ["--sort"],
+    "core top --sort wei": [],
+    "core top --sort strengt": ["strength"],
+    "core --sort x -n 3 top --sort strengt": ["strength"],
+    "core help inf": ["info"],
+    "core -e inf": ["info"],
+    "core top --forc": ["--force"],
+    "core top --exe a": ["a core"],
+    "core --exe = a": ["a core"],  # --exe=a, as bash splits it
+    "--scratch ": ["tops"],
+    "--pid 1 to": ["tops", "top"],
+    "--pid ": [""],
+    "--pid 1 exe inf": ["info"],
+    "--vers": ["--version"],
+    "core top nothing": [],
+    "--nothing": [],
+}
+
+
+@pytest.mark.parametrize("line", COMPLETED)
+def test_bash_completes(prefix: installed.Prefix, folder: str, line: str) -> None:
+    found = complete(prefix, *line.split(" "), cwd=folder)
+    assert [word for word in found if word] == [word for word in COMPLETED[line] if word]
+
+
+def test_bash_offers_every_command(prefix: installed.Prefix, folder: str) -> None:
+    listed = json.loads(goheap.run(["help", "--json"]).out)
+    names = [row["command"] for row in goheap.rows(listed, "commands")]
+    assert complete(prefix, "core", "exe", "", cwd=folder) == names
