@@ -466,3 +466,16 @@ def test_bash_offers_every_command(prefix: installed.Prefix, folder: str) -> Non
     listed = json.loads(goheap.run(["help", "--json"]).out)
     names = [row["command"] for row in goheap.rows(listed, "commands")]
     assert complete(prefix, "core", "exe", "", cwd=folder) == names
+
+
+def test_every_call_of_the_header_under_sanitizers(core: Core, tmp_path: pathlib.Path) -> None:
+    source, program = tmp_path / "api.c", tmp_path / "api"
+    source.write_text(API)
+    library = goheap.path().parent / "src" / "api"
+    dynamic = installed.call(["readelf", "-d", library / "libgoheap.so"])
+    if "libasan" not in dynamic:
+        pytest.skip("the program under test is not sanitized")
+    installed.call(["cc", "-fsanitize=address,undefined", "-I", programs.ROOT / "src", source, "-o",
+                    program, "-L", library, "-lgoheap"])
+    installed.call([program, core.core, core.exe],
+                   {**goheap.SANITIZERS, "LD_LIBRARY_PATH": str(library)})
