@@ -4,13 +4,16 @@
 import json
 import os
 import pathlib
+import struct
 import subprocess
-from typing import Dict, List
+from typing import Dict, Iterator, List
 
 import pytest
 
-from lib import goheap, installed, programs
+from conftest import RELEASES
+from lib import gocore, goheap, installed, programs
 
+HELD = 20000  # nHeld in tests/programs/allocator
 PUBLIC = r"goheap_\w+"
 EXAMPLE = programs.ROOT / "examples" / "biggest.c"
 
@@ -479,3 +482,60 @@ def test_every_call_of_the_header_under_sanitizers(core: Core, tmp_path: pathlib
                     program, "-L", library, "-lgoheap"])
     installed.call([program, core.core, core.exe],
                    {**goheap.SANITIZERS, "LD_LIBRARY_PATH": str(library)})
+
+
+BY_PID = """
+#include <goheap.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int main(int argc, char **argv)
+{
+	struct goheap_open_options options = {
+		.size = sizeof(options), .pid = argc > 1 ? (uint32_t)atoi(argv[1]) : 0};
+	struct goheap_session *session;
+	struct goheap_objects *objects;
+	struct goheap_object batch[1000];
+	size_t n;
+
+	if (goheap_open(&options, &session) ||
+	    goheap_objects_create(session, GOHEAP_LIVE, NULL, &objects))
+		return 1;
+	while (!goheap_objects_next(objects, batch, 1000, &n) && n)
+		for (size_t i = 0; i < n; i++)
+			printf("%llu\\n", (unsigned long long)batch[i].address);
+	goheap_objects_destroy(objects);
+	goheap_close(session);
+	return 0;
+}
+"""
+
+
+@pytest.fixture(name="running")
+def _running(workshop: programs.Workshop, tmp_path: pathlib.Path) -> Iterator["tuple"]:
+    """A process that makes and drops objects, and the addresses of those that it always holds."""
+    exe = workshop.build(programs.Build("allocator", RELEASES[-1], "plain"))
+    process = programs.start(exe, tmp_path, {"GOHEAP_CHURN": "allocate"})
+    try:
+        programs.wait_for_line(tmp_path / "stdout", process, programs.RUN_SECONDS)
+        where = gocore.Symbols(str(exe)).address["main.heldAddresses"]
+        with open("/proc/%d/mem" % process.pid, "rb") as memory:
+            memory.seek(where)
+            held = {address for address, in struct.iter_unpack("<Q", memory.read(HELD * 8))}
+        yield process.pid, held
+        assert process.poll() is None  # it runs on
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_running_process(prefix: installed.Prefix, running: "tuple",
+                           tmp_path: pathlib.Path) -> None:
+    pid, held = running
+    source, program = tmp_path / "by_pid.c", tmp_path / "by_pid"
+    source.write_text(BY_PID)
+    environment = prefix.compile(source, program)
+    assert held <= set(map(int, installed.call([program, pid], environment).split()))
+    out = python(prefix, "import goheap, sys\n"
+                 "for o in goheap.open(pid=int(sys.argv[1])).objects(): print(o.address)", pid)
+    assert held <= set(map(int, out.split()))
