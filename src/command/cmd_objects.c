@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // `objects`: one heap object a row.
-#include "analysis/objects.h"
+#include <regex.h>
+#include <stdlib.h>
+
+#include "analysis/histogram.h"
 #include "base/cleanup.h"
 #include "command/command.h"
 #include "command/filter.h"
@@ -15,64 +18,109 @@ static const struct gh_column columns[NCOLUMNS] = {
 	[STRENGTH] = {"strength", GH_UNIT_TEXT, false},
 };
 
-enum { BATCH = 256 };
+/* Slots are wanted or not by their class and state: each pair is judged once. */
+enum verdict { UNDECIDED, WANTED, UNWANTED };
 
-struct wish {
+struct search {
+	struct gh_session *session;
+	const struct gh_mark *mark;
 	const struct gh_filter *filter;
 	const char *type; // wanted name; NULL: any
+	struct gh_arena *arena;
+	uint8_t *verdicts[GH_SPAN_CLASSES];  // owned: by state
+	const char **names[GH_SPAN_CLASSES]; // owned: by state
 };
 
-static bool is_wanted(void *ctx, const char *type)
+static void search_deinit(struct search *s)
 {
-	const struct wish *wish = ctx;
-
-	return (!wish->type || !strcmp(wish->type, type)) && gh_filter_type(wish->filter, type);
+	for (int i = 0; i < GH_SPAN_CLASSES; i++) {
+		free(s->verdicts[i]);
+		free(s->names[i]);
+	}
 }
 
-static bool add_object(const struct gh_object *object, struct gh_table *table)
+static bool prepare(struct search *s, uint8_t class)
 {
+	size_t n = gh_mark_ncodes(s->mark);
+
+	if (!s->verdicts[class])
+		s->verdicts[class] = gh_alloc_array(n, 1);
+	if (!s->names[class])
+		s->names[class] = gh_alloc_array(n, sizeof(**s->names));
+	return s->verdicts[class] && s->names[class];
+}
+
+static bool is_wanted(struct search *s, uint8_t class, uint16_t state)
+{
+	uint8_t *verdict = &s->verdicts[class][state];
+
+	if (*verdict == UNDECIDED) {
+		const char *name = gh_object_name(s->session, s->mark, state, class, s->arena);
+
+		s->names[class][state] = name ? name : "?";
+		*verdict = name && (!s->type || !strcmp(s->type, name)) &&
+					   gh_filter_type(s->filter, name)
+				   ? WANTED
+				   : UNWANTED;
+	}
+	return *verdict == WANTED;
+}
+
+static struct gh_error *add_object(struct search *s, const struct gh_span *span, uint32_t index,
+				   uint16_t state, struct gh_report *report)
+{
+	struct gh_table *table = report->tables.data[0];
 	struct gh_cell *cells = gh_table_row(table), *total = table->total;
 
 	if (!cells)
-		return false;
-	cells[ADDRESS] = gh_cell_u64(object->addr);
-	cells[TYPE] = gh_cell_text(object->type);
-	cells[BYTES] = gh_cell_u64(object->bytes);
-	cells[STRENGTH] = gh_cell_text(gh_strength_name(object->strength));
-	total[BYTES] = gh_cell_u64(total[BYTES].u64 + object->bytes);
-	return true;
+		return gh_error_nomem();
+	cells[ADDRESS] = gh_cell_u64(span->base + index * span->elem_bytes);
+	cells[TYPE] = gh_cell_text(s->names[span->spanclass][state]);
+	cells[BYTES] = gh_cell_u64(span->elem_bytes);
+	cells[STRENGTH] = gh_cell_text(gh_strength_name(gh_object_strength(s->mark, state)));
+	total[BYTES] = gh_cell_u64(total[BYTES].u64 + span->elem_bytes);
+	return NULL;
 }
 
-static struct gh_error *add_objects(struct gh_objects *objects, struct gh_table *table)
+static struct gh_error *add_objects(struct search *s, struct gh_report *report)
 {
-	struct gh_object batch[BATCH];
-	struct gh_error *err;
-	size_t n;
+	const struct gh_span_vec *spans = &s->session->heap->table.spans;
+	const uint16_t *states = gh_mark_states(s->mark);
+	struct gh_error *err = NULL;
 
-	while (!(err = gh_objects_next(objects, batch, BATCH, &n)) && n)
-		for (size_t i = 0; i < n; i++)
-			if (!add_object(&batch[i], table))
-				return gh_error_nomem();
+	for (size_t i = 0; !err && i < spans->len; i++) {
+		const struct gh_span *span = &spans->data[i];
+
+		if (!prepare(s, span->spanclass))
+			return gh_error_nomem();
+		if (span->elem_bytes < s->filter->min_bytes)
+			continue;
+		for (uint32_t k = 0; !err && k < span->nelems; k++) {
+			uint16_t state = states[span->slot0 + k];
+
+			if (gh_state_is_live(state) && is_wanted(s, span->spanclass, state))
+				err = add_object(s, span, k, state, report);
+		}
+		if (!err && i % 1024 == 0)
+			err = gh_poll(&s->session->poll, "listing", i, spans->len);
+	}
 	return err;
 }
 
-static struct gh_error *list(struct gh_session *session, bool dead, const struct gh_args *args,
-			     const struct gh_filter *filter, struct gh_report *report)
+static struct gh_error *list(struct gh_session *session, const struct gh_mark *mark,
+			     const struct gh_args *args, const struct gh_filter *filter,
+			     struct gh_report *report)
 {
-	struct wish wish = {filter, args->npositional ? args->positional[0] : NULL};
-	struct gh_objects_query query = {
-		.dead = dead,
-		.min_bytes = filter->min_bytes,
-		.wanted = is_wanted,
-		.ctx = &wish,
+	struct search s = {
+		.session = session,
+		.mark = mark,
+		.filter = filter,
+		.type = args->npositional ? args->positional[0] : NULL,
 		.arena = &report->arena,
 	};
-	struct gh_objects objects;
-	struct gh_error *err = gh_objects_init(session, &query, &objects);
+	struct gh_error *err = add_objects(&s, report);
 
-	if (!err)
-		err = add_objects(&objects, report->tables.data[0]);
-	gh_objects_deinit(&objects);
+	search_deinit(&s);
 	return err;
 }
 
@@ -80,19 +128,21 @@ static struct gh_error *fill(struct gh_session *session, const struct gh_args *a
 			     const struct gh_filter *filter, struct gh_report *report)
 {
 	bool dead = gh_args_option(args, "--dead"), all = gh_args_option(args, "--all");
-	struct gh_error *err = NULL;
+	struct gh_error *err = dead || all ? gh_session_garbage(session) : gh_session_mark(session);
 	struct gh_table *table;
 	struct gh_cell *total;
 
+	if (err)
+		return err;
 	table = gh_report_table(report, "objects", columns, NCOLUMNS);
 	total = table ? gh_table_total(table) : NULL;
 	if (!total)
 		return gh_error_nomem();
 	total[BYTES] = gh_cell_u64(0);
 	if (!dead)
-		err = list(session, false, args, filter, report);
+		err = list(session, session->mark, args, filter, report);
 	if (!err && (dead || all))
-		err = list(session, true, args, filter, report);
+		err = list(session, session->garbage, args, filter, report);
 	if (!err)
 		report->headline = gh_arena_printf(&report->arena, "%llu objects",
 						   (unsigned long long)table->nrows);
