@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The file to source in gdb: (gdb) source gdb-scripts/goheap.py
+"""The file to source in gdb: (gdb) source gdb-scripts/goheap.py, or as installed
+/usr/local/share/goheap/goheap.py.
 
-Finds the compiled module and the package beside this file, wherever it was sourced from, and
-registers the goheap commands. Sourcing it twice is harmless.
+Finds the package beside this file, which finds the compiled module, wherever it was sourced from,
+and registers the goheap commands. Sourcing it twice is harmless.
 """
 
 import os
@@ -42,7 +43,7 @@ def _load():
         sys.path.insert(0, HERE)
     from goheap import module
     try:
-        module.load(HERE)
+        module.load()
     except ImportError as error:
         gdb.write(_why_not(error) + "\n", gdb.STDERR)
         _Broken(_why_not(error))

@@ -8,11 +8,14 @@
 #include <stddef.h>
 #include <time.h>
 
+#include "analysis/objects.h"
 #include "base/cleanup.h"
 #include "command/complete.h"
 
 enum {
 	POLL_NS = 20 * 1000 * 1000, // Python is asked for progress and cancellation that often
+	BATCH = 4096,		    // objects that Objects yields at once
+	NAMES = 64,		    // that it keeps as Python strings
 };
 
 /* What the session's callbacks need while C runs without the GIL. */
@@ -25,24 +28,21 @@ struct calls {
 struct session {
 	PyObject_HEAD struct gh_session *session; // owned; NULL once closed
 	PyObject *read_memory;			  // owned; NULL for a core
+	PyObject *errors;			  // owned: tuple of exception classes by code
 	struct calls calls;
 	bool busy;
 };
 
 /* Raise what the error's code stands for in Python. Consumes err; always returns NULL. */
-static PyObject *raise_error(struct gh_error *err)
+static PyObject *raise_error(const struct session *self, struct gh_error *err)
 {
-	PyObject *builtins = PyImport_ImportModule("builtins");
-	PyObject *type =
-		builtins ? PyObject_GetAttrString(builtins, gh_error_python_name(err->code)) : NULL;
+	PyObject *type = PyTuple_GetItem(self->errors, (Py_ssize_t)err->code);
 	PyObject *message =
 		PyUnicode_DecodeUTF8(err->message, (Py_ssize_t)strlen(err->message), "replace");
 
 	if (type && message)
 		PyErr_SetObject(type, message);
 	Py_XDECREF(message);
-	Py_XDECREF(type);
-	Py_XDECREF(builtins);
 	gh_error_destroy(err);
 	return NULL;
 }
@@ -145,7 +145,7 @@ static PyObject *finish(struct session *self, struct gh_error *err)
 		gh_error_destroy(err);
 		return NULL;
 	}
-	return raise_error(err);
+	return raise_error(self, err);
 }
 
 /* Arrays for gh_target_callbacks, filled from Python sequences. */
@@ -315,14 +315,22 @@ static struct gh_error *open_live(struct session *self, const struct arguments *
 	return gh_target_open_live(&arguments->options, &callbacks, ret);
 }
 
+static struct gh_error *open_target(struct session *self, const struct arguments *arguments,
+				    const struct live *live, struct gh_target **ret)
+{
+	if (arguments->options.core_path)
+		return gh_target_open_core(&arguments->options, ret);
+	if (arguments->read_memory)
+		return open_live(self, arguments, live, ret);
+	return gh_target_open_pid(&arguments->options, arguments->pid, /* running= */ false, ret);
+}
+
 static struct gh_error *open_session(struct session *self, const struct arguments *arguments,
 				     const struct live *live)
 {
 	struct gh_target *target = NULL;
-	struct gh_error *err;
+	struct gh_error *err = open_target(self, arguments, live, &target);
 
-	err = arguments->options.core_path ? gh_target_open_core(&arguments->options, &target)
-					   : open_live(self, arguments, live, &target);
 	if (!err)
 		err = gh_session_create(target, &self->session);
 	if (!err)
@@ -356,12 +364,15 @@ static bool open_arguments(struct session *self, struct arguments *arguments)
 	struct live live = {0};
 	bool fine = true;
 
-	if (!arguments->options.core_path) {
-		if (!arguments->read_memory || !arguments->mappings || !arguments->threads) {
-			PyErr_SetString(PyExc_TypeError,
-					"Session needs core, or read_memory, mappings and threads");
-			return false;
-		}
+	bool has_callback = arguments->read_memory && arguments->mappings && arguments->threads;
+
+	if (!arguments->options.core_path && !has_callback &&
+	    (arguments->read_memory || !arguments->pid)) {
+		PyErr_SetString(PyExc_TypeError,
+				"Session needs core, pid, or read_memory, mappings and threads");
+		return false;
+	}
+	if (!arguments->options.core_path && has_callback) {
 		Py_INCREF(arguments->read_memory);
 		self->read_memory = arguments->read_memory;
 		fine = convert_mappings(arguments->mappings, &live) &&
@@ -374,9 +385,9 @@ static bool open_arguments(struct session *self, struct arguments *arguments)
 
 static PyObject *session_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-	static const char *const names[] = {"core",    "exe",	   "sysroot",	  "force",
-					    "no_mmap", "pid",	   "read_memory", "mappings",
-					    "threads", "progress", "cancelled",	  NULL};
+	static const char *const names[] = {
+		"core",	    "exe",     "sysroot",  "force",	"no_mmap", "pid", "read_memory",
+		"mappings", "threads", "progress", "cancelled", "scratch", NULL};
 	struct arguments arguments = {0};
 	int force = 0, no_mmap = 0;
 	struct session *self;
@@ -384,10 +395,10 @@ static PyObject *session_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
 	PyObject *progress = NULL, *cancelled = NULL;
 
 	if (!PyArg_ParseTupleAndKeywords(
-		    args, kwargs, "|zzzppIOOOOO", (char **)names, &arguments.options.core_path,
+		    args, kwargs, "|zzzppIOOOOOz", (char **)names, &arguments.options.core_path,
 		    &arguments.options.exe_path, &arguments.options.sysroot, &force, &no_mmap,
 		    &arguments.pid, &arguments.read_memory, &arguments.mappings, &arguments.threads,
-		    &progress, &cancelled))
+		    &progress, &cancelled, &arguments.options.scratch))
 		return NULL;
 	arguments.options.force = force;
 	arguments.options.no_mmap = no_mmap;
@@ -396,7 +407,8 @@ static PyObject *session_new(PyTypeObject *type, PyObject *args, PyObject *kwarg
 		return NULL;
 	self->calls.progress = progress == Py_None ? NULL : progress;
 	self->calls.cancelled = cancelled == Py_None ? NULL : cancelled;
-	if (!open_arguments(self, &arguments)) {
+	self->errors = PyObject_GetAttrString((PyObject *)type, "errors");
+	if (!self->errors || !open_arguments(self, &arguments)) {
 		Py_DECREF(self);
 		return NULL;
 	}
@@ -411,6 +423,7 @@ static void close_session(struct session *self)
 static int session_traverse(PyObject *object, visitproc visit, void *arg)
 {
 	Py_VISIT(((struct session *)object)->read_memory);
+	Py_VISIT(((struct session *)object)->errors);
 	return 0;
 }
 
@@ -421,6 +434,7 @@ static int session_clear(PyObject *object)
 	// C may not read through the callback any more once it is gone
 	close_session(self);
 	Py_CLEAR(self->read_memory);
+	Py_CLEAR(self->errors);
 	return 0;
 }
 
@@ -539,6 +553,204 @@ static PyObject *session_run(PyObject *object, PyObject *args, PyObject *kwargs)
 	return result;
 }
 
+/* Iterator over batches of objects. Holds its session; useless once that is closed. */
+struct objects {
+	PyObject_HEAD struct session *owner; // owned
+	struct gh_objects objects;
+	struct gh_arena arena;
+	char *type; // owned; NULL: any
+	struct {
+		const char *key; // equal pointers are equal texts
+		PyObject *text;	 // owned
+	} names[NAMES];
+	PyObject *strengths[GH_STRENGTHS]; // owned
+};
+
+static bool is_wanted(void *ctx, const char *type)
+{
+	const struct objects *self = ctx;
+
+	return strcmp(self->type, type) == 0;
+}
+
+static struct gh_error *start_objects(struct objects *self, bool dead)
+{
+	struct gh_objects_query query = {
+		.dead = dead,
+		.wanted = self->type ? is_wanted : NULL,
+		.ctx = self,
+		.arena = &self->arena,
+	};
+
+	return gh_objects_init(self->owner->session, &query, &self->objects);
+}
+
+/* Compute the stages; false: an exception is set. */
+static bool prepare_objects(struct objects *self, bool dead)
+{
+	struct session *owner = self->owner;
+	struct gh_error *err;
+
+	owner->busy = true;
+	Py_BEGIN_ALLOW_THREADS err = start_objects(self, dead);
+	Py_END_ALLOW_THREADS owner->busy = false;
+	if (err) {
+		finish(owner, err);
+		return false;
+	}
+	owner->calls = (struct calls){0};
+	for (int i = 0; i < GH_STRENGTHS; i++) {
+		self->strengths[i] = PyUnicode_FromString(gh_strength_name((enum gh_strength)i));
+		if (!self->strengths[i])
+			return false;
+	}
+	return !PyErr_Occurred();
+}
+
+static PyObject *session_objects(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+	static const char *const names[] = {"type", "dead", "progress", "cancelled", NULL};
+	struct session *owner = (struct session *)object;
+	PyObject *progress = NULL, *cancelled = NULL, *class;
+	const char *type = NULL;
+	struct objects *self;
+	int dead = 0;
+
+	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|zpOO", (char **)names, &type, &dead,
+					 &progress, &cancelled) ||
+	    !check_usable(owner))
+		return NULL;
+	class = PyObject_GetAttrString((PyObject *)Py_TYPE(object), "Objects");
+	self = class ? (struct objects *)PyType_GenericAlloc((PyTypeObject *)class, 0) : NULL;
+	Py_XDECREF(class); // the instance holds it
+	if (!self)
+		return NULL;
+	Py_INCREF(owner);
+	self->owner = owner;
+	owner->calls = (struct calls){
+		.progress = progress == Py_None ? NULL : progress,
+		.cancelled = cancelled == Py_None ? NULL : cancelled,
+	};
+	self->type = type ? strdup(type) : NULL;
+	if (type && !self->type)
+		PyErr_NoMemory();
+	if (PyErr_Occurred() || !prepare_objects(self, dead)) {
+		Py_DECREF(self);
+		return NULL;
+	}
+	return (PyObject *)self;
+}
+
+static void objects_dealloc(PyObject *object)
+{
+	struct objects *self = (struct objects *)object;
+	PyTypeObject *type = Py_TYPE(object);
+	freefunc free_object = (freefunc)PyType_GetSlot(type, Py_tp_free);
+
+	for (int i = 0; i < NAMES; i++)
+		Py_XDECREF(self->names[i].text);
+	for (int i = 0; i < GH_STRENGTHS; i++)
+		Py_XDECREF(self->strengths[i]);
+	gh_objects_deinit(&self->objects);
+	gh_arena_deinit(&self->arena);
+	free(self->type);
+	Py_XDECREF(self->owner);
+	free_object(object);
+	Py_DECREF(type);
+}
+
+/* Borrowed; few types make most objects, so that most names are there already. */
+static PyObject *type_name(struct objects *self, const char *type)
+{
+	size_t at = ((uintptr_t)type >> 4) % NAMES;
+
+	if (self->names[at].key != type) {
+		PyObject *text = PyUnicode_DecodeUTF8(type, (Py_ssize_t)strlen(type), "replace");
+
+		if (!text)
+			return NULL;
+		Py_XDECREF(self->names[at].text);
+		self->names[at].key = type;
+		self->names[at].text = text;
+	}
+	return self->names[at].text;
+}
+
+static PyObject *object_tuple(struct objects *self, const struct gh_object *object)
+{
+	PyObject *name = type_name(self, object->type), *tuple = NULL;
+	PyObject *address = PyLong_FromUnsignedLongLong(object->addr);
+	PyObject *bytes = PyLong_FromUnsignedLongLong(object->bytes);
+
+	if (name && address && bytes)
+		tuple = PyTuple_Pack(4, address, name, bytes, self->strengths[object->strength]);
+	Py_XDECREF(address);
+	Py_XDECREF(bytes);
+	return tuple;
+}
+
+static PyObject *object_list(struct objects *self, const struct gh_object *batch, size_t n)
+{
+	PyObject *list = PyList_New((Py_ssize_t)n);
+
+	for (size_t i = 0; list && i < n; i++) {
+		PyObject *tuple = object_tuple(self, &batch[i]);
+
+		if (!tuple || PyList_SetItem(list, (Py_ssize_t)i, tuple))
+			Py_CLEAR(list);
+	}
+	return list;
+}
+
+static PyObject *objects_next(PyObject *object)
+{
+	struct objects *self = (struct objects *)object;
+	_cleanup_free_ struct gh_object *batch = NULL;
+	struct session *owner = self->owner;
+	struct gh_error *err;
+	size_t n = 0;
+
+	if (!owner) {
+		PyErr_SetString(PyExc_ValueError, "made by Session.objects() only");
+		return NULL;
+	}
+	if (!check_usable(owner))
+		return NULL;
+	batch = gh_alloc_array(BATCH, sizeof(*batch));
+	if (!batch)
+		return PyErr_NoMemory();
+	owner->busy = true;
+	Py_BEGIN_ALLOW_THREADS err = gh_objects_next(&self->objects, batch, BATCH, &n);
+	Py_END_ALLOW_THREADS owner->busy = false;
+	if (err)
+		return finish(owner, err);
+	owner->calls = (struct calls){0};
+	if (PyErr_Occurred()) // Ctrl-C, too late to stop anything
+		return NULL;
+	return n ? object_list(self, batch, n) : NULL;
+}
+
+static PyObject *objects_iter(PyObject *object)
+{
+	Py_INCREF(object);
+	return object;
+}
+
+static PyType_Slot objects_slots[] = {
+	{Py_tp_doc, (void *)"Batches of objects: lists of (address, type, bytes, strength)."},
+	{Py_tp_dealloc, objects_dealloc},
+	{Py_tp_iter, objects_iter},
+	{Py_tp_iternext, objects_next},
+	{0, NULL},
+};
+
+static PyType_Spec objects_spec = {
+	.name = "_goheap.Objects",
+	.basicsize = sizeof(struct objects),
+	.flags = Py_TPFLAGS_DEFAULT,
+	.slots = objects_slots,
+};
+
 static PyObject *session_close(PyObject *object, PyObject *unused)
 {
 	struct session *self = (struct session *)object;
@@ -563,6 +775,11 @@ static PyMethodDef session_methods[] = {
 	 ":raises ValueError: usage, or what was read is damaged\n"
 	 ":raises KeyboardInterrupt: cancelled; the session stays usable\n\n"
 	 ">>> Session(core='core').run(['info', '--json'])"},
+	{"objects", (PyCFunction)(void (*)(void))session_objects, METH_VARARGS | METH_KEYWORDS,
+	 "objects(type=None, dead=False, progress=None, cancelled=None)\n--\n\n"
+	 "Return an iterator over lists of (address, type, bytes, strength), by address.\n\n"
+	 ":param type: full name of the wanted type\n"
+	 ":param dead: garbage instead of live objects"},
 	{"close", session_close, METH_NOARGS,
 	 "close()\n--\n\nGive files and memory back. Closing twice is harmless."},
 	{NULL, NULL, 0, NULL},
@@ -572,8 +789,9 @@ static PyType_Slot session_slots[] = {
 	{Py_tp_doc,
 	 (void *)"Session(core=None, exe=None, sysroot=None, force=False, no_mmap=False, pid=0,\n"
 		 "        read_memory=None, mappings=None, threads=None, progress=None, "
-		 "cancelled=None)\n--\n\n"
-		 "One opened core, or a stopped process read through callbacks.\n\n"
+		 "cancelled=None,\n        scratch=None)\n--\n\n"
+		 "One opened core, a process by its number, or a stopped one read through\n"
+		 "callbacks.\n\n"
 		 ":param read_memory: (address, length) -> bytes, or None when unreadable\n"
 		 ":param mappings: list of (lo, hi, file offset, path or None, writable)\n"
 		 ":param threads: list of (tid, signal, registers in the kernel's order, words of "
@@ -646,7 +864,9 @@ static PyObject *module_run(PyObject *module, PyObject *args, PyObject *kwargs)
 		return NULL;
 	render.width = width;
 	render.colour = colour;
-	result = run_words(&self, argv, argc, &render);
+	self.errors = PyObject_GetAttrString(module, "errors");
+	result = self.errors ? run_words(&self, argv, argc, &render) : NULL;
+	Py_XDECREF(self.errors);
 	free(argv);
 	Py_DECREF(items);
 	return result;
@@ -693,16 +913,77 @@ static PyMethodDef module_methods[] = {
 	{NULL, NULL, 0, NULL},
 };
 
+/* A kind of Error and of the built-in class that fits; its attribute `code` is the code's name. */
+static PyObject *error_class(PyObject *error, enum gh_error_code code)
+{
+	PyObject *builtins = PyImport_ImportModule("builtins");
+	PyObject *base =
+		builtins ? PyObject_GetAttrString(builtins, gh_error_python_base(code)) : NULL;
+	PyObject *bases = base ? PyTuple_Pack(2, error, base) : NULL;
+	PyObject *members = Py_BuildValue("{s:s}", "code", gh_error_code_name(code));
+	PyObject *class = NULL;
+	char name[64];
+
+	snprintf(name, sizeof(name), "goheap.%s", gh_error_python_name(code));
+	if (bases && members)
+		class = PyErr_NewException(name, bases, members);
+	Py_XDECREF(members);
+	Py_XDECREF(bases);
+	Py_XDECREF(base);
+	Py_XDECREF(builtins);
+	return class;
+}
+
+/* Steals value, which may be NULL: then an exception is set. */
+static bool add(PyObject *module, const char *name, PyObject *value)
+{
+	if (!value || PyModule_AddObject(module, name, value)) {
+		Py_XDECREF(value);
+		return false;
+	}
+	return true;
+}
+
+/* Error and one class a code, and the tuple `errors` of the latter; borrowed. NULL: failed. */
+static PyObject *add_errors(PyObject *module)
+{
+	PyObject *error = PyErr_NewExceptionWithDoc(
+		"goheap.Error", "What goheap could not do; str() says why and what to do.", NULL,
+		NULL);
+	PyObject *errors = PyTuple_New(GH_ERR_COUNT);
+
+	if (!errors || !add(module, "Error", error)) {
+		Py_XDECREF(errors);
+		return NULL;
+	}
+	for (int code = 0; code < GH_ERR_COUNT; code++) {
+		PyObject *class = error_class(error, (enum gh_error_code)code);
+
+		Py_XINCREF(class);
+		if (!add(module, gh_error_python_name((enum gh_error_code)code), class) ||
+		    PyTuple_SetItem(errors, code, class)) {
+			Py_DECREF(errors);
+			return NULL;
+		}
+	}
+	return add(module, "errors", errors) ? errors : NULL;
+}
+
 static int module_exec(PyObject *module)
 {
-	PyObject *type = PyType_FromSpec(&session_spec);
+	PyObject *errors = add_errors(module);
+	PyObject *session = errors ? PyType_FromSpec(&session_spec) : NULL;
+	PyObject *objects = session ? PyType_FromSpec(&objects_spec) : NULL;
+	bool fine = objects && PyObject_SetAttrString(session, "errors", errors) == 0 &&
+		    PyObject_SetAttrString(session, "Objects", objects) == 0;
 
-	if (!type)
-		return -1;
-	if (PyModule_AddObject(module, "Session", type)) {
-		Py_DECREF(type);
+	Py_XDECREF(objects);
+	if (!fine) {
+		Py_XDECREF(session);
 		return -1;
 	}
+	if (!add(module, "Session", session))
+		return -1;
 	return PyModule_AddStringConstant(module, "__version__", GOHEAP_VERSION);
 }
 

@@ -33,7 +33,7 @@ def _take_opening(words):
 
 
 def _run(words, needs_target):
-    native = loader.load(None)
+    native = loader.load()
     words, options = _take_opening(words)
     progress = terminal.Progress()
     if not needs_target or "--help" in words or "-h" in words:
@@ -87,7 +87,7 @@ class Subcommand(gdb.Command):
     def complete(self, text, word):
         """Complete options, columns after --sort, and names of commands after help."""
         *before, token = text.split(" ")
-        choices = loader.load(None).complete([self._name] + before, token)
+        choices = loader.load().complete([self._name] + before, token)
         if token.startswith("-"):
             choices += [option for option in sorted(OPENING) if option.startswith(token)]
         done = len(token) - len(word)  # gdb's idea of a word may begin later, after a dash
@@ -96,7 +96,7 @@ class Subcommand(gdb.Command):
 
 def register():
     """Register the commands; a second time replaces them with the same."""
-    native = loader.load(None)
+    native = loader.load()
     rows = native.commands()
     lines = ["  goheap %-11s %s" % (row["name"], row["summary"]) for row in rows]
     Prefix.__doc__ = "\n".join(

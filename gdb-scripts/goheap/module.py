@@ -9,32 +9,40 @@ import sys
 
 NAME = "_goheap"
 FILE = "_goheap.abi3.so"
+HERE = os.path.dirname(os.path.realpath(__file__))
 
 
-def candidates(here):
+def _installed():
+    """Return where the installation put the module, None in a source tree."""
+    try:
+        place = importlib.import_module("goheap._installed")  # written by meson
+    except ImportError:
+        return None
+    return os.path.normpath(os.path.join(HERE, place.MODULE))
+
+
+def candidates():
     """Return where the module may lie, best first.
 
-    :param here: folder of goheap.py
     :return: list of paths
     """
     places = []
     if os.environ.get("GOHEAP_MODULE"):
         places.append(os.environ["GOHEAP_MODULE"])
-    places.append(os.path.join(here, FILE))  # installed: beside the scripts
-    places.append(os.path.join(os.path.dirname(here), "build", "plugin", FILE))
+    source = os.path.dirname(os.path.dirname(HERE))
+    places.append(_installed() or os.path.join(source, "build", "plugin", FILE))
     return places
 
 
-def load(here):
+def load():
     """Load the module, once.
 
-    :param here: folder of goheap.py
     :return: the module
     :raises ImportError: there is none, or it does not load
     """
     if NAME in sys.modules:
         return sys.modules[NAME]
-    places = candidates(here)
+    places = candidates()
     for path in places:
         if os.path.exists(path):
             break

@@ -14,10 +14,10 @@ static struct gh_error error_cancelled = {
 	.code = GH_ERR_CANCELLED, .message = (char *)"cancelled", .is_static = true};
 
 static const struct {
-	const char *name, *python;
+	const char *name, *python, *python_base;
 	int exit_code;
 } codes[GH_ERR_COUNT] = {
-#define X(code, name, py, exit) [GH_ERR_##code] = {name, py, exit},
+#define X(code, ...) [GH_ERR_##code] = {__VA_ARGS__},
 	GH_ERROR_CODES(X)
 #undef X
 };
@@ -109,6 +109,11 @@ const char *gh_error_code_name(enum gh_error_code code)
 const char *gh_error_python_name(enum gh_error_code code)
 {
 	return codes[code].python;
+}
+
+const char *gh_error_python_base(enum gh_error_code code)
+{
+	return codes[code].python_base;
 }
 
 int gh_error_exit_code(enum gh_error_code code)

@@ -5,21 +5,24 @@
 
 #include "base/defs.h"
 
-/** Code, its name, the Python exception a face raises, the exit code of the program. */
+/**
+ * Code, its name, its class in Python and the built-in one that this is a kind of, the exit code of
+ * the program.
+ */
 #define GH_ERROR_CODES(X)                                                                          \
-	X(NOMEM, "out of memory", "MemoryError", 3)                                                \
-	X(CANCELLED, "cancelled", "KeyboardInterrupt", 3)                                          \
-	X(USAGE, "usage", "ValueError", 2)                                                         \
-	X(IO, "i/o", "OSError", 3)                                                                 \
-	X(FORMAT, "unusable file", "ValueError", 3)                                                \
-	X(MISMATCH, "mismatch", "ValueError", 3)                                                   \
-	X(CORRUPT, "corrupt", "ValueError", 3)                                                     \
-	X(MISSING, "missing", "LookupError", 3)                                                    \
-	X(UNSUPPORTED, "unsupported", "NotImplementedError", 3)                                    \
-	X(LIMIT, "limit", "MemoryError", 3)
+	X(NOMEM, "out of memory", "OutOfMemoryError", "MemoryError", 3)                            \
+	X(CANCELLED, "cancelled", "Cancelled", "KeyboardInterrupt", 3)                             \
+	X(USAGE, "usage", "UsageError", "ValueError", 2)                                           \
+	X(IO, "i/o", "FileError", "OSError", 3)                                                    \
+	X(FORMAT, "unusable file", "FormatError", "ValueError", 3)                                 \
+	X(MISMATCH, "mismatch", "MismatchError", "ValueError", 3)                                  \
+	X(CORRUPT, "corrupt", "CorruptError", "ValueError", 3)                                     \
+	X(MISSING, "missing", "MissingError", "LookupError", 3)                                    \
+	X(UNSUPPORTED, "unsupported", "UnsupportedError", "NotImplementedError", 3)                \
+	X(LIMIT, "limit", "LimitError", "MemoryError", 3)
 
 enum gh_error_code {
-#define X(code, name, py, exit) GH_ERR_##code,
+#define X(code, ...) GH_ERR_##code,
 	GH_ERROR_CODES(X)
 #undef X
 		GH_ERR_COUNT
@@ -52,7 +55,9 @@ struct gh_error *gh_error_nomem(void) GH_MUST_CHECK;
 struct gh_error *gh_error_cancelled(void) GH_MUST_CHECK;
 
 const char *gh_error_code_name(enum gh_error_code code);
+/** "UsageError"; and the built-in class below it, "ValueError". */
 const char *gh_error_python_name(enum gh_error_code code);
+const char *gh_error_python_base(enum gh_error_code code);
 int gh_error_exit_code(enum gh_error_code code);
 
 static inline void gh_cleanup_error(struct gh_error **err)

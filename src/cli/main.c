@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "cli/open.h"
 #include "cli/prompt.h"
+#include "cli/shell.h"
 #include "command/command.h"
 
 enum { EXIT_FINDINGS = 1, EXIT_INTERRUPTED = 130 };
@@ -297,6 +298,8 @@ int main(int argc, char **argv)
 	int code;
 
 	signal(SIGPIPE, SIG_IGN);
+	if (argc > 1 && strcmp(argv[1], "--complete") == 0) // asked by a shell, not by people
+		return shell_complete(argv + 2, (size_t)argc - 2) ? 0 : EXIT_FAILURE;
 	sigaction(SIGINT, &on_sigint, NULL);
 	program.poll = (struct gh_poll){
 		.progress = on_progress, .cancelled = on_cancelled, .ctx = &program.progress};

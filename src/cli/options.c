@@ -87,21 +87,24 @@ enum own_option {
 };
 
 static const struct {
-	const char *name;
+	struct gh_option words;
 	enum own_option option;
-	bool has_value;
 } own_options[] = {
-	{"-c", OWN_CORE, true},
-	{"--core", OWN_CORE, true},
-	{"--exe", OWN_EXE, true},
-	{"--sysroot", OWN_SYSROOT, true},
-	{"--scratch", OWN_SCRATCH, true},
-	{"-e", OWN_COMMAND, true},
-	{"--force", OWN_FORCE, false},
-	{"--pid", OWN_PID, true},
-	{"-p", OWN_PID, true},
-	{"--no-mmap", OWN_NO_MMAP, false},
+	{{"--core", "-c", "CORE", "the core; the first file named is it otherwise"}, OWN_CORE},
+	{{"--exe", NULL, "FILE", "the executable; looked for where none is named"}, OWN_EXE},
+	{{"--pid", "-p", "PID", "a running process: it is stopped, copied and let go"}, OWN_PID},
+	{{"-e", NULL, "COMMAND", "a command line as one word; several answers from one load"},
+	 OWN_COMMAND},
+	{{"--sysroot", NULL, "DIR", "stands before the paths found in the core"}, OWN_SYSROOT},
+	{{"--scratch", NULL, "DIR", "where compressed files are unpacked"}, OWN_SCRATCH},
+	{{"--force", NULL, NULL, "go on although build ids differ"}, OWN_FORCE},
+	{{"--no-mmap", NULL, NULL, "read files rather than map them (failing disks)"}, OWN_NO_MMAP},
 };
+
+const struct gh_option *options_own(size_t i)
+{
+	return i < GH_ARRAY_SIZE(own_options) ? &own_options[i].words : NULL;
+}
 
 static struct gh_error *add_command_line(struct options *options, const char *line)
 {
@@ -164,26 +167,39 @@ static struct gh_error *set_own(struct options *options, enum own_option option,
 	return NULL;
 }
 
+bool options_match(const struct gh_option *option, const char *word, const char **value_ret)
+{
+	const char *const names[] = {option->name, option->short_name};
+
+	for (size_t i = 0; i < GH_ARRAY_SIZE(names) && names[i]; i++) {
+		size_t len = strlen(names[i]);
+
+		if (strncmp(word, names[i], len) != 0 ||
+		    (word[len] && (word[len] != '=' || !option->value)))
+			continue;
+		*value_ret = word[len] ? word + len + 1 : NULL;
+		return true;
+	}
+	return false;
+}
+
 /* Take argv[*at] if it is one of ours, with its value; *taken_ret says so. */
 static struct gh_error *take_own(struct options *options, int argc, char **argv, int *at,
 				 bool *taken_ret)
 {
-	const char *word = argv[*at];
+	const char *word = argv[*at], *value;
 
 	*taken_ret = false;
 	for (size_t i = 0; i < GH_ARRAY_SIZE(own_options); i++) {
-		size_t len = strlen(own_options[i].name);
-		const char *value = "";
+		const struct gh_option *option = &own_options[i].words;
 
-		if (strncmp(word, own_options[i].name, len) != 0 ||
-		    (word[len] && (word[len] != '=' || !own_options[i].has_value)))
+		if (!options_match(option, word, &value))
 			continue;
-		if (own_options[i].has_value && word[len] == '=')
-			value = word + len + 1;
-		else if (own_options[i].has_value && *at + 1 < argc)
+		if (option->value && !value) {
+			if (*at + 1 >= argc)
+				return gh_error_create(GH_ERR_USAGE, "%s needs a value", word);
 			value = argv[++*at];
-		else if (own_options[i].has_value)
-			return gh_error_create(GH_ERR_USAGE, "%s needs a value", word);
+		}
 		*taken_ret = true;
 		return set_own(options, own_options[i].option, value);
 	}

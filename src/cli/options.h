@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/vec.h"
+#include "command/command.h"
 
 /** Words of one command line; the array and the strings in `owned` are owned. */
 struct words {
@@ -34,3 +35,9 @@ void options_deinit(struct options *options);
 struct gh_error *split_words(const char *line, struct words *ret) GH_MUST_CHECK;
 bool words_push(struct words *words, const char *word) GH_MUST_CHECK;
 void words_deinit(struct words *words);
+
+/** The i-th of the program's own options; NULL beyond the last. */
+const struct gh_option *options_own(size_t i);
+
+/** Is the word that option? *value_ret is what stands behind its "="; NULL without one. */
+bool options_match(const struct gh_option *option, const char *word, const char **value_ret);

@@ -27,7 +27,8 @@ static const char intro[] =
 	"       goheap help [COMMAND]\n"
 	"how to open: --exe FILE, --sysroot DIR (where the process's paths are),\n"
 	"       --scratch DIR (for compressed cores), --force, --no-mmap\n"
-	"in gdb: source gdb-scripts/goheap.py, then: goheap COMMAND ...\n";
+	"in gdb: source PREFIX/share/goheap/goheap.py (gdb-scripts/goheap.py where it\n"
+	"       was built), then: goheap COMMAND ...\n";
 
 static struct gh_error *list_commands(struct gh_report *report)
 {
