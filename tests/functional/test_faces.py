@@ -25,6 +25,8 @@ CONTRACT: Dict[str, Dict[str, List[str]]] = {
     "top": {"types": ["type", "count", "bytes", "share", "avg_bytes", "strength", "exact_bytes",
                       "declared_bytes", "inferred_bytes"]},
     "objects": {"objects": ["address", "type", "bytes", "strength"]},
+    "obj": {"objects": ["address", "type", "bytes", "strength"],
+            "facts": ["object", "address", "type", "strength", "fact", "claims", "word", "name"]},
     "roots": {"roots": ["kind", "name", "count", "bytes"]},
     "spans": {"classes": ["sizeclass", "elem_bytes", "noscan", "spans", "slots", "live", "free",
                           "garbage", "tail_bytes"]},
@@ -59,9 +61,17 @@ def commands() -> List[str]:
 
 
 @pytest.fixture(scope="module")
-def documents(death: programs.Death, commands: List[str]) -> Dict[str, dict]:
-    """What the program answers to all commands."""
-    return goheap.ask(death.core, death.exe, *commands)
+def lines(commands: List[str]) -> List[str]:
+    """The commands, with what they do not do without."""
+    needs = {"obj": " --sample 3 --why-type"}
+    return [command + needs.get(command, "") for command in commands]
+
+
+@pytest.fixture(scope="module")
+def documents(death: programs.Death, lines: List[str]) -> Dict[str, dict]:
+    """What the program answers to all commands, by their names."""
+    return {document["command"]: document
+            for document in goheap.ask(death.core, death.exe, *lines).values()}
 
 
 def test_all_commands_of_the_contract_exist(commands: List[str]) -> None:
@@ -127,9 +137,9 @@ def test_info_says_what_the_contract_lists(documents: Dict[str, dict]) -> None:
     assert rows["uptime"] > 0
 
 
-def test_answers_do_not_vary(death: programs.Death, commands: List[str]) -> None:
-    assert goheap.ask(death.core, death.exe, *commands) == goheap.ask(
-        death.core, death.exe, *commands)
+def test_answers_do_not_vary(death: programs.Death, lines: List[str]) -> None:
+    assert goheap.ask(death.core, death.exe, *lines) == goheap.ask(
+        death.core, death.exe, *lines)
 
 
 def test_csv_and_short_say_the_same(death: programs.Death, documents: Dict[str, dict]) -> None:
@@ -260,12 +270,12 @@ def _width(line: str) -> int:
 
 @pytest.mark.parametrize("columns", [40, 80, 120])
 def test_no_line_is_wider_than_the_terminal(death: programs.Death, columns: int,
-                                            commands: List[str]) -> None:
-    for command in commands:
-        text = _on_terminal([str(goheap.path()), str(death.core), command], columns)
-        lines = re.sub("\x1b\\[[0-9;]*[mK]", "", text).splitlines()
-        assert len(lines) > 2
-        assert max(_width(line) for line in lines) <= columns, command
+                                            lines: List[str]) -> None:
+    for line in lines:
+        text = _on_terminal([str(goheap.path()), str(death.core), *line.split()], columns)
+        shown = re.sub("\x1b\\[[0-9;]*[mK]", "", text).splitlines()
+        assert len(shown) > 2
+        assert max(_width(row) for row in shown) <= columns, line
 
 
 def test_colour_only_where_it_is_wanted(death: programs.Death,
@@ -307,8 +317,8 @@ def _without_args(document: dict) -> dict:
 
 
 def test_gdb_says_the_same(death: programs.Death, documents: Dict[str, dict],
-                           commands: List[str], tmp_path: pathlib.Path) -> None:
-    answer = gdb.run(["goheap %s --json" % command for command in commands],
+                           lines: List[str], tmp_path: pathlib.Path) -> None:
+    answer = gdb.run(["goheap %s --json" % line for line in lines],
                      [death.exe, death.core], cwd=str(tmp_path))
     found = {}
     for line in answer.out.splitlines():
@@ -393,17 +403,19 @@ def test_gdb_interrupted_keeps_the_session(death: programs.Death, tmp_path: path
     assert answer.out.count("live objects") == 1
 
 
-def test_a_stopped_process_is_as_its_gcore(death: programs.Death, commands: List[str],
+def test_a_stopped_process_is_as_its_gcore(death: programs.Death, lines: List[str],
                                            tmp_path: pathlib.Path) -> None:
-    asked = [command for command in commands if command != "doctor"]
+    asked = [line for line in lines if line != "doctor"]
     core = tmp_path / "gcore"
     answer = gdb.run([*("goheap %s --json" % command for command in asked), "gcore %s" % core,
                       "kill"], [death.exe], cwd=str(tmp_path),
                      before=["set confirm off", "handle SIGURG nostop noprint pass",
                              "run > /dev/null"], environment={"GOHEAP_MODE": "missing"})
     live = [json.loads(line) for line in answer.out.splitlines() if line.startswith('{"schema"')]
-    assert [document["command"] for document in live] == asked, answer.err
-    after = goheap.ask(core, death.exe, *asked)
+    assert [document["command"] for document in live] == [
+        line.split()[0] for line in asked], answer.err
+    after = {document["command"]: document
+             for document in goheap.ask(core, death.exe, *asked).values()}
     for document in live:
         assert document["target"]["kind"] == "live"
         theirs = after[document["command"]]

@@ -6,6 +6,7 @@ import pathlib
 import pty
 import re
 import select
+import termios
 import shutil
 import subprocess
 import time
@@ -15,6 +16,7 @@ import pytest
 
 from lib import goheap, programs
 
+LOCAL_FLAGS = 3  # of what tcgetattr returns
 TAB, UP, CTRL_C, CTRL_D, ENTER = b"\t", b"\x1b[A", b"\x03", b"\x04", b"\r"
 PROMPT = "goheap> "
 SECONDS = 30
@@ -47,22 +49,51 @@ class Terminal:
         before = len(self.text)
         wanted = self.text.count(PROMPT) + prompts
         os.write(self._fd, keys)
-        self._until(wanted)
+        self._until(wanted, CTRL_C if keys.endswith(CTRL_C) else b"")
         return self.text[before:]
 
     def end(self, keys: bytes) -> int:
         """Press keys that end it, and return its exit code."""
-        os.write(self._fd, keys)
-        _, status = os.waitpid(self.pid, 0)
+        deadline = time.monotonic() + SECONDS
+        self._press(keys)
+        while True:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                break
+            assert time.monotonic() < deadline, self.text
+            self._read(0.1)
         os.close(self._fd)
         return os.waitstatus_to_exitcode(status)
 
-    def _until(self, prompts: int) -> None:
+    def _press(self, keys: bytes) -> None:
+        try:
+            os.write(self._fd, keys)
+        except OSError:
+            pass  # it has ended
+
+    def _read(self, seconds: float) -> None:
+        if select.select([self._fd], [], [], seconds)[0]:
+            try:
+                self.text += os.read(self._fd, 65536).decode(errors="replace")
+            except OSError:
+                time.sleep(0.05)  # its end is on the way
+
+    def _until(self, prompts: int, again: bytes = b"") -> None:
+        """Wait for the prompt, and for the terminal to hand over key by key, which comes just after.
+
+        :param again: pressed every second: an interrupt may come before anybody waits for keys
+        """
         deadline = time.monotonic() + SECONDS
+        pressed = time.monotonic()
         while self.text.count(PROMPT) < prompts:
             assert time.monotonic() < deadline, self.text
-            if select.select([self._fd], [], [], 0.1)[0]:
-                self.text += os.read(self._fd, 65536).decode(errors="replace")
+            self._read(0.1)
+            if again and time.monotonic() > pressed + 1:
+                self._press(again)
+                pressed = time.monotonic()
+        while termios.tcgetattr(self._fd)[LOCAL_FLAGS] & termios.ICANON:
+            assert time.monotonic() < deadline, self.text
+            time.sleep(0.01)
 
 
 def ask(shop: pathlib.Path, *words: str) -> List[str]:
