@@ -70,6 +70,16 @@ bool gh_parse_size(const char *text, uint64_t *ret)
 	return true;
 }
 
+bool gh_parse_address(const char *text, gh_addr *ret)
+{
+	char *end;
+
+	if (text[0] != '0' || (text[1] | 0x20) != 'x' || !text[2] || strlen(text) > 18)
+		return false;
+	*ret = strtoull(text, &end, 16);
+	return *end == '\0';
+}
+
 /* Edits (insert, delete, replace, swap neighbours) from a to b; words up to MAX_WORD. */
 static size_t distance(const char *a, const char *b)
 {

@@ -5,10 +5,12 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "command/shown.h"
 
 enum { DEFAULT_ROWS = 20 };
 
@@ -27,6 +29,7 @@ static void apply_defaults(struct gh_args *args, const struct gh_render_options 
 	render->width = defaults->width;
 	render->colour = defaults->colour;
 	render->exact_bytes |= defaults->exact_bytes;
+	render->how_next = defaults->how_next;
 	if (!args->limit_given)
 		render->limit = render->format == GH_FORMAT_TEXT && !args->command->all_rows
 					? DEFAULT_ROWS
@@ -215,33 +218,103 @@ static struct gh_error *print_help(const struct gh_command *command, gh_sink_fn 
 	return NULL;
 }
 
+/* Words of a command line with what their handles stand for. */
+struct expanded {
+	struct gh_arena arena;
+	const char **words; // owned
+};
+
+static void expanded_deinit(struct expanded *expanded)
+{
+	gh_arena_deinit(&expanded->arena);
+	free(expanded->words);
+}
+
+static struct gh_error *expand(struct gh_session *session, const char *const *words, size_t n,
+			       struct expanded *ret)
+{
+	struct gh_error *err = NULL;
+
+	ret->words = gh_alloc_array(n, sizeof(*ret->words));
+	if (!ret->words)
+		return gh_error_nomem();
+	for (size_t i = 0; !err && i < n; i++)
+		err = gh_shown_expand(session, words[i], &ret->arena, &ret->words[i]);
+	return err;
+}
+
+/* A dialogue goes on where it was, and names the rows that it shows. */
+static struct gh_error *enter_dialogue(struct gh_session *session, struct gh_args *args)
+{
+	struct gh_shown *shown = session ? gh_shown_of(session) : NULL;
+
+	if (args->command->continues && (args->render.sort || args->render.reverse))
+		return gh_error_create(GH_ERR_USAGE,
+				       "%s keeps the order of the command before it: give --sort "
+				       "and --reverse there",
+				       args->command->name);
+	if (!shown)
+		return session ? gh_error_nomem() : NULL;
+	if (args->command->continues)
+		gh_shown_resume(shown, args);
+	shown->last.len = 0;
+	if (args->render.how_next)
+		args->render.handles = &shown->handles;
+	return NULL;
+}
+
+/* Takes the report over. */
+static void leave_dialogue(struct gh_session *session, const struct gh_args *args,
+			   struct gh_report *report)
+{
+	if (session && args->command->needs_target)
+		gh_shown_keep(session->shown, report, &args->render);
+	else
+		gh_report_destroy(report);
+}
+
+static struct gh_error *answer(struct gh_session *session, const struct gh_args *args,
+			       gh_sink_fn sink, void *ctx, bool *findings_ret)
+{
+	_cleanup_(cleanup_report) struct gh_report *report = gh_report_create();
+	struct gh_error *err;
+
+	if (!report)
+		return gh_error_nomem();
+	report->command = args->command->name;
+	report->args = args->words;
+	report->nargs = args->nwords;
+	err = run(session, args, report);
+	if (!err)
+		err = gh_report_render(report, &args->render, sink, ctx);
+	if (err)
+		return err;
+	if (findings_ret)
+		*findings_ret = report->findings;
+	leave_dialogue(session, args, gh_steal(report));
+	return NULL;
+}
+
 struct gh_error *gh_command_run(struct gh_session *session, const char *const *argv, size_t argc,
 				const struct gh_render_options *defaults, gh_sink_fn sink,
 				void *ctx, bool *findings_ret)
 {
-	_cleanup_(cleanup_report) struct gh_report *report = NULL;
+	_cleanup_(expanded_deinit) struct expanded expanded = {0};
 	const struct gh_command *command = argc ? gh_command_find(argv[0]) : NULL;
 	struct gh_args args;
 	struct gh_error *err;
 
 	if (!command)
 		return gh_command_unknown(argc ? argv[0] : "");
-	err = gh_args_parse(command, argv + 1, argc - 1, &args);
+	err = expand(session, argv + 1, argc - 1, &expanded);
+	if (!err)
+		err = gh_args_parse(command, expanded.words, argc - 1, &args);
 	if (err)
 		return err;
 	if (args.help)
 		return print_help(command, sink, ctx);
+	args.words = argv + 1; // as typed
 	apply_defaults(&args, defaults);
-	report = gh_report_create();
-	if (!report)
-		return gh_error_nomem();
-	report->command = command->name;
-	report->args = args.words;
-	report->nargs = args.nwords;
-	err = run(session, &args, report);
-	if (!err)
-		err = gh_report_render(report, &args.render, sink, ctx);
-	if (!err && findings_ret)
-		*findings_ret = report->findings;
-	return err;
+	err = enter_dialogue(session, &args);
+	return err ? err : answer(session, &args, sink, ctx, findings_ret);
 }

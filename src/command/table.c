@@ -13,6 +13,7 @@
 	X(memstats) \
 	X(goroutines) \
 	X(doctor) \
+	X(next) \
 	X(help)
 // clang-format on
 

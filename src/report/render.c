@@ -29,9 +29,10 @@ static const struct gh_cell *raw_row(const struct gh_table *table, size_t row,
 
 const struct gh_cell *gh_rows_at(struct gh_rows *rows, size_t i)
 {
-	size_t row = rows->order       ? (size_t)rows->order[i]
-		     : rows->backwards ? rows->table->nrows - 1 - i
-				       : i;
+	size_t at = rows->first + i;
+	size_t row = rows->order       ? (size_t)rows->order[at]
+		     : rows->backwards ? rows->table->nrows - 1 - at
+				       : at;
 
 	return raw_row(rows->table, row, rows->scratch);
 }
@@ -155,7 +156,8 @@ struct gh_error *gh_rows_init(const struct gh_table *table, const struct gh_rend
 	struct gh_error *err = NULL;
 	size_t index = 0;
 
-	rows.n = (size_t)gh_min_u64(table->nrows, options->limit);
+	rows.first = table->first;
+	rows.n = (size_t)gh_min_u64(table->nrows - table->first, options->limit);
 	rows.scratch = gh_alloc_array(table->ncolumns, sizeof(*rows.scratch));
 	if (!rows.scratch)
 		return gh_error_nomem();

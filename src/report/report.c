@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void table_destroy(struct gh_table *table)
+void gh_table_destroy(struct gh_table *table)
 {
 	if (!table)
 		return;
+	if (table->row_ctx_destroy)
+		table->row_ctx_destroy(table->row_ctx);
 	free(table->cells);
 	free(table->total);
 	free(table);
@@ -25,7 +27,7 @@ void gh_report_destroy(struct gh_report *report)
 	if (!report)
 		return;
 	for (size_t i = 0; i < report->tables.len; i++)
-		table_destroy(report->tables.data[i]);
+		gh_table_destroy(report->tables.data[i]);
 	gh_table_vec_deinit(&report->tables);
 	gh_check_vec_deinit(&report->checks);
 	gh_skip_vec_deinit(&report->skipped);
@@ -45,7 +47,7 @@ struct gh_table *gh_report_table(struct gh_report *report, const char *name,
 	table->columns = columns;
 	table->ncolumns = ncolumns;
 	if (!gh_table_vec_push(&report->tables, table)) {
-		table_destroy(table);
+		gh_table_destroy(table);
 		return NULL;
 	}
 	return table;
