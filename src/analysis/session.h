@@ -28,7 +28,6 @@ struct gh_session {
 	bool hide_header_types;	     // see gh_mark_hide_header_types; set before stage MARK
 	uint32_t hide_one_in;	     // see gh_mark_hide_declared; likewise
 	bool no_values;		     // keep the program's data out of what is printed
-	uint64_t max_mem_bytes;	     // 0: no bound
 	bool has_now, has_now_error; // known since stage RUNTIME
 	int64_t now_ns;		     // the latest nanotime found in memory: durations end here
 	int64_t now_error_ns;	     // at most so much later was it in fact

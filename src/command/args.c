@@ -23,9 +23,11 @@ static const struct gh_option common[] = {
 	{"--sort", NULL, "COL", "sort by a column: numbers from large, words from A"},
 	{"--reverse", NULL, NULL, "the other way round"},
 	{"--bytes", NULL, NULL, "exact bytes instead of KiB, MiB, GiB"},
-	{"--max-mem", NULL, "SIZE", "stop with an error rather than take more memory than SIZE"},
+	{"--max-mem", NULL, "SIZE",
+	 "refuse what takes more memory than SIZE (as given: what this machine has)"},
 	{"--no-values", NULL, NULL, "keep the program's data (strings, keys, arguments) out"},
-	{"--stats", NULL, NULL, "say what the command cost: time, memory"},
+	{"--stats", NULL, NULL,
+	 "say what the command cost: time, memory of our own and with files"},
 	{"--help", "-h", NULL, "say what the command does"},
 	{NULL, NULL, NULL, NULL},
 };

@@ -38,6 +38,7 @@ struct listing {
 	uint32_t *slots;	    // owned: of parts[0], then of parts[1]
 	uint64_t counts[2];	    // objects of each part
 	uint64_t bytes;		    // of all
+	uint64_t slots_bytes;	    // taken from the budget
 	const struct gh_span *span; // of the row before
 };
 
@@ -47,11 +48,17 @@ static void listing_destroy(void *ctx)
 
 	for (int p = 0; l && p < 2; p++)
 		for (int i = 0; i < GH_SPAN_CLASSES; i++) {
+			if (l->parts[p].verdicts[i])
+				gh_budget_give(l->session->target->budget,
+					       gh_mark_ncodes(l->parts[p].mark) *
+						       (1 + sizeof(**l->parts[p].names)));
 			free(l->parts[p].verdicts[i]);
 			free(l->parts[p].names[i]);
 		}
-	if (l)
+	if (l) {
+		gh_budget_give(l->session->target->budget, l->slots_bytes);
 		free(l->slots);
+	}
 	free(l);
 }
 
@@ -86,10 +93,13 @@ struct search {
 	uint64_t n;
 };
 
-static bool prepare(struct part *part, uint8_t class)
+static bool prepare(struct gh_budget *budget, struct part *part, uint8_t class)
 {
 	size_t n = gh_mark_ncodes(part->mark);
 
+	if (!part->verdicts[class] &&
+	    !gh_budget_take(budget, n * (1 + sizeof(**part->names)), "names of types"))
+		return false;
 	if (!part->verdicts[class])
 		part->verdicts[class] = gh_alloc_array(n, 1);
 	if (!part->names[class])
@@ -142,7 +152,7 @@ static struct gh_error *look_through(struct search *s)
 
 		if (s->one && (s->addr < span->base || at >= span->nelems))
 			continue;
-		if (!prepare(s->part, span->spanclass))
+		if (!prepare(s->listing->session->target->budget, s->part, span->spanclass))
 			return gh_error_nomem();
 		if (span->elem_bytes < s->filter->min_bytes)
 			continue;
@@ -167,6 +177,12 @@ static struct gh_error *list(struct listing *l, struct search *s)
 	}
 	if (err)
 		return err;
+	l->slots_bytes = (l->counts[0] + l->counts[1]) * sizeof(*l->slots);
+	err = gh_budget_charge(l->session->target->budget, l->slots_bytes, "the list of objects");
+	if (err) {
+		l->slots_bytes = 0;
+		return err;
+	}
 	l->slots = gh_alloc_array(l->counts[0] + l->counts[1], sizeof(*l->slots));
 	if (!l->slots)
 		return gh_error_nomem();

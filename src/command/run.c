@@ -3,7 +3,6 @@
 #include "command/command.h"
 
 #include <elf.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -11,6 +10,8 @@
 
 #include "base/cleanup.h"
 #include "command/shown.h"
+#include "report/format.h"
+#include "target/procfs.h"
 
 enum { DEFAULT_ROWS = 20 };
 
@@ -102,41 +103,34 @@ static void cost_start(struct cost *cost)
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cost->cpu);
 }
 
-static void note_cost(const struct cost *cost, struct gh_report *report)
+/* What is ours at most, and what the kernel counts with the files that are mapped. */
+static void note_cost(const struct gh_session *session, const struct cost *cost,
+		      struct gh_report *report)
 {
+	uint64_t peak = session->target->budget->peak_bytes;
+	uint64_t live = session->mark ? gh_mark_counts(session->mark).live : 0;
+	_cleanup_strbuf_ struct gh_strbuf each = {0}, size = {0};
 	struct rusage usage;
 
 	getrusage(RUSAGE_SELF, &usage);
-	gh_report_note(report, "stats: %.3f s, %.3f s of CPU, at most %ld MiB resident",
-		       seconds_since(&cost->wall, CLOCK_MONOTONIC),
-		       seconds_since(&cost->cpu, CLOCK_PROCESS_CPUTIME_ID), usage.ru_maxrss / 1024);
+	if (live)
+		gh_strbuf_printf(&each, ", %.1f bytes a live object", (double)peak / (double)live);
+	gh_format_bytes(&size, peak);
+	gh_report_note(
+		report,
+		"stats: %.3f s, %.3f s of CPU; memory: at most %s (%llu bytes) of our own%s; %ld "
+		"MiB resident with mapped files",
+		seconds_since(&cost->wall, CLOCK_MONOTONIC),
+		seconds_since(&cost->cpu, CLOCK_PROCESS_CPUTIME_ID), gh_strbuf_str(&size),
+		(unsigned long long)peak, gh_strbuf_str(&each), usage.ru_maxrss / 1024);
 }
 
-/*
- * --max-mem: the face's own poll, and a look at our memory now and then. What counts is anonymous
- * memory beyond what was there when the command began; mapped files can be dropped at any time.
- */
+/* The face's own poll, and a look at our memory now and then. */
 struct bound {
 	struct gh_poll face;
-	uint64_t limit_bytes, start_bytes;
-	uint32_t calls;
-	bool is_exceeded;
+	struct gh_budget *budget;
+	const char *command;
 };
-
-static uint64_t anonymous_bytes(void)
-{
-	_cleanup_close_ int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-	unsigned long long size, resident, shared;
-	char text[128];
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-	if (n <= 0)
-		return 0;
-	text[n] = '\0';
-	if (sscanf(text, "%llu %llu %llu", &size, &resident, &shared) != 3 || resident < shared)
-		return 0;
-	return (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
-}
 
 static void on_bound_progress(void *ctx, const char *stage, uint64_t done, uint64_t total)
 {
@@ -149,35 +143,31 @@ static void on_bound_progress(void *ctx, const char *stage, uint64_t done, uint6
 static bool on_bound_cancelled(void *ctx)
 {
 	struct bound *bound = ctx;
-	uint64_t now = bound->calls++ % 4 == 0 ? anonymous_bytes() : 0;
 
-	if (now > bound->start_bytes && now - bound->start_bytes > bound->limit_bytes)
-		bound->is_exceeded = true;
-	return bound->is_exceeded ||
-	       (bound->face.cancelled && bound->face.cancelled(bound->face.ctx));
+	if (gh_budget_is_exceeded(bound->budget, bound->command))
+		return true;
+	return bound->face.cancelled && bound->face.cancelled(bound->face.ctx);
 }
 
 /* Run with the session's poll in our hands, and give it back. */
 static struct gh_error *run_bounded(struct gh_session *session, const struct gh_args *args,
 				    struct gh_report *report)
 {
+	struct gh_budget *budget = session->target->budget;
 	struct bound bound = {
-		.face = session->poll,
-		.limit_bytes = args->max_mem_bytes,
-		.start_bytes = anonymous_bytes(),
-	};
+		.face = session->poll, .budget = budget, .command = args->command->name};
 	struct gh_error *err;
 
+	report->budget = budget;
+	gh_budget_begin(budget, args->max_mem_bytes, gh_memory_available());
 	session->poll = (struct gh_poll){
 		.progress = on_bound_progress, .cancelled = on_bound_cancelled, .ctx = &bound};
 	err = args->command->run(session, args, report);
 	session->poll = bound.face;
-	if (!err || err->code != GH_ERR_CANCELLED || !bound.is_exceeded)
-		return err;
-	gh_error_destroy(err);
-	return gh_error_create(
-		GH_ERR_LIMIT, "%s takes more memory than --max-mem allows (%llu MiB): raise it",
-		args->command->name, (unsigned long long)(args->max_mem_bytes >> 20));
+	// a command that answered although a part of it was refused has not answered
+	if (!err && gh_budget_is_exceeded(budget, args->command->name))
+		err = gh_error_nomem();
+	return gh_budget_why(budget, err);
 }
 
 static struct gh_error *run(struct gh_session *session, const struct gh_args *args,
@@ -195,15 +185,13 @@ static struct gh_error *run(struct gh_session *session, const struct gh_args *ar
 				       "%s needs a core or a process: goheap CORE [EXE] %s",
 				       command->name, command->name);
 	session->no_values = args->no_values;
-	session->max_mem_bytes = args->max_mem_bytes;
-	err = args->max_mem_bytes ? run_bounded(session, args, report)
-				  : command->run(session, args, report);
+	err = run_bounded(session, args, report);
 	if (err)
 		return err;
 	describe_target(session, report);
 	note_ignored(args, report);
 	if (args->stats)
-		note_cost(&cost, report);
+		note_cost(session, &cost, report);
 	return NULL;
 }
 
@@ -287,6 +275,10 @@ static struct gh_error *answer(struct gh_session *session, const struct gh_args 
 	err = run(session, args, report);
 	if (!err)
 		err = gh_report_render(report, &args->render, sink, ctx);
+	if (session && args->command->needs_target) {
+		err = gh_budget_why(session->target->budget, err);
+		gh_budget_end(session->target->budget);
+	}
 	if (err)
 		return err;
 	if (findings_ret)

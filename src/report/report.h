@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/budget.h"
 #include "base/error.h"
 #include "base/strbuf.h"
 #include "base/vec.h"
@@ -74,6 +75,7 @@ struct gh_table {
 	struct gh_cell
 		*total; // owned, ncolumns, taken after filters and before -n; NULL: no total row
 	size_t key;	// column that --short prints
+	struct gh_budget *budget; // of the report
 };
 GH_VEC(gh_table_vec, struct gh_table *);
 
@@ -110,6 +112,7 @@ struct gh_report_target {
 };
 
 struct gh_report {
+	struct gh_budget *budget; // what rows are taken from; borrowed; NULL: no bound
 	const char *command;
 	const char *const *args;
 	size_t nargs;

@@ -8,6 +8,7 @@ import re
 import select
 import shutil
 import subprocess
+import termios
 import time
 from typing import Iterator, List, Tuple
 
@@ -58,8 +59,10 @@ class Terminal:
         return os.waitstatus_to_exitcode(status)
 
     def _until(self, prompts: int) -> None:
+        """Wait for a prompt that reads keys itself: before that a Ctrl-C may go by."""
         deadline = time.monotonic() + SECONDS
-        while self.text.count(PROMPT) < prompts:
+        while (self.text.count(PROMPT) < prompts or
+               termios.tcgetattr(self._fd)[3] & termios.ICANON):
             assert time.monotonic() < deadline, self.text
             if select.select([self._fd], [], [], 0.1)[0]:
                 self.text += os.read(self._fd, 65536).decode(errors="replace")
