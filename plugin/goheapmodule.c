@@ -11,6 +11,7 @@
 #include "analysis/objects.h"
 #include "base/cleanup.h"
 #include "command/complete.h"
+#include "command/shown.h"
 
 enum {
 	POLL_NS = 20 * 1000 * 1000, // Python is asked for progress and cancellation that often
@@ -523,8 +524,8 @@ static bool check_usable(const struct session *self)
 
 static PyObject *session_run(PyObject *object, PyObject *args, PyObject *kwargs)
 {
-	static const char *const names[] = {"words",	"width",     "colour", "json",
-					    "progress", "cancelled", NULL};
+	static const char *const names[] = {"words",	"width",     "colour",	 "json",
+					    "progress", "cancelled", "how_next", NULL};
 	struct session *self = (struct session *)object;
 	PyObject *words, *progress = NULL, *cancelled = NULL, *items, *result;
 	struct gh_render_options render = {0};
@@ -533,8 +534,8 @@ static PyObject *session_run(PyObject *object, PyObject *args, PyObject *kwargs)
 	const char **argv;
 	size_t argc;
 
-	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|IppOO", (char **)names, &words, &width,
-					 &colour, &json, &progress, &cancelled) ||
+	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|IppOOz", (char **)names, &words, &width,
+					 &colour, &json, &progress, &cancelled, &render.how_next) ||
 	    !check_usable(self))
 		return NULL;
 	argv = convert_words(words, &items, &argc);
@@ -702,6 +703,44 @@ static PyObject *object_list(struct objects *self, const struct gh_object *batch
 	return list;
 }
 
+/* (name, address, type or None, bytes) */
+static PyObject *handle_tuple(const struct session *self, const struct gh_handle *handle)
+{
+	struct gh_arena arena = {0};
+	struct gh_handle_target target;
+	PyObject *tuple = NULL;
+	char name[32];
+
+	snprintf(name, sizeof(name), "%c%llu", handle->letter, (unsigned long long)handle->number);
+	if (gh_handle_describe(self->session, handle, &arena, &target))
+		tuple = Py_BuildValue("(sKzK)", name, (unsigned long long)target.addr, target.type,
+				      (unsigned long long)target.bytes);
+	else
+		tuple = Py_BuildValue("(sKzK)", name, 0ULL, NULL, 0ULL);
+	gh_arena_deinit(&arena);
+	return tuple;
+}
+
+static PyObject *session_handles(PyObject *object, PyObject *unused)
+{
+	struct session *self = (struct session *)object;
+	const struct gh_shown *shown;
+	PyObject *list;
+
+	if (!check_usable(self))
+		return NULL;
+	shown = self->session->shown;
+	list = PyList_New(0);
+	for (size_t i = 0; list && shown && i < shown->last.len; i++) {
+		PyObject *tuple = handle_tuple(self, &shown->last.data[i]);
+
+		if (!tuple || PyList_Append(list, tuple))
+			Py_CLEAR(list);
+		Py_XDECREF(tuple);
+	}
+	return list;
+}
+
 static PyObject *objects_next(PyObject *object)
 {
 	struct objects *self = (struct objects *)object;
@@ -751,6 +790,43 @@ static PyType_Spec objects_spec = {
 	.slots = objects_slots,
 };
 
+/* (before, token) -> choices; session may be NULL. */
+static PyObject *complete(struct gh_session *session, PyObject *args)
+{
+	struct gh_choices choices = {0};
+	PyObject *words, *items, *list;
+	const char *token, **before;
+	size_t nbefore;
+
+	if (!PyArg_ParseTuple(args, "Os", &words, &token))
+		return NULL;
+	before = convert_words(words, &items, &nbefore);
+	if (!before)
+		return NULL;
+	list = gh_command_complete(session, before, nbefore, token, &choices) ? PyList_New(0)
+									      : PyErr_NoMemory();
+	for (size_t i = 0; list && i < choices.words.len; i++) {
+		PyObject *choice =
+			PyUnicode_DecodeUTF8(choices.words.data[i],
+					     (Py_ssize_t)strlen(choices.words.data[i]), "replace");
+
+		if (!choice || PyList_Append(list, choice))
+			Py_CLEAR(list);
+		Py_XDECREF(choice);
+	}
+	gh_choices_deinit(&choices);
+	free(before);
+	Py_DECREF(items);
+	return list;
+}
+
+static PyObject *session_complete(PyObject *object, PyObject *args)
+{
+	struct session *self = (struct session *)object;
+
+	return check_usable(self) ? complete(self->session, args) : NULL;
+}
+
 static PyObject *session_close(PyObject *object, PyObject *unused)
 {
 	struct session *self = (struct session *)object;
@@ -765,12 +841,14 @@ static PyObject *session_close(PyObject *object, PyObject *unused)
 
 static PyMethodDef session_methods[] = {
 	{"run", (PyCFunction)(void (*)(void))session_run, METH_VARARGS | METH_KEYWORDS,
-	 "run(words, width=0, colour=False, json=False, progress=None, cancelled=None)\n--\n\n"
+	 "run(words, width=0, colour=False, json=False, progress=None, cancelled=None,\n    "
+	 "how_next=None)\n--\n\n"
 	 "Run one command line.\n\n"
 	 ":param words: list of str, the command's name first\n"
 	 ":param width: columns of the terminal, 0 for no limit\n"
 	 ":param progress: called with (stage, done, total) while it takes long\n"
 	 ":param cancelled: called without arguments; true stops the command\n"
+	 ":param how_next: in a dialogue, what to type for more rows; rows get handles then\n"
 	 ":return: (text, findings)\n"
 	 ":raises ValueError: usage, or what was read is damaged\n"
 	 ":raises KeyboardInterrupt: cancelled; the session stays usable\n\n"
@@ -780,6 +858,13 @@ static PyMethodDef session_methods[] = {
 	 "Return an iterator over lists of (address, type, bytes, strength), by address.\n\n"
 	 ":param type: full name of the wanted type\n"
 	 ":param dead: garbage instead of live objects"},
+	{"complete", session_complete, METH_VARARGS,
+	 "complete(before, token)\n--\n\nAs the module's, with the types of this heap and the\n"
+	 "handles of the last answer."},
+	{"handles", session_handles, METH_NOARGS,
+	 "handles()\n--\n\n"
+	 "Return what the rows of the last answer stand for, if it was given how_next.\n\n"
+	 ":return: list of (name, address or 0, Go type or None, bytes or 0)"},
 	{"close", session_close, METH_NOARGS,
 	 "close()\n--\n\nGive files and memory back. Closing twice is harmless."},
 	{NULL, NULL, 0, NULL},
@@ -872,32 +957,9 @@ static PyObject *module_run(PyObject *module, PyObject *args, PyObject *kwargs)
 	return result;
 }
 
-/* complete(before, token) -> choices */
 static PyObject *module_complete(PyObject *module, PyObject *args)
 {
-	struct gh_choice_vec choices = {0};
-	PyObject *words, *items, *list;
-	const char *token, **before;
-	size_t nbefore;
-
-	if (!PyArg_ParseTuple(args, "Os", &words, &token))
-		return NULL;
-	before = convert_words(words, &items, &nbefore);
-	if (!before)
-		return NULL;
-	list = gh_command_complete(before, nbefore, token, &choices) ? PyList_New(0)
-								     : PyErr_NoMemory();
-	for (size_t i = 0; list && i < choices.len; i++) {
-		PyObject *choice = PyUnicode_FromString(choices.data[i]);
-
-		if (!choice || PyList_Append(list, choice))
-			Py_CLEAR(list);
-		Py_XDECREF(choice);
-	}
-	gh_choice_vec_deinit(&choices);
-	free(before);
-	Py_DECREF(items);
-	return list;
+	return complete(NULL, args);
 }
 
 static PyMethodDef module_methods[] = {

@@ -4,7 +4,7 @@
 import gdb
 
 from goheap import module as loader
-from goheap import sessions, terminal
+from goheap import handles, sessions, terminal
 
 # The program's own options, which in gdb may stand on any command: how to open the target.
 OPENING = {"--exe": "exe", "--sysroot": "sysroot", "--force": "force", "--no-mmap": "no_mmap"}
@@ -40,8 +40,10 @@ def _run(words, needs_target):
         return native.run(words, width=terminal.width(), colour=terminal.colour())[0]
     session = sessions.current(native, options)
     try:
-        return session.run(words, width=terminal.width(), colour=terminal.colour(),
-                           progress=progress)[0]
+        text = session.run(words, width=terminal.width(), colour=terminal.colour(),
+                           progress=progress, how_next="goheap next")[0]
+        handles.publish(session)
+        return text
     finally:
         progress.clear()
 
@@ -85,9 +87,11 @@ class Subcommand(gdb.Command):
         _answer([self._name] + gdb.string_to_argv(argument), self._needs_target)
 
     def complete(self, text, word):
-        """Complete options, columns after --sort, and names of commands after help."""
+        """Complete what the C table tells, types of this heap and handles of the last answer."""
         *before, token = text.split(" ")
-        choices = loader.load().complete([self._name] + before, token)
+        session = sessions.kept()
+        complete = session.complete if session else loader.load().complete
+        choices = complete([self._name] + before, token)
         if token.startswith("-"):
             choices += [option for option in sorted(OPENING) if option.startswith(token)]
         done = len(token) - len(word)  # gdb's idea of a word may begin later, after a dash

@@ -40,6 +40,11 @@ def drop(number):
         session.close()
 
 
+def kept():
+    """Return the session that the selected inferior has at hand, or None. Opens nothing."""
+    return _sessions.get(gdb.selected_inferior().num, (None, None))[1]
+
+
 def _core_key(path, options):
     status = os.stat(path)
     return ("core", path, status.st_mtime_ns, status.st_size, tuple(sorted(options.items())))

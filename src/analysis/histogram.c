@@ -13,6 +13,7 @@ struct tally {
 	uint32_t *counts[GH_SPAN_CLASSES]; // owned
 	uint64_t *large[2];		   // owned: bytes of large objects by state
 	size_t nstates;
+	uint64_t taken_bytes; // from the budget
 };
 
 static void tally_deinit(struct tally *t)
@@ -23,8 +24,13 @@ static void tally_deinit(struct tally *t)
 	free(t->large[1]);
 }
 
-static bool prepare(struct tally *t, uint8_t class)
+static bool prepare(struct gh_budget *budget, struct tally *t, uint8_t class)
 {
+	uint64_t bytes = t->nstates * sizeof(*t->counts[class]);
+
+	if (!t->counts[class] && !gh_budget_take(budget, bytes, "counting objects"))
+		return false;
+	t->taken_bytes += t->counts[class] ? 0 : bytes;
 	if (!t->counts[class])
 		t->counts[class] = gh_alloc_array(t->nstates, sizeof(*t->counts[class]));
 	if (class < 2 && !t->large[class])
@@ -44,7 +50,7 @@ static struct gh_error *count_slots(const struct gh_session *session, const stru
 		const uint16_t *state = states + span->slot0;
 		uint32_t *counts;
 
-		if (!prepare(t, span->spanclass))
+		if (!prepare(session->target->budget, t, span->spanclass))
 			return gh_error_nomem();
 		counts = t->counts[span->spanclass];
 		for (uint32_t k = 0; k < span->nelems; k++)
@@ -187,6 +193,7 @@ static struct gh_error *add_mark(struct gh_session *session, const struct gh_mar
 
 	for (int class = 0; !err && class < GH_SPAN_CLASSES; class ++)
 		err = add_class(session, mark, &t, (uint8_t) class, h, rows);
+	gh_budget_give(session->target->budget, t.taken_bytes);
 	tally_deinit(&t);
 	return err;
 }

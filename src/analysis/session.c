@@ -52,6 +52,8 @@ void gh_session_destroy(struct gh_session *session)
 {
 	if (!session)
 		return;
+	if (session->shown_destroy)
+		session->shown_destroy(session->shown);
 	gh_why_destroy(session->why);
 	gh_mark_destroy(session->garbage);
 	gh_mark_destroy(session->mark);

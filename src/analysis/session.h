@@ -9,6 +9,8 @@
 #include "graph/why.h"
 #include "target/target.h"
 
+struct gh_shown;
+
 struct gh_session {
 	struct gh_target *target;	    // owned
 	struct gh_poll poll;		    // progress and cancel of the face
@@ -23,13 +25,14 @@ struct gh_session {
 	struct gh_root_counts root_counts; // stage MARK
 	struct gh_mark *garbage;	   // stage GARBAGE: what is dead, typed; owned
 	struct gh_why *why;		   // stage WHY: what gives each live object its type
-	bool hide_header_types;		   // see gh_mark_hide_header_types; set before stage MARK
-	uint32_t hide_one_in;		   // see gh_mark_hide_declared; likewise
-	bool no_values;			   // keep the program's data out of what is printed
-	uint64_t max_mem_bytes;		   // 0: no bound
-	bool has_now, has_now_error;	   // known since stage RUNTIME
-	int64_t now_ns;	      // the latest nanotime found in memory: durations end here
-	int64_t now_error_ns; // at most so much later was it in fact
+	struct gh_shown *shown;		   // what a dialogue remembers (command/shown.h); owned
+	void (*shown_destroy)(struct gh_shown *shown);
+	bool hide_header_types;	     // see gh_mark_hide_header_types; set before stage MARK
+	uint32_t hide_one_in;	     // see gh_mark_hide_declared; likewise
+	bool no_values;		     // keep the program's data out of what is printed
+	bool has_now, has_now_error; // known since stage RUNTIME
+	int64_t now_ns;		     // the latest nanotime found in memory: durations end here
+	int64_t now_error_ns;	     // at most so much later was it in fact
 };
 
 /** Takes the target over. */

@@ -165,12 +165,16 @@ struct gh_error *gh_session_garbage(struct gh_session *s)
 	err = gh_session_mark(s);
 	if (err)
 		return err;
+	err = gh_budget_charge(s->target->budget, s->heap->table.nslots / 8, "the dead slots");
+	if (err)
+		return err;
 	dead = dead_slots(s);
 	err = dead ? gh_mark_create(s->heap, s->types, dead, &mark) : gh_error_nomem();
 	if (!err)
 		err = mark_garbage(s, mark, dead);
 	if (!err)
 		err = gh_mark_infer(mark, &s->poll);
+	gh_budget_give(s->target->budget, s->heap->table.nslots / 8);
 	if (err) {
 		gh_mark_destroy(mark);
 		return err;

@@ -21,3 +21,20 @@ bool gh_vec_reserve(void **data, size_t *cap, size_t need, size_t size)
 	*cap = new_cap;
 	return true;
 }
+
+bool gh_vec_reserve_exactly(void **data, size_t *cap, size_t need, size_t size)
+{
+	size_t bytes;
+	void *p;
+
+	if (need <= *cap)
+		return true;
+	if (gh_mul(need, size, &bytes))
+		return false;
+	p = realloc(*data, bytes);
+	if (!p)
+		return false;
+	*data = p;
+	*cap = need;
+	return true;
+}

@@ -15,6 +15,9 @@ static inline void *gh_alloc_array(size_t n, size_t size)
 /** Grow *data (element size `size`) so that at least `need` elements fit. False: out of memory. */
 bool gh_vec_reserve(void **data, size_t *cap, size_t need, size_t size) GH_MUST_CHECK;
 
+/** Room for `need` elements and no more, where it is known from the start. */
+bool gh_vec_reserve_exactly(void **data, size_t *cap, size_t need, size_t size) GH_MUST_CHECK;
+
 /* gh_vec_NAME_push(v, item): false when out of memory. deinit frees the array, not what is in it.
  */
 #define GH_VEC(name, type)                                                                         \
@@ -23,7 +26,7 @@ bool gh_vec_reserve(void **data, size_t *cap, size_t need, size_t size) GH_MUST_
 		size_t len, cap;                                                                   \
 	};                                                                                         \
 	GH_MUST_CHECK                                                                              \
-		__attribute__((unused)) static inline bool name##_push(struct name *v, type item)  \
+	__attribute__((unused)) static inline bool name##_push(struct name *v, type item)          \
 	{                                                                                          \
 		if (v->len == v->cap &&                                                            \
 		    !gh_vec_reserve((void **)&v->data, &v->cap, v->len + 1, sizeof(type)))         \

@@ -234,13 +234,14 @@ static bool run_line(struct program *program, const char *line)
 static int session(struct program *program)
 {
 	struct gh_error *err = open_target(program);
-	struct prompt *prompt = err ? NULL : prompt_create();
+	struct prompt *prompt = err ? NULL : prompt_create(program->session);
 	bool goes_on = true;
 
 	if (err)
 		return fail(err);
 	if (!prompt)
 		return fail(gh_error_nomem());
+	program->render.how_next = "next";
 	while (goes_on) {
 		_cleanup_free_ char *line = prompt_read(prompt);
 

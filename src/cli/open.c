@@ -86,7 +86,6 @@ static struct gh_error *open_process(const struct options *options,
 		return gh_error_create(GH_ERR_USAGE, "two executables: %s and --exe %s: name one",
 				       options->files[0], options->exe);
 	target_options->exe_path = options->exe ? options->exe : options->files[0];
-	target_options->max_mem_bytes = max_mem_of(options);
 	return gh_target_open_pid(target_options, options->pid, all_read_running(options), ret);
 }
 
@@ -99,6 +98,7 @@ struct gh_error *open_session(const struct options *options, const struct gh_pol
 		.no_mmap = options->no_mmap,
 		.scratch = options->scratch,
 		.poll = poll,
+		.max_mem_bytes = max_mem_of(options),
 	};
 	struct gh_target *target;
 	struct gh_error *err;

@@ -45,11 +45,14 @@ static char *history_path(void)
 	return asprintf(&path, "%s/history", dir) < 0 ? NULL : path;
 }
 
+/* libedit's callbacks have no argument for it. */
+static struct gh_session *completed;
+
 /* libedit asks for one choice after the other; state 0 begins anew. */
 static char *next_choice(const char *token, int state)
 {
-	static struct gh_choice_vec choices;
-	static int next;
+	static struct gh_choices choices;
+	static size_t next;
 
 	if (state == 0) {
 		_cleanup_free_ char *line = strndup(rl_line_buffer, (size_t)rl_point);
@@ -58,13 +61,16 @@ static char *next_choice(const char *token, int state)
 			line ? split_words(line, &words) : gh_error_nomem();
 		size_t n = words.len - (*token && words.len ? 1 : 0);
 
-		choices.len = 0;
+		gh_choices_deinit(&choices);
 		next = 0;
-		if (!err && !gh_command_complete(words.data, n, token, &choices))
-			choices.len = 0;
+		if (!err && !gh_command_complete(completed, words.data, n, token, &choices))
+			gh_choices_deinit(&choices);
 		words_deinit(&words);
 	}
-	return (size_t)next < choices.len ? strdup(choices.data[next++]) : NULL;
+	if (next < choices.words.len)
+		return strdup(choices.words.data[next++]);
+	gh_choices_deinit(&choices);
+	return NULL;
 }
 
 static char **complete(const char *token, int start, int end)
@@ -75,13 +81,14 @@ static char **complete(const char *token, int start, int end)
 	return rl_completion_matches(token, next_choice);
 }
 
-struct prompt *prompt_create(void)
+struct prompt *prompt_create(struct gh_session *session)
 {
 	struct prompt *prompt = calloc(1, sizeof(*prompt));
 	static char breaks[] = " \t";
 
 	if (!prompt)
 		return NULL;
+	completed = session;
 	rl_readline_name = "goheap";
 	rl_initialize();
 	rl_attempted_completion_function = complete;
@@ -125,8 +132,9 @@ struct prompt {
 	char unused;
 };
 
-struct prompt *prompt_create(void)
+struct prompt *prompt_create(struct gh_session *session)
 {
+	(void)session;
 	return calloc(1, sizeof(struct prompt));
 }
 

@@ -3,12 +3,12 @@
 // this build has libedit. Internal to cli/.
 #pragma once
 
-#include "base/defs.h"
+#include "analysis/session.h"
 
 struct prompt;
 
-/** NULL: out of memory. */
-struct prompt *prompt_create(void);
+/** session: whose types and handles are completed; borrowed. NULL: out of memory. */
+struct prompt *prompt_create(struct gh_session *session);
 
 /** The next line without its end, owned by the caller; NULL at the end of input. */
 char *prompt_read(struct prompt *prompt);

@@ -72,12 +72,13 @@ static bool read_line(struct line *line, char **words, size_t nwords)
 	return true;
 }
 
-static bool offer(struct gh_choice_vec *choices, const char *word, const char *token)
+static bool offer(struct gh_choices *choices, const char *word, const char *token)
 {
-	return strncmp(word, token, strlen(token)) != 0 || gh_choice_vec_push(choices, word);
+	return strncmp(word, token, strlen(token)) != 0 ||
+	       gh_choice_vec_push(&choices->words, word);
 }
 
-static bool offer_own(struct gh_choice_vec *choices, const char *token)
+static bool offer_own(struct gh_choices *choices, const char *token)
 {
 	const struct gh_option *option;
 
@@ -87,7 +88,7 @@ static bool offer_own(struct gh_choice_vec *choices, const char *token)
 	return true;
 }
 
-static bool offer_common(struct gh_choice_vec *choices, const char *token)
+static bool offer_common(struct gh_choices *choices, const char *token)
 {
 	for (const struct gh_option *o = gh_common_options(); o->name; o++)
 		if (!offer(choices, o->name, token))
@@ -96,47 +97,48 @@ static bool offer_common(struct gh_choice_vec *choices, const char *token)
 }
 
 /* The value of an option that stands before the command, or of one of ours. */
-static bool offer_value(const struct line *line, const char *token, struct gh_choice_vec *choices)
+static bool offer_value(const struct line *line, const char *token, struct gh_choices *choices)
 {
 	const char *value = line->needs->value;
 
 	if (line->is_own && strcmp(value, "COMMAND") == 0)
-		return gh_command_complete(NULL, 0, token, choices);
+		return gh_command_complete(NULL, NULL, 0, token, choices);
 	if (strcmp(value, "DIR") == 0)
-		return gh_choice_vec_push(choices, ":folders");
+		return gh_choice_vec_push(&choices->words, ":folders");
 	if (strcmp(value, "FILE") == 0 || strcmp(value, "CORE") == 0)
-		return gh_choice_vec_push(choices, ":files");
+		return gh_choice_vec_push(&choices->words, ":files");
 	return true;
 }
 
-static bool offer_all(const struct line *line, const char *token, struct gh_choice_vec *choices)
+static bool offer_all(const struct line *line, const char *token, struct gh_choices *choices)
 {
 	if (line->needs)
 		return offer_value(line, token, choices);
 	if (token[0] == '-' && !offer_own(choices, token))
 		return false;
 	if (line->command.len)
-		return gh_command_complete(line->command.data, line->command.len, token, choices);
+		return gh_command_complete(NULL, line->command.data, line->command.len, token,
+					   choices);
 	if (token[0] == '-')
 		return offer_common(choices, token);
-	if (line->nfiles + line->has_target < 2 && !gh_choice_vec_push(choices, ":files"))
+	if (line->nfiles + line->has_target < 2 && !gh_choice_vec_push(&choices->words, ":files"))
 		return false;
-	return gh_command_complete(NULL, 0, token, choices);
+	return gh_command_complete(NULL, NULL, 0, token, choices);
 }
 
 bool shell_complete(char **words, size_t nwords)
 {
 	const char *token = nwords ? words[nwords - 1] : "";
-	struct gh_choice_vec choices = {0};
+	struct gh_choices choices = {0};
 	struct line line = {0};
 	bool fine = read_line(&line, words, nwords ? nwords - 1 : 0);
 
 	if (strcmp(token, "=") == 0)
 		token = "";
 	fine = fine && offer_all(&line, token, &choices);
-	for (size_t i = 0; fine && i < choices.len; i++)
-		puts(choices.data[i]);
-	gh_choice_vec_deinit(&choices);
+	for (size_t i = 0; fine && i < choices.words.len; i++)
+		puts(choices.words.data[i]);
+	gh_choices_deinit(&choices);
 	words_deinit(&line.command);
 	return fine;
 }

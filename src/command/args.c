@@ -23,9 +23,11 @@ static const struct gh_option common[] = {
 	{"--sort", NULL, "COL", "sort by a column: numbers from large, words from A"},
 	{"--reverse", NULL, NULL, "the other way round"},
 	{"--bytes", NULL, NULL, "exact bytes instead of KiB, MiB, GiB"},
-	{"--max-mem", NULL, "SIZE", "stop with an error rather than take more memory than SIZE"},
+	{"--max-mem", NULL, "SIZE",
+	 "refuse what takes more memory than SIZE (as given: what this machine has)"},
 	{"--no-values", NULL, NULL, "keep the program's data (strings, keys, arguments) out"},
-	{"--stats", NULL, NULL, "say what the command cost: time, memory"},
+	{"--stats", NULL, NULL,
+	 "say what the command cost: time, memory of our own and with files"},
 	{"--help", "-h", NULL, "say what the command does"},
 	{NULL, NULL, NULL, NULL},
 };
@@ -68,6 +70,16 @@ bool gh_parse_size(const char *text, uint64_t *ret)
 		return false;
 	*ret = (uint64_t)(v * (double)scale);
 	return true;
+}
+
+bool gh_parse_address(const char *text, gh_addr *ret)
+{
+	char *end;
+
+	if (text[0] != '0' || (text[1] | 0x20) != 'x' || !text[2] || strlen(text) > 18)
+		return false;
+	*ret = strtoull(text, &end, 16);
+	return *end == '\0';
 }
 
 /* Edits (insert, delete, replace, swap neighbours) from a to b; words up to MAX_WORD. */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `goroutines`: who there is, in which state, waiting where and for how long. One a row.
+#include <stdlib.h>
+
 #include "base/cleanup.h"
 #include "command/command.h"
 #include "command/filter.h"
@@ -19,7 +21,7 @@ enum column {
 };
 
 static const struct gh_column columns[] = {
-	[GOID] = {"goid", GH_UNIT_COUNT, false},
+	[GOID] = {"goid", GH_UNIT_COUNT, false, .handle = 'g'},
 	[STATE] = {"state", GH_UNIT_TEXT, false},
 	[WAIT_REASON] = {"wait_reason", GH_UNIT_TEXT, false},
 	[TOP] = {"top", GH_UNIT_TEXT, false},
@@ -152,8 +154,40 @@ static void conclude(const struct gh_session *session, const struct count *count
 		       "they could not be walked to their end: functions may be missing");
 }
 
+/* Numbers that were asked for; none: all goroutines. */
+struct numbers {
+	uint64_t goids[GH_ARRAY_SIZE(((struct gh_args *)0)->positional)];
+	size_t n;
+};
+
+static struct gh_error *parse_numbers(const struct gh_args *args, struct numbers *ret)
+{
+	for (size_t i = 0; i < args->npositional; i++) {
+		const char *word = args->positional[i];
+		char *end;
+
+		ret->goids[ret->n++] = strtoull(word, &end, 10);
+		if (*word < '0' || *word > '9' || *end)
+			return gh_error_create(
+				GH_ERR_USAGE,
+				"goroutines: '%s' is no number of a goroutine: 17, or "
+				"a handle such as $g17",
+				word);
+	}
+	return NULL;
+}
+
+static bool is_asked_for(const struct numbers *numbers, uint64_t goid)
+{
+	for (size_t i = 0; i < numbers->n; i++)
+		if (numbers->goids[i] == goid)
+			return true;
+	return numbers->n == 0;
+}
+
 static struct gh_error *fill(struct gh_session *session, const struct gh_filter *filter,
-			     bool with_system, struct gh_report *report)
+			     const struct numbers *numbers, bool with_system,
+			     struct gh_report *report)
 {
 	const struct gh_goroutine_vec *gs = &session->goroutines;
 	struct count count = {0};
@@ -166,7 +200,7 @@ static struct gh_error *fill(struct gh_session *session, const struct gh_filter 
 			err = gh_poll(&session->poll, "walking stacks", i, gs->len);
 		if (err)
 			return err;
-		if (gh_goroutine_is_dead(g))
+		if (gh_goroutine_is_dead(g) || !is_asked_for(numbers, g->goid))
 			continue;
 		if (g->system && !with_system) {
 			count.system++;
@@ -185,16 +219,20 @@ static struct gh_error *run(struct gh_session *session, const struct gh_args *ar
 {
 	_cleanup_filter_ struct gh_filter filter = {0};
 	struct gh_error *err = gh_filter_init(args, &filter);
+	struct numbers numbers = {0};
 	bool with_system;
 
+	if (!err)
+		err = parse_numbers(args, &numbers);
 	if (!err)
 		err = gh_session_goroutines(session);
 	if (err)
 		return err;
 	if (!gh_report_table(report, "goroutines", columns, GH_ARRAY_SIZE(columns)))
 		return gh_error_nomem();
-	with_system = gh_args_option(args, "--all") || gh_args_option(args, "--system");
-	return fill(session, &filter, with_system, report);
+	with_system =
+		numbers.n || gh_args_option(args, "--all") || gh_args_option(args, "--system");
+	return fill(session, &filter, &numbers, with_system, report);
 }
 
 static const struct gh_option options[] = {
@@ -210,6 +248,7 @@ static const struct gh_table_shape tables[] = {
 
 static const struct gh_example examples[] = {
 	{"core goroutines --sort wait_ns", "those that wait longest first"},
+	{"core goroutines 17", "only goroutine 17; at the prompt and in gdb also: $g17"},
 	{"core goroutines --package 'net/http'", "those whose frames or creator are of net/http"},
 	{"core goroutines --json | jq '.tables.goroutines.rows[].wait_site'",
 	 "where in the program each of them waits"},
@@ -219,7 +258,8 @@ static const struct gh_example examples[] = {
 const struct gh_command gh_cmd_goroutines = {
 	.name = "goroutines",
 	.summary = "Goroutines: state, why and where they wait, who started them.",
-	.usage = "goroutines [--all] [--system]",
+	.usage = "goroutines [GOID ...] [--all] [--system]",
+	.max_positional = GH_ARRAY_SIZE(((struct gh_args *)0)->positional),
 	.help = "state and wait_reason are the runtime's own words. top is the first frame that "
 		"runtime.Stack prints, wait_site the first one outside the runtime and the "
 		"standard "

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // `objects`: one heap object a row.
-#include <regex.h>
 #include <stdlib.h>
 
 #include "analysis/histogram.h"
@@ -12,7 +11,7 @@
 enum column { ADDRESS, TYPE, BYTES, STRENGTH, NCOLUMNS };
 
 static const struct gh_column columns[NCOLUMNS] = {
-	[ADDRESS] = {"address", GH_UNIT_ADDRESS, false},
+	[ADDRESS] = {"address", GH_UNIT_ADDRESS, false, .handle = 'o'},
 	[TYPE] = {"type", GH_UNIT_TEXT, false},
 	[BYTES] = {"bytes", GH_UNIT_BYTES, false},
 	[STRENGTH] = {"strength", GH_UNIT_TEXT, false},
@@ -21,43 +20,102 @@ static const struct gh_column columns[NCOLUMNS] = {
 /* Slots are wanted or not by their class and state: each pair is judged once. */
 enum verdict { UNDECIDED, WANTED, UNWANTED };
 
-struct search {
-	struct gh_session *session;
+/* One mark of the heap: the live objects, or the garbage. */
+struct part {
 	const struct gh_mark *mark;
-	const struct gh_filter *filter;
-	const char *type; // wanted name; NULL: any
-	struct gh_arena *arena;
 	uint8_t *verdicts[GH_SPAN_CLASSES];  // owned: by state
 	const char **names[GH_SPAN_CLASSES]; // owned: by state
 };
 
-static void search_deinit(struct search *s)
+/*
+ * What the table stands on: numbers of slots. Cells are made when a row is shown, so that an object
+ * costs four bytes.
+ */
+struct listing {
+	struct gh_session *session;
+	struct gh_arena *arena;	    // borrowed: of the report's texts
+	struct part parts[2];	    // live ones, garbage
+	uint32_t *slots;	    // owned: of parts[0], then of parts[1]
+	uint64_t counts[2];	    // objects of each part
+	uint64_t bytes;		    // of all
+	uint64_t slots_bytes;	    // taken from the budget
+	const struct gh_span *span; // of the row before
+};
+
+static void listing_destroy(void *ctx)
 {
-	for (int i = 0; i < GH_SPAN_CLASSES; i++) {
-		free(s->verdicts[i]);
-		free(s->names[i]);
+	struct listing *l = ctx;
+
+	for (int p = 0; l && p < 2; p++)
+		for (int i = 0; i < GH_SPAN_CLASSES; i++) {
+			if (l->parts[p].verdicts[i])
+				gh_budget_give(l->session->target->budget,
+					       gh_mark_ncodes(l->parts[p].mark) *
+						       (1 + sizeof(**l->parts[p].names)));
+			free(l->parts[p].verdicts[i]);
+			free(l->parts[p].names[i]);
+		}
+	if (l) {
+		gh_budget_give(l->session->target->budget, l->slots_bytes);
+		free(l->slots);
 	}
+	free(l);
 }
 
-static bool prepare(struct search *s, uint8_t class)
+static void fill_row(void *ctx, size_t row, struct gh_cell *cells)
 {
-	size_t n = gh_mark_ncodes(s->mark);
+	struct listing *l = ctx;
+	const struct part *part = &l->parts[row >= l->counts[0]];
+	const struct gh_span *span = l->span;
+	uint64_t slot = l->slots[row];
+	uint16_t state = gh_mark_state(part->mark, slot);
 
-	if (!s->verdicts[class])
-		s->verdicts[class] = gh_alloc_array(n, 1);
-	if (!s->names[class])
-		s->names[class] = gh_alloc_array(n, sizeof(**s->names));
-	return s->verdicts[class] && s->names[class];
+	if (!span || slot < span->slot0 || slot - span->slot0 >= span->nelems)
+		span = gh_span_of_slot(&l->session->heap->table, slot);
+	if (!span)
+		return;
+	l->span = span;
+	cells[ADDRESS] = gh_cell_u64(span->base + (slot - span->slot0) * span->elem_bytes);
+	cells[TYPE] = gh_cell_text(part->names[span->spanclass][state]);
+	cells[BYTES] = gh_cell_u64(span->elem_bytes);
+	cells[STRENGTH] = gh_cell_text(gh_strength_name(gh_object_strength(part->mark, state)));
+}
+
+/* What is looked for. */
+struct search {
+	struct listing *listing;
+	struct part *part;
+	const struct gh_filter *filter;
+	const char *type; // wanted name; NULL: any
+	bool one;	  // only the object that holds addr
+	gh_addr addr;
+	uint32_t *to; // where slots go; NULL: they are counted only
+	uint64_t n;
+};
+
+static bool prepare(struct gh_budget *budget, struct part *part, uint8_t class)
+{
+	size_t n = gh_mark_ncodes(part->mark);
+
+	if (!part->verdicts[class] &&
+	    !gh_budget_take(budget, n * (1 + sizeof(**part->names)), "names of types"))
+		return false;
+	if (!part->verdicts[class])
+		part->verdicts[class] = gh_alloc_array(n, 1);
+	if (!part->names[class])
+		part->names[class] = gh_alloc_array(n, sizeof(**part->names));
+	return part->verdicts[class] && part->names[class];
 }
 
 static bool is_wanted(struct search *s, uint8_t class, uint16_t state)
 {
-	uint8_t *verdict = &s->verdicts[class][state];
+	uint8_t *verdict = &s->part->verdicts[class][state];
 
 	if (*verdict == UNDECIDED) {
-		const char *name = gh_object_name(s->session, s->mark, state, class, s->arena);
+		const char *name = gh_object_name(s->listing->session, s->part->mark, state, class,
+						  s->listing->arena);
 
-		s->names[class][state] = name ? name : "?";
+		s->part->names[class][state] = name ? name : "?";
 		*verdict = name && (!s->type || !strcmp(s->type, name)) &&
 					   gh_filter_type(s->filter, name)
 				   ? WANTED
@@ -66,87 +124,122 @@ static bool is_wanted(struct search *s, uint8_t class, uint16_t state)
 	return *verdict == WANTED;
 }
 
-static struct gh_error *add_object(struct search *s, const struct gh_span *span, uint32_t index,
-				   uint16_t state, struct gh_report *report)
+static void take(struct search *s, const struct gh_span *span, uint32_t from, uint32_t to)
 {
-	struct gh_table *table = report->tables.data[0];
-	struct gh_cell *cells = gh_table_row(table), *total = table->total;
+	const uint16_t *states = gh_mark_states(s->part->mark) + span->slot0;
 
-	if (!cells)
-		return gh_error_nomem();
-	cells[ADDRESS] = gh_cell_u64(span->base + index * span->elem_bytes);
-	cells[TYPE] = gh_cell_text(s->names[span->spanclass][state]);
-	cells[BYTES] = gh_cell_u64(span->elem_bytes);
-	cells[STRENGTH] = gh_cell_text(gh_strength_name(gh_object_strength(s->mark, state)));
-	total[BYTES] = gh_cell_u64(total[BYTES].u64 + span->elem_bytes);
-	return NULL;
+	for (uint32_t k = from; k < to; k++) {
+		if (!gh_state_is_live(states[k]) || !is_wanted(s, span->spanclass, states[k]))
+			continue;
+		if (s->to)
+			s->to[s->n] = (uint32_t)(span->slot0 + k);
+		else
+			s->listing->bytes += span->elem_bytes;
+		s->n++;
+	}
 }
 
-static struct gh_error *add_objects(struct search *s, struct gh_report *report)
+/* The object at one address, or all. */
+static struct gh_error *look_through(struct search *s)
 {
-	const struct gh_span_vec *spans = &s->session->heap->table.spans;
-	const uint16_t *states = gh_mark_states(s->mark);
+	const struct gh_span_vec *spans = &s->listing->session->heap->table.spans;
 	struct gh_error *err = NULL;
 
+	s->n = 0;
 	for (size_t i = 0; !err && i < spans->len; i++) {
 		const struct gh_span *span = &spans->data[i];
+		uint64_t at = s->one ? (s->addr - span->base) / span->elem_bytes : 0;
 
-		if (!prepare(s, span->spanclass))
+		if (s->one && (s->addr < span->base || at >= span->nelems))
+			continue;
+		if (!prepare(s->listing->session->target->budget, s->part, span->spanclass))
 			return gh_error_nomem();
 		if (span->elem_bytes < s->filter->min_bytes)
 			continue;
-		for (uint32_t k = 0; !err && k < span->nelems; k++) {
-			uint16_t state = states[span->slot0 + k];
-
-			if (gh_state_is_live(state) && is_wanted(s, span->spanclass, state))
-				err = add_object(s, span, k, state, report);
-		}
-		if (!err && i % 1024 == 0)
-			err = gh_poll(&s->session->poll, "listing", i, spans->len);
+		take(s, span, (uint32_t)at, s->one ? (uint32_t)at + 1 : span->nelems);
+		if (i % 1024 == 0)
+			err = gh_poll(&s->listing->session->poll, "listing", i, spans->len);
 	}
 	return err;
 }
 
-static struct gh_error *list(struct gh_session *session, const struct gh_mark *mark,
-			     const struct gh_args *args, const struct gh_filter *filter,
-			     struct gh_report *report)
+/* Twice: first to know how many. */
+static struct gh_error *list(struct listing *l, struct search *s)
 {
-	struct search s = {
-		.session = session,
-		.mark = mark,
-		.filter = filter,
-		.type = args->npositional ? args->positional[0] : NULL,
-		.arena = &report->arena,
-	};
-	struct gh_error *err = add_objects(&s, report);
+	struct gh_error *err = NULL;
 
-	search_deinit(&s);
+	for (int p = 0; !err && p < 2; p++) {
+		s->part = &l->parts[p];
+		if (l->parts[p].mark)
+			err = look_through(s);
+		if (l->parts[p].mark)
+			l->counts[p] = s->n;
+	}
+	if (err)
+		return err;
+	l->slots_bytes = (l->counts[0] + l->counts[1]) * sizeof(*l->slots);
+	err = gh_budget_charge(l->session->target->budget, l->slots_bytes, "the list of objects");
+	if (err) {
+		l->slots_bytes = 0;
+		return err;
+	}
+	l->slots = gh_alloc_array(l->counts[0] + l->counts[1], sizeof(*l->slots));
+	if (!l->slots)
+		return gh_error_nomem();
+	for (int p = 0; !err && p < 2; p++) {
+		s->part = &l->parts[p];
+		s->to = l->slots + (p ? l->counts[0] : 0);
+		if (l->parts[p].mark)
+			err = look_through(s);
+	}
 	return err;
+}
+
+static struct gh_error *enter(struct listing *l, struct gh_report *report)
+{
+	struct gh_table *table = gh_report_table(report, "objects", columns, NCOLUMNS);
+	struct gh_cell *total = table ? gh_table_total(table) : NULL;
+
+	if (!total) {
+		listing_destroy(l);
+		return gh_error_nomem();
+	}
+	table->row = fill_row;
+	table->row_ctx = l;
+	table->row_ctx_destroy = listing_destroy;
+	table->nrows = l->counts[0] + l->counts[1];
+	total[BYTES] = gh_cell_u64(l->bytes);
+	report->headline =
+		gh_arena_printf(&report->arena, "%llu objects", (unsigned long long)table->nrows);
+	return NULL;
 }
 
 static struct gh_error *fill(struct gh_session *session, const struct gh_args *args,
 			     const struct gh_filter *filter, struct gh_report *report)
 {
+	const char *what = args->npositional ? args->positional[0] : NULL;
 	bool dead = gh_args_option(args, "--dead"), all = gh_args_option(args, "--all");
 	struct gh_error *err = dead || all ? gh_session_garbage(session) : gh_session_mark(session);
-	struct gh_table *table;
-	struct gh_cell *total;
+	struct listing *l = err ? NULL : calloc(1, sizeof(*l));
+	struct search s = {.listing = l, .filter = filter};
 
 	if (err)
 		return err;
-	table = gh_report_table(report, "objects", columns, NCOLUMNS);
-	total = table ? gh_table_total(table) : NULL;
-	if (!total)
+	if (!l)
 		return gh_error_nomem();
-	total[BYTES] = gh_cell_u64(0);
-	if (!dead)
-		err = list(session, session->mark, args, filter, report);
-	if (!err && (dead || all))
-		err = list(session, session->garbage, args, filter, report);
-	if (!err)
-		report->headline = gh_arena_printf(&report->arena, "%llu objects",
-						   (unsigned long long)table->nrows);
-	return err;
+	s.one = what && gh_parse_address(what, &s.addr);
+	s.type = s.one ? NULL : what;
+	l->session = session;
+	l->arena = &report->arena;
+	l->parts[0].mark = dead ? NULL : session->mark;
+	l->parts[1].mark = dead || all ? session->garbage : NULL;
+	err = list(l, &s);
+	if (err) {
+		listing_destroy(l);
+		return err;
+	}
+	l->arena = NULL; // the report may go over to another
+	return enter(l, report);
 }
 
 static struct gh_error *run(struct gh_session *session, const struct gh_args *args,
@@ -186,11 +279,12 @@ static const struct gh_example examples[] = {
 const struct gh_command gh_cmd_objects = {
 	.name = "objects",
 	.summary = "Heap objects one by one: address, type, bytes.",
-	.usage = "objects [TYPE] [--dead|--all]",
+	.usage = "objects [TYPE|ADDRESS] [--dead|--all]",
 	.help = "TYPE is a type's full name as `top` prints it; --type takes a regular expression. "
 		"address and bytes are those of its heap slot; above 512 bytes an object with "
 		"pointers starts 8 bytes into its slot, behind the runtime's header. Objects come "
-		"by address.\n",
+		"by address. With an ADDRESS (0xc000012345, or a handle such as $o3) it is the one "
+		"object that holds it.\n",
 	.options = options,
 	.examples = examples,
 	.tables = tables,

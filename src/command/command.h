@@ -43,6 +43,7 @@ struct gh_command {
 	size_t max_positional;
 	bool needs_target;  // false: works without a session (help)
 	bool reads_running; // a process need not stand still for it: it reads counters
+	bool continues;	    // goes on with the last answer, in its order: next
 	bool all_rows;	    // people, too, see all rows unless -n says otherwise
 	uint32_t ignores;   // of enum gh_ignored
 	/* Fill the report. session is NULL when !needs_target. */
@@ -107,6 +108,9 @@ struct gh_error *gh_command_unknown(const char *name) GH_MUST_CHECK;
 
 /** Bytes of "512", "10M", "1GiB", "1.5k" (all powers of 1024). False: not a size. */
 bool gh_parse_size(const char *text, uint64_t *ret);
+
+/** An address as people write it: 0x and hexadecimal digits. False: it is none. */
+bool gh_parse_address(const char *text, gh_addr *ret);
 
 /** The candidate most like word, NULL when none is near. Ends with a NULL candidate. */
 const char *gh_nearest(const char *word, const char *const *candidates);

@@ -14,6 +14,7 @@
 	X(memstats) \
 	X(goroutines) \
 	X(doctor) \
+	X(next) \
 	X(help)
 // clang-format on
 

@@ -5,7 +5,7 @@
 #include <dwarf.h>
 #include <stdlib.h>
 
-struct gh_error *gh_dwarf_open(struct gh_elf *elf, struct gh_dwarf **ret)
+struct gh_error *gh_dwarf_open(struct gh_elf *elf, struct gh_budget *budget, struct gh_dwarf **ret)
 {
 	struct gh_dwarf *dwarf = calloc(1, sizeof(*dwarf));
 	struct gh_error *err;
@@ -13,7 +13,7 @@ struct gh_error *gh_dwarf_open(struct gh_elf *elf, struct gh_dwarf **ret)
 	if (!dwarf)
 		return gh_error_nomem();
 	dwarf->elf = elf;
-	err = gh_dwarf_sections_load(elf, &dwarf->sections);
+	err = gh_dwarf_sections_load(elf, budget, &dwarf->sections);
 	if (err) {
 		gh_dwarf_destroy(dwarf);
 		return err;

@@ -80,7 +80,8 @@ struct gh_dwarf;
  * nothing. elf must outlive dwarf. Not for several threads at a time. Errors: FORMAT, LIMIT, NOMEM
  * too.
  */
-struct gh_error *gh_dwarf_open(struct gh_elf *elf, struct gh_dwarf **ret) GH_MUST_CHECK;
+struct gh_error *gh_dwarf_open(struct gh_elf *elf, struct gh_budget *budget,
+			       struct gh_dwarf **ret) GH_MUST_CHECK;
 void gh_dwarf_destroy(struct gh_dwarf *dwarf);
 
 /**

@@ -35,7 +35,7 @@ static uint64_t claimed_size(const struct gh_elf_section *section, const void *b
 
 /* The sections that are there, and the size of the file that holds them. */
 static struct gh_error *measure(const struct gh_elf *elf, const struct gh_elf_section **found,
-				uint64_t *size_ret)
+				uint64_t *size_ret, uint64_t *unpacked_ret)
 {
 	uint64_t size = sizeof(Elf64_Ehdr) + (uint64_t)NSECTIONS * NAME_BYTES +
 			NSECTIONS * sizeof(Elf64_Shdr);
@@ -60,6 +60,7 @@ static struct gh_error *measure(const struct gh_elf *elf, const struct gh_elf_se
 	if (!found[0])
 		return gh_error_create(GH_ERR_MISSING, "%s has no DWARF", gh_elf_path(elf));
 	*size_ret = size;
+	*unpacked_ret = total;
 	return NULL;
 }
 
@@ -130,13 +131,16 @@ static struct gh_dwarf_bytes bytes_of(Elf *elf, const char *name)
 	return (struct gh_dwarf_bytes){0};
 }
 
-struct gh_error *gh_dwarf_sections_load(const struct gh_elf *elf, struct gh_dwarf_sections *ret)
+struct gh_error *gh_dwarf_sections_load(const struct gh_elf *elf, struct gh_budget *budget,
+					struct gh_dwarf_sections *ret)
 {
 	const struct gh_elf_section *found[NWANTED] = {0};
 	struct gh_dwarf_sections sections = {0};
-	uint64_t size = 0;
-	struct gh_error *err = measure(elf, found, &size);
+	uint64_t size = 0, unpacked = 0;
+	struct gh_error *err = measure(elf, found, &size, &unpacked);
 
+	if (!err && !gh_budget_take(budget, size + unpacked, "the executable's DWARF"))
+		err = gh_error_nomem();
 	if (err)
 		return err;
 	sections.image = build(elf, found, size);

@@ -28,7 +28,7 @@ struct gh_dwarf_sections {
  * Errors: MISSING (no .debug_info), FORMAT (libdw refuses them), LIMIT (they claim to be absurdly
  * large), NOMEM.
  */
-struct gh_error *gh_dwarf_sections_load(const struct gh_elf *elf,
+struct gh_error *gh_dwarf_sections_load(const struct gh_elf *elf, struct gh_budget *budget,
 					struct gh_dwarf_sections *ret) GH_MUST_CHECK;
 
 void gh_dwarf_sections_deinit(struct gh_dwarf_sections *sections);

@@ -211,6 +211,9 @@ struct gh_error *gh_goroutines_load(const struct gh_runtime *rt, struct gh_gorou
 		gh_image_readable(rt->image, all.data, gh_min_u64(all.len, UINT64_MAX / 8) * 8) / 8;
 	// a length beyond what is mapped is damage: count only what a damaged word may mean
 	*unreadable_ret = gh_min_u64(all.len, UINT32_MAX) - gh_min_u64(readable, UINT32_MAX);
+	if (!gh_budget_take(gh_runtime_budget(rt), readable * sizeof(*ret->data), "goroutines") ||
+	    !gh_vec_reserve_exactly((void **)&ret->data, &ret->cap, readable, sizeof(*ret->data)))
+		err = gh_error_nomem();
 	for (uint64_t i = 0; i < readable && !err; i++) {
 		struct gh_goroutine g;
 		gh_addr addr;

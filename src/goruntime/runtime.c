@@ -307,7 +307,7 @@ static struct gh_error *open_runtime(struct gh_runtime *rt)
 		return err;
 	rt->goarch = rt->target->machine == EM_AARCH64 ? "arm64" : "amd64";
 	rt->layout = rt->target->machine == EM_AARCH64 ? *rt->release->arm64 : *rt->release->amd64;
-	no_dwarf = gh_dwarf_open(rt->target->exe, &rt->dwarf);
+	no_dwarf = gh_dwarf_open(rt->target->exe, rt->target->budget, &rt->dwarf);
 	if (no_dwarf && no_dwarf->code == GH_ERR_NOMEM)
 		return gh_steal(no_dwarf);
 	if (!no_dwarf)

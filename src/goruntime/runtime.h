@@ -49,6 +49,12 @@ struct gh_error *gh_runtime_open(const struct gh_target *target, const struct gh
 				 struct gh_runtime **ret) GH_MUST_CHECK;
 void gh_runtime_destroy(struct gh_runtime *rt);
 
+/** What memory is taken from; NULL: no bound. */
+static inline struct gh_budget *gh_runtime_budget(const struct gh_runtime *rt)
+{
+	return rt->target ? rt->target->budget : NULL;
+}
+
 /** Read a field of the struct at base: its own width, zero-extended. False: absent or missing. */
 bool gh_field(const struct gh_runtime *rt, gh_addr base, enum gh_layout_field field, uint64_t *ret);
 

@@ -211,7 +211,7 @@ struct gh_error *gh_span_table_load(const struct gh_runtime *rt, const struct gh
 	gh_addr mheap = rt->var[GH_V_mheap_];
 	struct gh_slice all;
 	struct gh_error *err = NULL;
-	uint64_t sweepgen;
+	uint64_t sweepgen, readable;
 
 	if (!mheap || !gh_field(rt, mheap, GH_F_mheap_sweepgen, &sweepgen) ||
 	    !gh_read_slice(rt->image, mheap + (uint64_t)rt->layout.offset[GH_F_mheap_allspans],
@@ -222,6 +222,11 @@ struct gh_error *gh_span_table_load(const struct gh_runtime *rt, const struct gh
 			"whole core, or ask for info and goroutines");
 	table.pages_in_use = gh_field_or_zero(rt, mheap, GH_F_mheap_pagesInUse);
 	all.len = gh_min_u64(all.len, MAX_SPANS);
+	readable = gh_image_readable(rt->image, all.data, all.len * 8) / 8;
+	if (!gh_budget_take(gh_runtime_budget(rt), readable * sizeof(*table.spans.data), "spans") ||
+	    !gh_vec_reserve_exactly((void **)&table.spans.data, &table.spans.cap, readable,
+				    sizeof(*table.spans.data)))
+		err = gh_error_nomem();
 	for (uint64_t i = 0; i < all.len && !err; i++) {
 		gh_addr addr;
 		const uint8_t *p = NULL;

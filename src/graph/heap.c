@@ -20,6 +20,16 @@ static void *reserve(size_t bytes)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+/* What is written of the page table, and the arrays beside it. */
+static uint64_t index_bytes(const struct gh_heap *heap, uint64_t narenas)
+{
+	uint64_t pages =
+		gh_min_u64(heap->pages_bytes, heap->table.heap_pages * sizeof(*heap->pages) * 2);
+
+	return pages + narenas * sizeof(*heap->delta) +
+	       gh_bitmap_words(heap->table.nslots) * sizeof(uint64_t);
+}
+
 static struct gh_error *allocate(struct gh_heap *heap)
 {
 	const struct gh_span_vec *spans = &heap->table.spans;
@@ -36,6 +46,9 @@ static struct gh_error *allocate(struct gh_heap *heap)
 				       "cannot map the heap: it spreads over %llu GiB: the span "
 				       "tables are probably damaged",
 				       (unsigned long long)((heap->hi - heap->lo) >> 30));
+	if (!gh_budget_take(gh_runtime_budget(heap->rt), index_bytes(heap, narenas),
+			    "the tables of the heap's pages and slots"))
+		return gh_error_nomem();
 	heap->delta = gh_alloc_array(narenas, sizeof(*heap->delta));
 	heap->allocated = gh_alloc_array(gh_bitmap_words(heap->table.nslots), 8);
 	if (!heap->delta || !heap->allocated)
@@ -123,7 +136,7 @@ static bool spread_apart(const struct gh_heap *heap, uint8_t *state)
  */
 static struct gh_error *place_arenas(struct gh_heap *heap)
 {
-	uint64_t narenas = (heap->hi - heap->lo) >> GH_ARENA_SHIFT;
+	uint64_t narenas = (heap->hi - heap->lo) >> GH_ARENA_SHIFT, napart = 0;
 	_cleanup_free_ uint8_t *state = gh_alloc_array(narenas, 1);
 
 	if (!state)
@@ -135,6 +148,13 @@ static struct gh_error *place_arenas(struct gh_heap *heap)
 		return NULL;
 	while (spread_apart(heap, state))
 		;
+	for (uint64_t a = 0; a < narenas; a++)
+		napart += state[a] == ARENA_APART;
+	if (!gh_budget_take(
+		    gh_runtime_budget(heap->rt),
+		    gh_min_u64(napart * ARENA_BYTES, heap->table.heap_pages * GH_PAGE_BYTES),
+		    "a copy of the heap, whose bytes lie apart in the core"))
+		return gh_error_nomem();
 	heap->copy_bytes = heap->hi - heap->lo;
 	heap->copy = reserve(heap->copy_bytes);
 	if (!heap->copy)

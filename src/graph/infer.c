@@ -74,7 +74,13 @@ void gh_mark_note_loose(struct gh_mark *m, uint64_t slot, uint64_t at, uint32_t 
 		m->counts.loose_dropped++;
 		return;
 	}
-	m->nomem |= !loose_fact_vec_push(&m->loose, (struct loose_fact){at, bytes});
+	if (m->loose.len == m->loose.cap &&
+	    !gh_budget_take(gh_runtime_budget(m->heap->rt),
+			    gh_max_u64(m->loose.cap, 16) * sizeof(*m->loose.data),
+			    "pointers into objects"))
+		m->nomem = true;
+	else
+		m->nomem |= !loose_fact_vec_push(&m->loose, (struct loose_fact){at, bytes});
 }
 
 /* ---- candidates ---- */
@@ -382,6 +388,7 @@ static struct gh_error *one_round(struct gh_mark *m, const struct gh_poll *poll,
 		if (!(o.class & 1))
 			gh_mark_push(m, o.base, code);
 	}
+	gh_budget_give(gh_runtime_budget(m->heap->rt), facts.cap * sizeof(*facts.data));
 	loose_fact_vec_deinit(&facts);
 	return err;
 }

@@ -57,6 +57,8 @@ static bool create_states(struct gh_mark *m, const uint64_t *allocated)
 	void *p;
 
 	m->state_bytes = (m->nslots + 1) * sizeof(*m->state);
+	if (!gh_budget_take(gh_runtime_budget(m->heap->rt), m->state_bytes, "what each slot is"))
+		return false;
 	p = mmap(NULL, m->state_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (p == MAP_FAILED)
 		return false;
@@ -148,8 +150,6 @@ void gh_mark_destroy(struct gh_mark *mark)
 {
 	if (!mark)
 		return;
-	if (mark->state)
-		munmap(mark->state, mark->state_bytes);
 	gh_code_vec_deinit(&mark->codes);
 	free(mark->pointers);
 	if (mark->words)
@@ -157,14 +157,20 @@ void gh_mark_destroy(struct gh_mark *mark)
 	free(mark->code_of);
 	free(mark->tiles);
 	gh_arena_deinit(&mark->arena);
-	loose_fact_vec_deinit(&mark->loose);
 	gh_inference_destroy(mark->inference);
+	gh_budget_give(gh_runtime_budget(mark->heap->rt),
+		       (mark->stacks[0].cap + mark->stacks[1].cap) * sizeof(uint64_t) +
+			       mark->loose.cap * sizeof(*mark->loose.data) +
+			       (mark->state ? mark->state_bytes : 0));
+	loose_fact_vec_deinit(&mark->loose);
+	if (mark->state)
+		munmap(mark->state, mark->state_bytes);
 	free(mark->stacks[0].data);
 	free(mark->stacks[1].data);
 	free(mark);
 }
 
-static bool reserve(struct mark_stack *stack, size_t more)
+static bool reserve(struct gh_mark *m, struct mark_stack *stack, size_t more)
 {
 	size_t cap = stack->cap ? stack->cap : FIRST_STACK;
 	void *p;
@@ -173,6 +179,10 @@ static bool reserve(struct mark_stack *stack, size_t more)
 		return true;
 	while (cap < stack->len + more)
 		cap *= 2;
+	if (!gh_budget_take(gh_runtime_budget(m->heap->rt),
+			    (cap - stack->cap) * sizeof(*stack->data),
+			    "objects that wait to be scanned"))
+		return false;
 	p = realloc(stack->data, cap * sizeof(*stack->data));
 	if (!p)
 		return false;
@@ -185,7 +195,7 @@ void gh_mark_push(struct gh_mark *m, gh_addr base, uint16_t code)
 {
 	struct mark_stack *stack = &m->stacks[code == GH_CODE_UNKNOWN];
 
-	if (!reserve(stack, 1)) {
+	if (!reserve(m, stack, 1)) {
 		m->nomem = true;
 		return;
 	}
@@ -271,7 +281,7 @@ static void look_up(struct gh_mark *m, const uint64_t *found, const uint32_t *by
 {
 	struct target targets[GROUP];
 
-	if (!reserve(&m->stacks[0], 2 * GROUP) || !reserve(&m->stacks[1], 2 * GROUP)) {
+	if (!reserve(m, &m->stacks[0], 2 * GROUP) || !reserve(m, &m->stacks[1], 2 * GROUP)) {
 		m->nomem = true;
 		return;
 	}

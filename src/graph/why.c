@@ -11,7 +11,10 @@
 
 #include "base/cleanup.h"
 
-enum { POLL_EVERY = 1 << 16 };
+enum {
+	POLL_EVERY = 1 << 16,
+	BYTES_A_SLOT = 28, // two facts and a place in three queues
+};
 
 /* Where a slot's fact stands: a word's address, or a number in one of the lists. */
 enum tag { TAG_WORD, TAG_ROOT, TAG_PART, TAG_HEADER, TAG_SPECIAL, TAG_REACHED };
@@ -46,6 +49,7 @@ struct gh_why {
 	struct root_vec roots;
 	struct part_vec parts;
 	uint64_t unexplained;
+	uint64_t charged; // bytes of the budget
 	bool nomem;
 
 	// of the object or root at hand
@@ -271,6 +275,12 @@ static struct gh_error *explain_all(struct gh_why *why, const struct gh_poll *po
 	uint64_t n = why->in.heap->table.nslots;
 	struct gh_error *err;
 
+	err = gh_budget_charge(gh_runtime_budget(why->in.heap->rt), n * BYTES_A_SLOT,
+			       "the facts behind types");
+	if (err)
+		return err;
+	why->charged = n * BYTES_A_SLOT;
+
 	why->fact = gh_alloc_array(n, sizeof(*why->fact));
 	why->weak = gh_alloc_array(n, sizeof(*why->weak));
 	why->sure.slots = gh_alloc_array(n, sizeof(*why->sure.slots));
@@ -307,6 +317,9 @@ struct gh_error *gh_why_create(const struct gh_why_input *input, const struct gh
 	free(gh_steal(why->sure.slots));
 	free(gh_steal(why->unsure.slots));
 	free(gh_steal(why->reached.slots));
+	gh_budget_give(gh_runtime_budget(why->in.heap->rt),
+		       why->charged - why->in.heap->table.nslots * sizeof(*why->fact));
+	why->charged = why->in.heap->table.nslots * sizeof(*why->fact);
 	*ret = why;
 	return NULL;
 }
@@ -315,6 +328,7 @@ void gh_why_destroy(struct gh_why *why)
 {
 	if (!why)
 		return;
+	gh_budget_give(gh_runtime_budget(why->in.heap->rt), why->charged);
 	free(why->fact);
 	free(why->weak);
 	free(why->sure.slots);

@@ -29,9 +29,10 @@ static const struct gh_cell *raw_row(const struct gh_table *table, size_t row,
 
 const struct gh_cell *gh_rows_at(struct gh_rows *rows, size_t i)
 {
-	size_t row = rows->order       ? (size_t)rows->order[i]
-		     : rows->backwards ? rows->table->nrows - 1 - i
-				       : i;
+	size_t at = rows->first + i;
+	size_t row = rows->order       ? (size_t)rows->order[at]
+		     : rows->backwards ? rows->table->nrows - 1 - at
+				       : at;
 
 	return raw_row(rows->table, row, rows->scratch);
 }
@@ -128,23 +129,66 @@ static bool is_descending(enum gh_unit unit)
 	       unit == GH_UNIT_SHARE;
 }
 
+typedef int (*compare_fn)(const void *a, const void *b);
+
+/* Restore the heap, last row on top, below entry i of n. */
+static void sift_down(struct sort_entry *entries, size_t i, size_t n, compare_fn compare)
+{
+	for (;;) {
+		size_t child = 2 * i + 1;
+		struct sort_entry entry = entries[i];
+
+		if (child >= n)
+			return;
+		if (child + 1 < n && compare(&entries[child], &entries[child + 1]) < 0)
+			child++;
+		if (compare(&entry, &entries[child]) >= 0)
+			return;
+		entries[i] = entries[child];
+		entries[child] = entry;
+		i = child;
+	}
+}
+
+/* The first `keep` rows in order: of a table of many millions people see twenty. */
+static void select_rows(struct gh_rows *rows, size_t column, struct sort_entry *entries,
+			size_t keep, compare_fn compare)
+{
+	for (size_t i = 0; i < rows->table->nrows; i++) {
+		struct sort_entry entry = {
+			.key = raw_row(rows->table, i, rows->scratch)[column],
+			.row = i,
+		};
+
+		if (i < keep) {
+			entries[i] = entry;
+			for (size_t k = keep / 2; i + 1 == keep && k-- > 0;)
+				sift_down(entries, k, keep, compare);
+		} else if (keep && compare(&entry, &entries[0]) < 0) {
+			entries[0] = entry;
+			sift_down(entries, 0, keep, compare);
+		}
+	}
+	qsort(entries, keep, sizeof(*entries), compare);
+}
+
 static struct gh_error *sort_rows(struct gh_rows *rows, size_t column, bool down)
 {
 	const struct gh_table *table = rows->table;
-	_cleanup_free_ struct sort_entry *entries =
-		gh_alloc_array(table->nrows, sizeof(struct sort_entry));
+	size_t keep = rows->first + rows->n;
+	uint64_t bytes = keep * (sizeof(struct sort_entry) + sizeof(*rows->order));
+	_cleanup_free_ struct sort_entry *entries = NULL;
 
-	rows->order = gh_alloc_array(table->nrows, sizeof(*rows->order));
-	if (!entries || !rows->order)
+	if (!gh_budget_take(table->budget, bytes, "sorting rows"))
 		return gh_error_nomem();
-	for (size_t i = 0; i < table->nrows; i++) {
-		entries[i].key = raw_row(table, i, rows->scratch)[column];
-		entries[i].row = i;
-	}
-	qsort(entries, table->nrows, sizeof(*entries), down ? descending : ascending);
-	for (size_t i = 0; i < table->nrows; i++)
+	entries = gh_alloc_array(keep, sizeof(struct sort_entry));
+	rows->order = gh_alloc_array(keep, sizeof(*rows->order));
+	if (entries && rows->order)
+		select_rows(rows, column, entries, keep, down ? descending : ascending);
+	for (size_t i = 0; entries && rows->order && i < keep; i++)
 		rows->order[i] = entries[i].row;
-	return NULL;
+	gh_budget_give(table->budget, bytes);
+	return entries && rows->order ? NULL : gh_error_nomem();
 }
 
 struct gh_error *gh_rows_init(const struct gh_table *table, const struct gh_render_options *options,
@@ -155,7 +199,8 @@ struct gh_error *gh_rows_init(const struct gh_table *table, const struct gh_rend
 	struct gh_error *err = NULL;
 	size_t index = 0;
 
-	rows.n = (size_t)gh_min_u64(table->nrows, options->limit);
+	rows.first = table->first;
+	rows.n = (size_t)gh_min_u64(table->nrows - table->first, options->limit);
 	rows.scratch = gh_alloc_array(table->ncolumns, sizeof(*rows.scratch));
 	if (!rows.scratch)
 		return gh_error_nomem();

@@ -11,7 +11,7 @@ struct gh_rows {
 	uint64_t *order;	 // owned: row numbers; NULL: as given
 	struct gh_cell *scratch; // owned: one row of a lazy table
 	bool backwards;		 // without an order
-	size_t n;		 // rows to show
+	size_t first, n;	 // rows to show
 };
 
 /** Errors: NOMEM. A column that the table lacks leaves the order as given. */

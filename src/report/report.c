@@ -6,10 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void table_destroy(struct gh_table *table)
+void gh_table_destroy(struct gh_table *table)
 {
 	if (!table)
 		return;
+	if (table->row_ctx_destroy)
+		table->row_ctx_destroy(table->row_ctx);
+	gh_budget_give(table->budget, table->cap * sizeof(struct gh_cell));
 	free(table->cells);
 	free(table->total);
 	free(table);
@@ -25,7 +28,7 @@ void gh_report_destroy(struct gh_report *report)
 	if (!report)
 		return;
 	for (size_t i = 0; i < report->tables.len; i++)
-		table_destroy(report->tables.data[i]);
+		gh_table_destroy(report->tables.data[i]);
 	gh_table_vec_deinit(&report->tables);
 	gh_check_vec_deinit(&report->checks);
 	gh_skip_vec_deinit(&report->skipped);
@@ -44,8 +47,9 @@ struct gh_table *gh_report_table(struct gh_report *report, const char *name,
 	table->name = name;
 	table->columns = columns;
 	table->ncolumns = ncolumns;
+	table->budget = report->budget;
 	if (!gh_table_vec_push(&report->tables, table)) {
-		table_destroy(table);
+		gh_table_destroy(table);
 		return NULL;
 	}
 	return table;
@@ -57,6 +61,9 @@ struct gh_cell *gh_table_row(struct gh_table *table)
 	size_t need;
 
 	if (gh_mul(table->nrows + 1, table->ncolumns, &need) ||
+	    (need > table->cap &&
+	     !gh_budget_take(table->budget, gh_max_u64(table->cap, need) * sizeof(struct gh_cell),
+			     "the rows of a table")) ||
 	    !gh_vec_reserve((void **)&table->cells, &table->cap, need, sizeof(struct gh_cell)))
 		return NULL;
 	row = table->cells + table->nrows * table->ncolumns;

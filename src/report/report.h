@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/budget.h"
 #include "base/error.h"
 #include "base/strbuf.h"
 #include "base/vec.h"
@@ -52,6 +53,7 @@ struct gh_column {
 	const char *name; // as in the contract; static
 	enum gh_unit unit;
 	bool detail; // people see it only when there is room, or asked; machines always
+	char handle; // letter of the handles that rows get by it ('o': $o1, $o2 …); 0: none
 };
 
 struct gh_table;
@@ -67,10 +69,13 @@ struct gh_table {
 	struct gh_cell *cells; // owned, nrows * ncolumns; NULL in a lazy table
 	size_t cap;
 	gh_row_fn row; // lazy tables
-	void *row_ctx; // borrowed
+	void *row_ctx; // owned if row_ctx_destroy is set, else borrowed
+	void (*row_ctx_destroy)(void *ctx);
+	size_t first; // rows before it, in the order asked for, have been shown: `next`
 	struct gh_cell
 		*total; // owned, ncolumns, taken after filters and before -n; NULL: no total row
 	size_t key;	// column that --short prints
+	struct gh_budget *budget; // of the report
 };
 GH_VEC(gh_table_vec, struct gh_table *);
 
@@ -107,6 +112,7 @@ struct gh_report_target {
 };
 
 struct gh_report {
+	struct gh_budget *budget; // what rows are taken from; borrowed; NULL: no bound
 	const char *command;
 	const char *const *args;
 	size_t nargs;
@@ -123,6 +129,7 @@ struct gh_report {
 
 struct gh_report *gh_report_create(void);
 void gh_report_destroy(struct gh_report *report);
+void gh_table_destroy(struct gh_table *table);
 
 /** Add a table; owned by the report. NULL: out of memory. */
 struct gh_table *gh_report_table(struct gh_report *report, const char *name,
@@ -154,6 +161,18 @@ void gh_report_check(struct gh_report *report, const char *name, uint64_t ours, 
 
 enum gh_format { GH_FORMAT_TEXT, GH_FORMAT_JSON, GH_FORMAT_CSV, GH_FORMAT_SHORT };
 
+/**
+ * Handles: short names of the rows that a dialogue shows, which its later commands take. A column
+ * of addresses numbers its rows one after the other, any other gives its value as the number.
+ */
+struct gh_handles {
+	uint64_t next; // number of the next address
+	/* A row got a handle. */
+	void (*shown)(void *ctx, char letter, uint64_t number, uint64_t value);
+	void *ctx;
+};
+enum { GH_HANDLES_A_TABLE = 1000 }; // further rows of one answer get none
+
 struct gh_render_options {
 	enum gh_format format;
 	uint64_t limit;	  // rows a table; UINT64_MAX: all
@@ -162,6 +181,8 @@ struct gh_render_options {
 	bool colour;
 	const char *sort; // column name, or NULL: as given
 	bool reverse;
+	const char *how_next;	    // what shows the rows that are left out; NULL: nothing does
+	struct gh_handles *handles; // of texts for people; NULL: rows get none
 };
 
 /** Where rendered text goes, in pieces. False: stop (the reader went away). */

@@ -25,6 +25,9 @@ struct printer {
 	const struct gh_render_options *options;
 	struct gh_rows rows;
 	struct layout *columns; // owned
+	size_t handle;		// column whose values get handles; ncolumns: none
+	size_t handle_width;	// 0: no handles are shown
+	uint64_t number;	// of the handle at hand
 	struct gh_strbuf cell;	// of the value at hand
 	struct gh_out *out;
 };
@@ -54,6 +57,25 @@ static const char *format_total(struct printer *p, size_t c)
 	return format_value(p, total, c);
 }
 
+static bool has_handles(const struct printer *p)
+{
+	return p->handle < p->table->ncolumns;
+}
+
+/* The handle of the i-th row shown; false: it gets none. */
+static bool format_handle(struct printer *p, size_t i, const struct gh_cell *cells)
+{
+	const struct gh_column *column = &p->table->columns[p->handle];
+	uint64_t value = cells[p->handle].u64;
+
+	if (i >= GH_HANDLES_A_TABLE || cells[p->handle].kind != GH_CELL_U64)
+		return false;
+	p->number = column->unit == GH_UNIT_ADDRESS ? p->options->handles->next + i : value;
+	p->cell.len = 0;
+	gh_strbuf_printf(&p->cell, "$%c%llu", column->handle, (unsigned long long)p->number);
+	return true;
+}
+
 static void widen(struct layout *column, const char *text)
 {
 	column->width = gh_max_u64(column->width, gh_text_width(text));
@@ -76,6 +98,8 @@ static void measure(struct printer *p)
 
 		for (size_t c = 0; c < table->ncolumns; c++)
 			widen(&p->columns[c], format_value(p, cells, c));
+		if (has_handles(p) && format_handle(p, i, cells))
+			p->handle_width = gh_max_u64(p->handle_width, p->cell.len);
 	}
 	for (size_t c = 0; c < table->ncolumns; c++)
 		if (table->columns[c].unit == GH_UNIT_LIST && p->columns[c].width > MAX_LIST)
@@ -84,7 +108,7 @@ static void measure(struct printer *p)
 
 static size_t total_width(const struct printer *p)
 {
-	size_t width = 0;
+	size_t width = p->handle_width;
 
 	for (size_t c = 0; c < p->table->ncolumns; c++)
 		if (p->columns[c].width)
@@ -143,6 +167,8 @@ static void fit(struct printer *p)
 	// a very narrow terminal: columns from the right, and then whatever remains is cut
 	for (size_t c = p->table->ncolumns; c-- > 1 && total_width(p) > p->options->width;)
 		p->columns[c].width = 0;
+	if (total_width(p) > p->options->width)
+		p->handle_width = 0;
 	if (p->columns[0].width > p->options->width)
 		p->columns[0].width = p->options->width;
 }
@@ -169,7 +195,7 @@ static void put_cell(struct printer *p, size_t c, const char *text)
 
 	if (!column->width)
 		return;
-	if (c)
+	if (c || p->handle_width)
 		put_spaces(&p->out->sb, GAP);
 	if (column->right)
 		put_spaces(&p->out->sb, pad);
@@ -192,6 +218,7 @@ static void put_header(struct printer *p)
 
 	if (p->options->colour)
 		gh_strbuf_puts(sb, "\x1b[1m");
+	put_spaces(sb, p->handle_width);
 	for (size_t c = 0; c < p->table->ncolumns; c++)
 		put_cell(p, c, p->table->columns[c].name);
 	if (p->options->colour)
@@ -199,11 +226,41 @@ static void put_header(struct printer *p)
 	end_line(sb);
 }
 
+static void put_handle(struct printer *p, size_t i, const struct gh_cell *cells)
+{
+	struct gh_handles *handles = p->options->handles;
+	size_t width = 0;
+
+	if (!p->handle_width)
+		return;
+	if (format_handle(p, i, cells)) {
+		gh_strbuf_puts(&p->out->sb, gh_strbuf_str(&p->cell));
+		width = p->cell.len;
+		handles->shown(handles->ctx, p->table->columns[p->handle].handle, p->number,
+			       cells[p->handle].u64);
+	}
+	put_spaces(&p->out->sb, p->handle_width - width);
+}
+
+/* What was left out, and how to see it. */
+static void put_rest(struct printer *p, size_t nrows)
+{
+	struct gh_strbuf *sb = &p->out->sb;
+
+	if (nrows == 0)
+		return;
+	if (p->options->how_next)
+		gh_strbuf_printf(sb, "… %zu more rows: `%s`\n", nrows, p->options->how_next);
+	else
+		gh_strbuf_printf(sb, "… %zu more rows: -n 0 shows all\n", nrows);
+}
+
 static void put_rows(struct printer *p)
 {
 	struct gh_out *out = p->out;
 
-	if (p->table->total) {
+	if (p->table->total && p->table->first == 0) {
+		put_spaces(&out->sb, p->handle_width);
 		for (size_t c = 0; c < p->table->ncolumns; c++)
 			put_cell(p, c, format_total(p, c));
 		end_line(&out->sb);
@@ -211,15 +268,24 @@ static void put_rows(struct printer *p)
 	for (size_t i = 0; i < p->rows.n && !out->stopped; i++) {
 		const struct gh_cell *cells = gh_rows_at(&p->rows, i);
 
+		put_handle(p, i, cells);
 		for (size_t c = 0; c < p->table->ncolumns; c++)
 			if (p->columns[c].width)
 				put_cell(p, c, format_value(p, cells, c));
 		end_line(&out->sb);
 		gh_out_flush(out, false);
 	}
-	if (p->rows.n < p->table->nrows)
-		gh_strbuf_printf(&out->sb, "… %zu more rows: -n 0 shows all\n",
-				 p->table->nrows - p->rows.n);
+	put_rest(p, p->table->nrows - p->rows.first - p->rows.n);
+}
+
+/* The column by which rows get handles, where somebody takes them. */
+static size_t find_handle(const struct gh_table *table, const struct gh_render_options *options)
+{
+	size_t c = 0;
+
+	while (options->handles && c < table->ncolumns && !table->columns[c].handle)
+		c++;
+	return options->handles ? c : table->ncolumns;
 }
 
 static struct gh_error *put_table(const struct gh_table *table,
@@ -230,6 +296,7 @@ static struct gh_error *put_table(const struct gh_table *table,
 
 	if (err)
 		return err;
+	p.handle = find_handle(table, options);
 	p.columns = gh_alloc_array(table->ncolumns, sizeof(*p.columns));
 	if (!p.columns) {
 		err = gh_error_nomem();
@@ -238,6 +305,8 @@ static struct gh_error *put_table(const struct gh_table *table,
 		fit(&p);
 		put_header(&p);
 		put_rows(&p);
+		if (p.handle_width && table->columns[p.handle].unit == GH_UNIT_ADDRESS)
+			options->handles->next += gh_min_u64(p.rows.n, GH_HANDLES_A_TABLE);
 	}
 	if (p.cell.failed)
 		err = gh_error_nomem();

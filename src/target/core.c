@@ -206,12 +206,13 @@ static struct gh_error *load(struct gh_target *target, const struct gh_target_op
 struct gh_error *gh_target_open_core(const struct gh_target_options *options,
 				     struct gh_target **ret)
 {
-	struct gh_file_options file_options = gh_target_file_options(options);
+	struct gh_file_options file_options;
 	struct gh_target *target;
-	struct gh_error *err = gh_target_create(GH_TARGET_CORE, &target);
+	struct gh_error *err = gh_target_create(GH_TARGET_CORE, options, &target);
 
 	if (err)
 		return err;
+	file_options = gh_target_file_options(options, target->budget);
 	target->core_path = strdup(options->core_path);
 	err = target->core_path ? gh_elf_open_with(options->core_path, &file_options, &target->core)
 				: gh_error_nomem();
@@ -220,6 +221,7 @@ struct gh_error *gh_target_open_core(const struct gh_target_options *options,
 	if (!err)
 		err = load(target, options);
 	if (err) {
+		err = gh_budget_why(target->budget, err);
 		gh_target_destroy(target);
 		return err;
 	}

@@ -116,7 +116,7 @@ struct search {
  */
 static struct gh_error *try_file(struct search *s, const char *path)
 {
-	struct gh_file_options options = gh_target_file_options(s->options);
+	struct gh_file_options options = gh_target_file_options(s->options, s->target->budget);
 	struct gh_error *err;
 	struct gh_elf *elf;
 
@@ -148,7 +148,7 @@ static struct gh_error *try_file(struct search *s, const char *path)
 /* The file that somebody named. */
 static struct gh_error *use_given(struct search *s, const char *path)
 {
-	struct gh_file_options options = gh_target_file_options(s->options);
+	struct gh_file_options options = gh_target_file_options(s->options, s->target->budget);
 	struct gh_error *err = gh_elf_open_with(path, &options, &s->found);
 
 	if (!err)

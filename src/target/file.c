@@ -59,6 +59,8 @@ const char *gh_file_describe(const void *head, uint64_t len)
 	return odd ? "it is not an ELF file" : "it is a text file";
 }
 
+enum { BLOCK_BYTES = 512 }; // of stat's st_blocks
+
 static const char *kind_of(mode_t mode)
 {
 	switch (mode & S_IFMT) {
@@ -96,8 +98,19 @@ static bool copy_data(const struct gh_file *file, uint8_t *to)
 	return true;
 }
 
-static struct gh_error *load(struct gh_file *file, enum gh_file_mode mode)
+/* Bytes that a copy takes: holes of the file stay holes. */
+static uint64_t copy_bytes(const struct gh_file *file)
 {
+	struct stat st;
+
+	return fstat(file->fd, &st) < 0
+		       ? file->size
+		       : gh_min_u64(file->size, (uint64_t)st.st_blocks * BLOCK_BYTES);
+}
+
+static struct gh_error *load(struct gh_file *file, const struct gh_file_options *options)
+{
+	enum gh_file_mode mode = options->mode;
 	int flags = MAP_PRIVATE | MAP_NORESERVE | (mode == GH_FILE_MAP ? 0 : MAP_ANONYMOUS);
 	int prot = mode == GH_FILE_MAP ? PROT_READ : PROT_READ | PROT_WRITE;
 	void *p;
@@ -106,6 +119,9 @@ static struct gh_error *load(struct gh_file *file, enum gh_file_mode mode)
 		return NULL;
 	if (file->size > SIZE_MAX / 2)
 		return gh_error_create(GH_ERR_LIMIT, "cannot read %s: it is too large", file->path);
+	if (mode == GH_FILE_COPY &&
+	    !gh_budget_take(options->budget, copy_bytes(file), "a copy of a file (--no-mmap)"))
+		return gh_error_nomem();
 	p = mmap(NULL, file->size, prot, flags, mode == GH_FILE_MAP ? file->fd : -1, 0);
 	if (p == MAP_FAILED)
 		return gh_error_errno(errno, "cannot map %s", file->path);
@@ -169,7 +185,7 @@ struct gh_error *gh_file_open(const char *path, const struct gh_file_options *op
 	fd = -1;
 	err = unpack(&file, options);
 	if (!err)
-		err = load(&file, options->mode);
+		err = load(&file, options);
 	if (err) {
 		gh_file_deinit(&file);
 		return err;

@@ -3,6 +3,7 @@
 // wanted. Knows by their first bytes what people pass by mistake.
 #pragma once
 
+#include "base/budget.h"
 #include "base/poll.h"
 
 struct gh_file {
@@ -24,6 +25,7 @@ struct gh_file_options {
 	enum gh_file_mode mode;
 	const char *scratch;	    // where compressed files are unpacked; NULL: the usual place
 	const struct gh_poll *poll; // asked while unpacking; may be NULL
+	struct gh_budget *budget;   // what a copy is taken from; may be NULL
 };
 
 /**

@@ -47,6 +47,11 @@ struct gh_error *gh_image_create(struct gh_image **ret)
 	return NULL;
 }
 
+void gh_image_set_budget(struct gh_image *image, struct gh_budget *budget)
+{
+	image->space.budget = budget;
+}
+
 static void lazy_destroy(struct lazy *lazy)
 {
 	if (!lazy)

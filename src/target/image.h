@@ -36,6 +36,9 @@ struct gh_image;
 struct gh_error *gh_image_create(struct gh_image **ret) GH_MUST_CHECK;
 void gh_image_destroy(struct gh_image *image);
 
+/** What copies are taken from; borrowed. Without one there is no bound. */
+void gh_image_set_budget(struct gh_image *image, struct gh_budget *budget);
+
 /**
  * Add a present range backed by local bytes that outlive the image. Where it overlaps what is
  * already there, what is there wins (add the best source first); absent parts may be replaced by

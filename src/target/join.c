@@ -118,10 +118,12 @@ static void join_run(struct gh_space *space, struct gh_piece *run, size_t n)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), phase = phase_of(run, n, page);
 	uint64_t len = run[n - 1].hi - run[0].lo, budget = space->copy_budget, span;
+	uint64_t cost = copy_cost(run, n, phase, page);
 	uint8_t *base = NULL;
 	size_t done = 0;
 
-	if (copy_cost(run, n, phase, page) <= budget && !gh_add(len, page * 2, &span))
+	if (cost <= budget && !gh_add(len, page * 2, &span) &&
+	    gh_budget_take(space->budget, cost, "memory of the core that has to be moved"))
 		base = gh_space_reserve(space, span);
 	if (base) {
 		base += phase;

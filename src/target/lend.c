@@ -60,10 +60,11 @@ static struct gh_error *keep_object(struct gh_target *target, struct gh_elf *elf
 }
 
 /* NULL and *ret NULL: none, or not the one that was loaded. */
-static struct gh_error *open_object(const struct gh_target_options *options, const char *path,
+static struct gh_error *open_object(const struct gh_target *target,
+				    const struct gh_target_options *options, const char *path,
 				    const struct gh_identity *id, struct gh_elf **ret)
 {
-	struct gh_file_options file_options = gh_target_file_options(options);
+	struct gh_file_options file_options = gh_target_file_options(options, target->budget);
 	_cleanup_free_ char *joined = NULL;
 	struct gh_error *err;
 	struct gh_elf *elf;
@@ -102,7 +103,7 @@ static struct gh_error *lend_object(struct gh_target *target,
 	gh_identity_read(memory, &id);
 	if (!id.gnu && !id.go)
 		return NULL;
-	err = open_object(options, mapping->path, &id, &elf);
+	err = open_object(target, options, mapping->path, &id, &elf);
 	if (err || !elf)
 		return err;
 	err = keep_object(target, elf);

@@ -173,7 +173,7 @@ struct gh_error *gh_target_open_live(const struct gh_target_options *options,
 				     struct gh_target **ret)
 {
 	struct gh_target *target;
-	struct gh_error *err = gh_target_create(GH_TARGET_LIVE, &target);
+	struct gh_error *err = gh_target_create(GH_TARGET_LIVE, options, &target);
 
 	if (err)
 		return err;

@@ -10,10 +10,12 @@ struct gh_memory {
 	const void *ctx; // borrowed
 };
 
-struct gh_error *gh_target_create(enum gh_target_kind kind, struct gh_target **ret) GH_MUST_CHECK;
+struct gh_error *gh_target_create(enum gh_target_kind kind, const struct gh_target_options *options,
+				  struct gh_target **ret) GH_MUST_CHECK;
 
 /** How the user wants files to be read. */
-struct gh_file_options gh_target_file_options(const struct gh_target_options *options);
+struct gh_file_options gh_target_file_options(const struct gh_target_options *options,
+					      struct gh_budget *budget);
 
 /** Add a sentence to target->notes. Out of memory loses it; beyond 100 notes they are dropped. */
 void gh_target_note(struct gh_target *target, const char *fmt, ...) GH_PRINTF(2, 3);

@@ -34,7 +34,8 @@ GH_VEC(gh_owned_vec, struct gh_owned_mapping);
 /** Local address ranges that belong to an image. */
 struct gh_space {
 	struct gh_owned_vec owned;
-	uint64_t copy_budget; // bytes that joining may still copy
+	uint64_t copy_budget;	  // bytes that joining may still copy
+	struct gh_budget *budget; // that they are taken from; borrowed, may be NULL
 };
 
 void gh_space_deinit(struct gh_space *space);

@@ -195,36 +195,70 @@ static bool number_of_file(const char *dir, const char *name, uint64_t *ret)
 	return file && fscanf(file, "%" SCNu64, ret) == 1; // "max" is no number: no bound
 }
 
-/* The control group of this process under the unified hierarchy, where it is mounted as usual. */
-static bool cgroup_dir(char *dir, size_t size)
+/* Control groups, where they are mounted as usual: the unified hierarchy, and the old one. */
+static const struct hierarchy {
+	const char *root, *controllers; // as /proc/self/cgroup names them
+	const char *max, *current, *inactive, *active;
+} hierarchies[] = {
+	{"/sys/fs/cgroup", "", "memory.max", "memory.current", "inactive_file", "active_file"},
+	{"/sys/fs/cgroup/memory", "memory", "memory.limit_in_bytes", "memory.usage_in_bytes",
+	 "total_inactive_file", "total_active_file"},
+};
+
+/* Pages of files count as used, and are dropped when memory is short. */
+static uint64_t file_pages_of(const char *dir, const struct hierarchy *g)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_file_ FILE *file = NULL;
+	char name[MAX_LINE];
+	uint64_t value, bytes = 0;
+
+	if (asprintf(&path, "%s/memory.stat", dir) < 0)
+		path = NULL;
+	file = path ? fopen(path, "re") : NULL;
+	while (file && fscanf(file, "%200s %" SCNu64, name, &value) == 2)
+		if (!strcmp(name, g->inactive) || !strcmp(name, g->active))
+			bytes += value;
+	return bytes;
+}
+
+/* The control group of this process. */
+static bool cgroup_dir(const struct hierarchy *g, char *dir, size_t size)
 {
 	_cleanup_file_ FILE *file = fopen("/proc/self/cgroup", "re");
-	char line[MAX_LINE];
+	char line[MAX_LINE], *controllers, *path;
 
 	while (file && fgets(line, sizeof(line), file)) {
 		line[strcspn(line, "\n")] = 0;
-		if (strncmp(line, "0::", 3) == 0)
-			return snprintf(dir, size, "/sys/fs/cgroup%s", line + 3) < (int)size;
+		controllers = strchr(line, ':');
+		path = controllers ? strchr(controllers + 1, ':') : NULL;
+		if (!path)
+			continue;
+		*path = 0;
+		if (strcmp(controllers + 1, g->controllers) == 0)
+			return snprintf(dir, size, "%s%s", g->root, path + 1) < (int)size;
 	}
 	return false;
 }
 
 /* A group is bound by those above it, too. */
-static uint64_t cgroup_available(void)
+static uint64_t available_in(const struct hierarchy *g)
 {
 	uint64_t available = UINT64_MAX, max, current;
 	char dir[MAX_LINE];
 
-	if (!cgroup_dir(dir, sizeof(dir)))
+	if (!cgroup_dir(g, dir, sizeof(dir)))
 		return available;
 	for (;;) {
 		char *slash;
 
-		if (number_of_file(dir, "memory.max", &max) &&
-		    number_of_file(dir, "memory.current", &current))
+		if (number_of_file(dir, g->max, &max) &&
+		    number_of_file(dir, g->current, &current)) {
+			current -= gh_min_u64(current, file_pages_of(dir, g));
 			available = gh_min_u64(available, max > current ? max - current : 0);
+		}
 		slash = strrchr(dir, '/');
-		if (!slash || strlen(dir) <= strlen("/sys/fs/cgroup"))
+		if (!slash || strlen(dir) <= strlen(g->root))
 			return available;
 		*slash = 0;
 	}
@@ -233,9 +267,12 @@ static uint64_t cgroup_available(void)
 uint64_t gh_memory_available(void)
 {
 	_cleanup_file_ FILE *file = fopen("/proc/meminfo", "re");
-	uint64_t kib;
+	uint64_t kib, available;
 
 	if (!number_in(file, "MemAvailable:", &kib))
 		kib = UINT64_MAX >> 10;
-	return gh_min_u64(kib << 10, cgroup_available());
+	available = kib << 10;
+	for (size_t i = 0; i < GH_ARRAY_SIZE(hierarchies); i++)
+		available = gh_min_u64(available, available_in(&hierarchies[i]));
+	return available;
 }

@@ -107,7 +107,7 @@ static struct gh_error *check_room(const struct taking *t)
 	if (t->options->max_mem_bytes)
 		have = gh_min_u64(have, t->options->max_mem_bytes);
 	if (need <= have)
-		return NULL;
+		return gh_budget_charge(t->target->budget, need, "a copy of the process");
 	return gh_error_create(GH_ERR_LIMIT,
 			       "cannot copy process %u: its memory is %llu MiB and %llu MiB may be "
 			       "used here: write "
@@ -515,7 +515,7 @@ struct gh_error *gh_target_open_pid(const struct gh_target_options *options, uin
 
 	if (running)
 		return open_running(options, pid, ret);
-	err = gh_target_create(GH_TARGET_LIVE, &t.target);
+	err = gh_target_create(GH_TARGET_LIVE, options, &t.target);
 	if (err)
 		return err;
 	t.target->pid = pid;

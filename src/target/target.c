@@ -7,9 +7,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "target/procfs.h"
+
 enum { MAX_NOTES = 100 };
 
-struct gh_error *gh_target_create(enum gh_target_kind kind, struct gh_target **ret)
+static struct gh_budget *make_budget(const struct gh_target_options *options)
+{
+	struct gh_budget *budget = calloc(1, sizeof(*budget));
+
+	if (!budget)
+		return NULL;
+	gh_budget_init(budget);
+	gh_budget_begin(budget, options->max_mem_bytes, gh_memory_available());
+	return budget;
+}
+
+struct gh_error *gh_target_create(enum gh_target_kind kind, const struct gh_target_options *options,
+				  struct gh_target **ret)
 {
 	struct gh_target *target = calloc(1, sizeof(*target));
 	struct gh_error *err;
@@ -17,11 +31,13 @@ struct gh_error *gh_target_create(enum gh_target_kind kind, struct gh_target **r
 	if (!target)
 		return gh_error_nomem();
 	target->kind = kind;
-	err = gh_image_create(&target->image);
+	target->budget = make_budget(options);
+	err = target->budget ? gh_image_create(&target->image) : gh_error_nomem();
 	if (err) {
-		free(target);
+		gh_target_destroy(target);
 		return err;
 	}
+	gh_image_set_budget(target->image, target->budget);
 	*ret = target;
 	return NULL;
 }
@@ -49,6 +65,9 @@ void gh_target_destroy(struct gh_target *target)
 	free(target->core_path);
 	free(target->exe_path);
 	free(target->build_id);
+	if (target->budget)
+		gh_budget_deinit(target->budget);
+	free(target->budget);
 	free(target);
 }
 
@@ -113,12 +132,14 @@ struct gh_error *gh_target_check_machine(uint16_t machine, const char *path)
 		machine);
 }
 
-struct gh_file_options gh_target_file_options(const struct gh_target_options *options)
+struct gh_file_options gh_target_file_options(const struct gh_target_options *options,
+					      struct gh_budget *budget)
 {
 	return (struct gh_file_options){
 		.mode = options->no_mmap ? GH_FILE_COPY : GH_FILE_MAP,
 		.scratch = options->scratch,
 		.poll = options->poll,
+		.budget = budget,
 	};
 }
 

@@ -3,6 +3,7 @@
 // the kernel's notes say of it, and the executable it ran. Knows nothing of Go.
 #pragma once
 
+#include "base/budget.h"
 #include "base/poll.h"
 #include "base/vec.h"
 #include "target/elf_object.h"
@@ -48,7 +49,7 @@ struct gh_target_options {
 	const char *sysroot;	// prefix for paths found in the core; NULL: none
 	bool force;		// go on where build ids differ
 	bool no_mmap;		// read files instead of mapping them
-	uint64_t max_mem_bytes; // of a copy of a process; 0: no bound
+	uint64_t max_mem_bytes; // that may be taken; 0: what the machine has
 	const char *scratch;	// where compressed files are unpacked; NULL: $TMPDIR, else /var/tmp
 	const struct gh_poll *poll;
 };
@@ -67,6 +68,7 @@ struct gh_target_callbacks {
 
 struct gh_target {
 	enum gh_target_kind kind;
+	struct gh_budget *budget;	// owned: memory that everything about it may take
 	struct gh_image *image;		// owned
 	struct gh_thread_vec threads;	// core order: the crashing thread first
 	struct gh_mapping_vec mappings; // NT_FILE

@@ -54,10 +54,10 @@ def death(workshop: programs.Workshop) -> programs.Death:
 
 @pytest.fixture(scope="module")
 def commands() -> List[str]:
-    """The names of all commands that look at a target."""
+    """The names of all commands that look at a target; `next` goes on with another's answer."""
     answer = goheap.run(["help", "--json"])
     rows = goheap.rows(json.loads(answer.out), "commands")
-    return [row["command"] for row in rows if row["command"] != "help"]
+    return [row["command"] for row in rows if row["command"] not in ("help", "next")]
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,7 @@ def test_all_commands_of_the_contract_exist(commands: List[str]) -> None:
 
 
 def test_every_command_explains_itself(commands: List[str]) -> None:
-    for command in [*commands, "help"]:
+    for command in [*commands, "next", "help"]:
         answer = goheap.run(["help", command])
         assert (answer.code, answer.err) == (goheap.ANSWERED, "")
         for part in ("Usage: goheap " + command, "Options", "--json", "Examples:"):
@@ -165,6 +165,36 @@ def test_limit_and_order(death: programs.Death, documents: Dict[str, dict]) -> N
     assert "… %d more rows: -n 0 shows all" % (len(whole["rows"]) - 20) in text
 
 
+def test_next_shows_the_rows_that_were_left_out(death: programs.Death,
+                                                documents: Dict[str, dict]) -> None:
+    # equals stay as they stood
+    whole = sorted(goheap.rows(documents["top"], "types"), key=lambda row: -row["count"])
+    answer = goheap.run([death.core, "-e", "top -n 5 --sort count --json", "-e", "next -n 2 --json",
+                         "-e", "next --json"])
+    first, second, rest = (json.loads(line) for line in answer.out.splitlines())
+    assert (second["command"], rest["command"]) == ("next", "next")
+    assert goheap.rows(first, "types") + goheap.rows(second, "types") + (
+        goheap.rows(rest, "types")) == whole
+    text = goheap.run([death.core, "-e", "top -n 3", "-e", "help", "-e", "next", "-e", "next -n 0",
+                       "-e", "next"]).out
+    assert "top goes on: 3 of %d rows have been shown" % len(whole) in text
+    assert "… %d more rows" % (len(whole) - 6) in text
+    assert text.endswith("nothing is left: all rows of `top` have been shown\n")
+    assert "nothing is left" in goheap.run([death.core, "-e", "spans -n 0", "-e", "next"]).out
+
+
+def test_one_object_by_its_address(death: programs.Death, documents: Dict[str, dict]) -> None:
+    row = max(goheap.rows(documents["objects"], "objects"), key=lambda row: row["bytes"])
+    inside = hex(int(row["address"], 16) + row["bytes"] - 1)
+    document = goheap.ask(death.core, death.exe, "objects " + inside)["objects " + inside]
+    assert goheap.rows(document, "objects") == [row]
+    assert "0 objects" in goheap.run([death.core, "objects", "0x10"]).out
+    asked = goheap.ask(death.core, death.exe, "goroutines 1")["goroutines 1"]
+    assert [row["goid"] for row in goheap.rows(asked, "goroutines")] == [1]
+    # where nobody goes on, rows have no handles
+    assert "$" not in goheap.run([death.core, "-e", "objects", "-e", "goroutines"]).out
+
+
 def test_sizes_for_people_and_exact(death: programs.Death) -> None:
     assert re.search(r"\d\.\d\d [KM]iB", goheap.run([death.core, "top"]).out)
     assert "iB" not in goheap.run([death.core, "top", "--bytes"]).out
@@ -190,6 +220,10 @@ USAGE: List[Tuple[List[str], str]] = [
     (["CORE", "info", "word"], "'word'"),
     (["CORE", "EXE", "--exe", "EXE", "top"], "two executables"),
     (["help", "xyzzy"], "there is no command 'xyzzy'"),
+    (["CORE", "next"], "nothing was shown yet"),
+    (["CORE", "next", "--sort", "count"], "keeps the order of the command before it"),
+    (["CORE", "objects", "$o1"], "there is no object $o1"),
+    (["CORE", "goroutines", "one"], "'one' is no number of a goroutine"),
 ]
 
 
@@ -326,7 +360,8 @@ def test_gdb_says_the_same(death: programs.Death, documents: Dict[str, dict],
         found[document["command"]] = _without_args(document)
     assert found == {name: _without_args(document) for name, document in documents.items()}
     text = gdb.run(["goheap top"], [death.exe, death.core], cwd=str(tmp_path)).out
-    assert text == goheap.run([death.core, death.exe, "top"]).out
+    assert text.replace("`goheap next`", "-n 0 shows all") == (
+        goheap.run([death.core, death.exe, "top"]).out)
 
 
 def test_gdb_whatever_python_is_on_path(death: programs.Death, tmp_path: pathlib.Path) -> None:
@@ -356,6 +391,30 @@ def test_gdb_help_and_completion(commands: List[str]) -> None:
                      "complete goheap help inf"]).out.splitlines()
     assert lines == ["goheap goroutines", "goheap top --sort",
                      "goheap goroutines --sort wait_site", "goheap help info"]
+
+
+def test_gdb_handles_are_variables_with_gos_type(tmp_path: pathlib.Path) -> None:
+    """The bundled core: what `p *$o1` prints is what the program put there."""
+    subprocess.run([str(programs.ROOT / "corefiles" / "unpack"), "go1.27", str(tmp_path)],
+                   check=True)
+    answer = gdb.run(["goheap objects main.Session -n 2", "whatis *$o2", "p $o1.User",
+                      "goheap next", "p $o3.User", "goheap objects $o3 --short",
+                      "goheap objects main.Order -n 1", "whatis *$o5",
+                      "python print(gdb.convenience_variable('o5').dereference().type.sizeof)",
+                      "p $o5.Items",  # behind the header: a shifted one would show its type
+                      "goheap objects []uint8 --type uint8 -n 1", "whatis *$o6",
+                      "goheap objects 'map[string]*main.Session groups' -n 1", "whatis $o7",
+                      "goheap goroutines -n 2", "p $g18.goid", "goheap goroutines $g18 --csv",
+                      "complete goheap objects main.Se", "complete goheap top --type main.Se",
+                      "complete goheap goroutines $g", "goheap objects $o99"],
+                     [tmp_path / "shop-go1.27", tmp_path / "shop-go1.27.core"])
+    for part in ("`goheap next`", "type = main.Session", '"customer number 0"', "$o4  0x",
+                 "type = main.Order", "\n528\n", "{0x0 <repeats 64 times>}",
+                 "type = uint8 [512]", "type = void *", "$g18", "= 18", "\n18,waiting,chan send",
+                 "goheap objects main.Session\n", "goheap top --type main.Session\n"):
+        assert part in answer.out, part
+    assert answer.out.count('"customer number ') == 2
+    assert "the rows shown were $o1 to $o7" in answer.err
 
 
 def test_gdb_errors_are_sentences(death: programs.Death) -> None:

@@ -6,9 +6,9 @@ import pathlib
 import pty
 import re
 import select
-import termios
 import shutil
 import subprocess
+import termios
 import time
 from typing import Iterator, List, Tuple
 
@@ -135,3 +135,27 @@ def test_choices(shop: pathlib.Path, tmp_path: pathlib.Path) -> None:
     assert {"info"} <= set(shown(b"help i"))
     assert {"--by", "--dead", "--sort", "--json"} <= set(shown(b"top --"))
     assert {"count", "bytes", "exact_bytes"} <= set(shown(b"top --sort "))
+
+
+def test_next_and_handles(shop: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """A second page goes on where the first ended; $oN and $gN are arguments of commands."""
+    rows = [line.split()[0] for line in ask(shop, "objects", "main.Session", "-n", "4")[3:7]]
+    terminal = Terminal(shop, tmp_path)
+    assert "nothing was shown yet" in terminal.type(b"next" + ENTER)
+    first = lines_of(terminal.type(b"objects main.Session -n 2" + ENTER))
+    assert "… 3998 more rows: `next`" in first
+    second = lines_of(terminal.type(b"next" + ENTER))
+    shown = [line.split()[:2] for line in first + second if line.startswith("$o")]
+    assert shown == [["$o%d" % (i + 1), row] for i, row in enumerate(rows)]
+    assert any(line.split()[1:3] == [rows[2], "main.Session"]
+               for line in lines_of(terminal.type(b"objects $o3" + ENTER)) if line[:1] == "$")
+    assert "the rows shown were $o1 to $o5" in terminal.type(b"objects $o99" + ENTER)
+    assert "$" not in terminal.type(b"objects main.Order -n 1 --csv" + ENTER)
+    assert "$g18" in terminal.type(b"goroutines -n 2" + ENTER)
+    assert "chan send" in terminal.type(b"goroutines $g18" + ENTER)
+    assert "nothing is left: all rows of `goroutines`" in terminal.type(b"next" + ENTER)
+    # names of types and handles complete, once the heap is known
+    assert "4000 objects" in terminal.type(b"objects main.Ses" + TAB + b"-n 1" + ENTER)
+    assert "main.Session" in terminal.type(b"objects $o" + TAB + ENTER)
+    assert "objects\r\n" in terminal.type(b"objects map[string]*main.Session\\ gr" + TAB + ENTER)
+    assert terminal.end(b"quit" + ENTER) == goheap.ANSWERED

@@ -40,7 +40,7 @@ static inline bool gh_test_ask_all(struct gh_elf *elf, const gh_addr *pcs, size_
 	struct gh_dwarf *dwarf = NULL;
 	const struct gh_dvar *vars;
 	size_t nvars = 0;
-	struct gh_error *err = gh_dwarf_open(elf, &dwarf);
+	struct gh_error *err = gh_dwarf_open(elf, NULL, &dwarf);
 
 	for (size_t i = 0; i < GH_ARRAY_SIZE(names) && !err; i++) {
 		uint64_t offset, size;

@@ -111,7 +111,7 @@ static int print_times(struct gh_elf *elf)
 	struct gh_dwarf *dwarf;
 	double start = now();
 	size_t n;
-	struct gh_error *err = gh_dwarf_open(elf, &dwarf);
+	struct gh_error *err = gh_dwarf_open(elf, NULL, &dwarf);
 
 	if (err)
 		return fail(err);
@@ -164,7 +164,7 @@ static int answer_all(struct gh_elf *elf)
 	struct gh_dwarf *dwarf;
 	char line[4096];
 	int status = 0;
-	struct gh_error *err = gh_dwarf_open(elf, &dwarf);
+	struct gh_error *err = gh_dwarf_open(elf, NULL, &dwarf);
 
 	if (err)
 		return fail(err);

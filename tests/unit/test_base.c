@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/bitmap.h"
+#include "base/budget.h"
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/goname.h"
@@ -199,6 +200,60 @@ static void undoes_escapes_of_names(void **state)
 	}
 }
 
+static void budget_refuses_what_does_not_fit(void **state)
+{
+	struct gh_budget budget;
+	struct gh_error *err;
+
+	gh_budget_init(&budget);
+	assert_true(gh_budget_take(NULL, UINT64_MAX, "anything"));
+	assert_true(gh_budget_take(&budget, 1ULL << 50, "no bound was given"));
+	gh_budget_give(&budget, 1ULL << 50);
+	assert_int_equal(budget.peak_bytes, 1ULL << 50);
+
+	gh_budget_begin(&budget, 100 << 20, 0);
+	assert_true(budget.peak_bytes < 90 << 20);
+	assert_null(gh_budget_charge(&budget, 60 << 20, "tables"));
+	assert_false(gh_budget_take(&budget, 60 << 20, "more tables"));
+	assert_false(gh_budget_take(&budget, UINT64_MAX, "what overflows")); // the first one counts
+	assert_ptr_equal(gh_budget_why(&budget, NULL), NULL);
+	err = gh_budget_why(&budget, gh_error_nomem());
+	assert_int_equal(err->code, GH_ERR_LIMIT);
+	assert_non_null(strstr(err->message, "more tables: 60 MiB beside the 60 MiB in use"));
+	assert_non_null(strstr(err->message, "--max-mem allows 100 MiB"));
+	gh_error_destroy(err);
+	gh_budget_give(&budget, 30 << 20);
+	assert_true(gh_budget_take(&budget, 60 << 20, "more tables"));
+	assert_int_equal(budget.peak_bytes, 90 << 20);
+
+	gh_budget_end(&budget);
+	gh_budget_begin(&budget, 0, 17 << 20); // what is held, and one of 17 MiB
+	err = gh_budget_charge(&budget, 2 << 20, "much");
+	assert_non_null(err);
+	assert_non_null(strstr(err->message, "this machine has room for 91 MiB"));
+	gh_error_destroy(err);
+	assert_ptr_equal(gh_budget_why(&budget, gh_error_nomem()), gh_error_nomem());
+	gh_budget_deinit(&budget);
+}
+
+static void budget_sees_what_nobody_took(void **state)
+{
+	enum { BYTES = 64 << 20 };
+	struct gh_budget budget;
+	char *p;
+
+	gh_budget_init(&budget);
+	gh_budget_begin(&budget, 32 << 20, 0);
+	assert_false(gh_budget_is_exceeded(&budget, "a test"));
+	p = malloc(BYTES);
+	assert_non_null(p);
+	memset(p, 1, BYTES);
+	assert_int_equal(p[BYTES / 2], 1);
+	assert_true(gh_budget_is_exceeded(&budget, "a test"));
+	free(p);
+	gh_budget_deinit(&budget);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +267,8 @@ int main(void)
 		cmocka_unit_test(poll_cancels),
 		cmocka_unit_test(checked_arithmetic_refuses),
 		cmocka_unit_test(undoes_escapes_of_names),
+		cmocka_unit_test(budget_refuses_what_does_not_fit),
+		cmocka_unit_test(budget_sees_what_nobody_took),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,7 +26,7 @@ static struct gh_dwarf *open_dwarf(struct gh_elf *elf)
 {
 	struct gh_dwarf *dwarf;
 
-	assert_null(gh_dwarf_open(elf, &dwarf));
+	assert_null(gh_dwarf_open(elf, NULL, &dwarf));
 	return dwarf;
 }
 
@@ -559,7 +559,7 @@ static void what_is_no_dwarf(void **state)
 
 	put_abbrevs(&m.abbrev);
 	m.elf = make_elf(&m.info, &m.abbrev, &m.file); // .debug_info is empty
-	err = gh_dwarf_open(m.elf, &m.dwarf);
+	err = gh_dwarf_open(m.elf, NULL, &m.dwarf);
 	assert_non_null(err);
 	assert_int_equal(err->code, GH_ERR_MISSING);
 	assert_string_equal(err->message, "made has no DWARF");

@@ -411,6 +411,86 @@ static void values_may_have_units_of_their_own(void **state)
 	gh_report_destroy(report);
 }
 
+static const struct gh_column key_columns[] = {{"key", GH_UNIT_COUNT, false}};
+
+static char *keys(struct gh_table *table, struct gh_report *report, uint64_t limit)
+{
+	struct gh_render_options options = {.format = GH_FORMAT_CSV,
+					    .limit = limit,
+					    .sort = "key",
+					    .reverse = table->nrows % 2};
+
+	return render(report, options);
+}
+
+/* What a short answer selects begins as the whole one does, and pages put it together. */
+static void pages_are_the_whole(void **state)
+{
+	uint32_t seed = 1;
+
+	for (size_t n = 1; n < 40; n++) {
+		struct gh_report *report = gh_report_create();
+		struct gh_table *table = gh_report_table(report, "keys", key_columns, 1);
+		struct gh_strbuf pages = {0};
+		char *whole;
+
+		for (size_t i = 0; i < n; i++) {
+			seed = seed * 1664525 + 1013904223;
+			gh_table_row(table)[0] = gh_cell_u64(seed >> 28);
+		}
+		whole = keys(table, report, UINT64_MAX);
+		gh_strbuf_puts(&pages, "key\r\n");
+		for (uint64_t step = 1 + n % 7; table->first < n; table->first += step) {
+			char *page;
+
+			step = gh_min_u64(step, n - table->first);
+			page = keys(table, report, step);
+			gh_strbuf_puts(&pages, page + strlen("key\r\n"));
+			free(page);
+		}
+		assert_string_equal(gh_strbuf_str(&pages), whole);
+		gh_strbuf_deinit(&pages);
+		free(whole);
+		gh_report_destroy(report);
+	}
+}
+
+static void count_handle(void *ctx, char letter, uint64_t number, uint64_t value)
+{
+	assert_int_equal(letter, 'o');
+	*(uint64_t *)ctx += number * 1000 + value;
+}
+
+static void rows_of_a_dialogue_have_handles(void **state)
+{
+	static const struct gh_column named[] = {{"address", GH_UNIT_ADDRESS, false, 'o'}};
+	struct gh_report *report = gh_report_create();
+	struct gh_table *table = gh_report_table(report, "objects", named, 1);
+	uint64_t sum = 0;
+	struct gh_handles handles = {.next = 9, .shown = count_handle, .ctx = &sum};
+	struct gh_render_options options = {
+		.limit = 2, .how_next = "goheap next", .handles = &handles};
+	char *text;
+
+	for (uint64_t i = 1; i <= 4; i++)
+		gh_table_row(table)[0] = gh_cell_u64(i);
+	gh_table_row(table)[0] = (struct gh_cell){0};
+	text = render(report, options);
+	assert_string_equal(text,
+			    "      address\n$o9   0x1\n$o10  0x2\n… 3 more rows: `goheap next`\n");
+	free(text);
+	assert_int_equal(sum, 9001 + 10002);
+	table->first = 2;
+	text = render(report, (struct gh_render_options){.handles = &handles});
+	assert_string_equal(text, "      address\n$o11  0x3\n$o12  0x4\n      -\n");
+	free(text);
+	text = render(report,
+		      (struct gh_render_options){.format = GH_FORMAT_CSV, .handles = &handles});
+	assert_null(strchr(text, '$'));
+	free(text);
+	gh_report_destroy(report);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -427,6 +507,8 @@ int main(void)
 		cmocka_unit_test(csv_is_quoted_and_exact),
 		cmocka_unit_test(lazy_tables_make_what_is_shown),
 		cmocka_unit_test(values_may_have_units_of_their_own),
+		cmocka_unit_test(pages_are_the_whole),
+		cmocka_unit_test(rows_of_a_dialogue_have_handles),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
