@@ -26,8 +26,8 @@ struct gh_session {
 	bool no_values;			   // keep the program's data out of what is printed
 	uint64_t max_mem_bytes;		   // 0: no bound
 	bool has_now, has_now_error;	   // known since stage RUNTIME
-	int64_t now_ns;	      // the latest nanotime found in memory: durations end here
-	int64_t now_error_ns; // at most so much later was it in fact
+	int64_t now_ns;			   // as gh_process_now has it: durations end here
+	int64_t now_error_ns;		   // at most so much later was it in fact
 };
 
 /** Takes the target over. */

@@ -6,47 +6,34 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <time.h>
 
 #include "base/cleanup.h"
 #include "target/attach.h"
+#include "target/copying.h"
 
 enum {
 	PAGE = 4096,
-	COPY_BYTES = 64 << 20, // between two looks whether somebody wants to end this
-	SPARE_SHARE = 10,      // a tenth of the available memory is left to others
+	SPARE_SHARE = 10, // a tenth of the available memory is left to others
 	MAX_PATH = 4096,
+	MAX_ROUNDS = 3,		 // of making room for a process that grows meanwhile
+	ENOUGH_BYTES = 16 << 20, // of growth that is not worth another round
 };
-
-/* Local memory for neighbouring mappings: they stay neighbours. */
-struct block {
-	gh_addr lo, hi;
-	uint8_t *host; // owned
-};
-GH_VEC(block_vec, struct block);
-
-struct gh_snapshot {
-	struct block_vec blocks;
-};
-
-void gh_snapshot_destroy(struct gh_snapshot *snapshot)
-{
-	for (size_t i = 0; snapshot && i < snapshot->blocks.len; i++)
-		munmap(snapshot->blocks.data[i].host,
-		       snapshot->blocks.data[i].hi - snapshot->blocks.data[i].lo);
-	if (snapshot)
-		block_vec_deinit(&snapshot->blocks);
-	free(snapshot);
-}
 
 struct taking {
 	struct gh_target *target;
+	struct gh_target *running; // the same process, read as it runs; NULL: not asked for
 	const struct gh_target_options *options;
 	struct gh_proc_map_vec maps;
-	struct gh_proc_run_vec runs; // to copy
+	struct gh_range_vec covered;  // mappings of which anything is copied
+	struct gh_range_vec resident; // with contents
+	struct gh_range_vec spared;   // not to be copied, as far as we know
+	struct gh_range_vec early;    // copied while it ran
+	struct gh_range_vec clean;    // not written since
 	struct gh_attachment attachment;
-	uint64_t lost_bytes; // of pages that could not be read
+	bool has_dirty;	       // soft-dirty bits were cleared
+	uint64_t copied_bytes; // while it stood still
+	uint64_t lost_bytes;   // of pages that could not be read
 };
 
 /* Contents only memory has, and not a device's or the kernel's. */
@@ -61,49 +48,50 @@ static bool begins_object(const struct gh_proc_map *map)
 	return map->readable && !is_copied(map) && map->file_offset == 0 && map->path[0] == '/';
 }
 
-static struct gh_error *add_runs(struct taking *t, gh_addr lo, gh_addr hi)
+/* Memory that others may write, too: the process's own bits do not tell. */
+static bool is_its_own(const struct gh_proc_map *map)
 {
-	return gh_proc_resident(t->target->pid, lo, hi, &t->runs);
+	return !map->shared && map->path[0] != '/';
 }
 
-/* What is to be copied at this moment: pages with contents, and the first page of each object,
+static gh_addr end_of(const struct gh_proc_map *map)
+{
+	return is_copied(map) ? map->hi : map->lo + PAGE;
+}
+
+/* What has contents at this moment: pages of writable memory, and the first page of each object,
  * whose build id it holds. */
-static struct gh_error *list_runs(struct taking *t)
+static struct gh_error *list_resident(struct taking *t)
 {
 	struct gh_error *err;
 
 	gh_proc_maps_deinit(&t->maps);
 	t->maps = (struct gh_proc_map_vec){0};
-	t->runs.len = 0;
+	t->covered.len = t->resident.len = t->clean.len = 0;
 	err = gh_proc_maps(t->target->pid, &t->maps);
 	for (size_t i = 0; !err && i < t->maps.len; i++) {
 		const struct gh_proc_map *map = &t->maps.data[i];
 
-		if (is_copied(map))
-			err = add_runs(t, map->lo, map->hi);
-		else if (begins_object(map) &&
-			 !gh_proc_run_vec_push(&t->runs,
-					       (struct gh_proc_run){map->lo, map->lo + PAGE}))
+		if (!is_copied(map) && !begins_object(map))
+			continue;
+		if (!gh_ranges_append(&t->covered, map->lo, end_of(map)))
+			err = gh_error_nomem();
+		else if (is_copied(map))
+			err = gh_proc_resident(t->target->pid, map->lo, map->hi, &t->resident,
+					       t->has_dirty && is_its_own(map) ? &t->clean : NULL);
+		else if (!gh_ranges_append(&t->resident, map->lo, end_of(map)))
 			err = gh_error_nomem();
 	}
 	return err;
 }
 
-static uint64_t bytes_of(const struct gh_proc_run_vec *runs)
-{
-	uint64_t bytes = 0;
-
-	for (size_t i = 0; i < runs->len; i++)
-		bytes += runs->data[i].hi - runs->data[i].lo;
-	return bytes;
-}
-
 /* Refuse before anything is stopped: running out of memory half-way would hurt both of us. */
-static struct gh_error *check_room(const struct taking *t)
+static struct gh_error *check_room(const struct taking *t, uint64_t need, uint64_t had)
 {
-	uint64_t need = bytes_of(&t->runs), have = gh_memory_available();
+	uint64_t have = gh_memory_available();
 
 	have -= have / SPARE_SHARE;
+	have += had; // pages that are ours already
 	if (t->options->max_mem_bytes)
 		have = gh_min_u64(have, t->options->max_mem_bytes);
 	if (need <= have)
@@ -116,166 +104,177 @@ static struct gh_error *check_room(const struct taking *t)
 			       (unsigned long long)(have >> 20), t->target->pid);
 }
 
-static struct block *block_of(struct gh_snapshot *snapshot, gh_addr addr)
+/*
+ * Ask the layers above what need not be copied, whole pages only. Their failure costs nothing but
+ * the time to copy all: what is wrong with the process is found, and said, by whoever reads it
+ * next.
+ */
+static struct gh_error *list_spared(struct taking *t, const struct gh_image *memory,
+				    struct gh_range_vec *ret)
 {
-	for (size_t i = 0; i < snapshot->blocks.len; i++)
-		if (addr - snapshot->blocks.data[i].lo <
-		    snapshot->blocks.data[i].hi - snapshot->blocks.data[i].lo)
-			return &snapshot->blocks.data[i];
+	const struct gh_target_spare *spare = t->options->spare;
+	struct gh_error *err = spare->list(spare->ctx, memory, ret);
+
+	for (size_t i = 0; i < ret->len; i++) {
+		ret->data[i].lo = gh_align_up(ret->data[i].lo, PAGE);
+		ret->data[i].hi &= ~(uint64_t)(PAGE - 1);
+	}
+	gh_ranges_arrange(ret);
+	if (!err || err->code == GH_ERR_NOMEM || err->code == GH_ERR_CANCELLED)
+		return err;
+	gh_error_destroy(err);
+	ret->len = 0;
 	return NULL;
 }
 
-static struct gh_error *add_block(struct gh_snapshot *snapshot, gh_addr lo, gh_addr hi)
+/* Before it stops. */
+static struct gh_error *begin_sparing(struct taking *t)
 {
-	void *p = mmap(NULL, hi - lo, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	const struct gh_target_spare *spare = t->options->spare;
+	struct gh_error *err;
 
-	if (p == MAP_FAILED)
-		return gh_error_errno(errno, "cannot make room for %llu MiB",
-				      (unsigned long long)((hi - lo) >> 20));
-	if (block_vec_push(&snapshot->blocks, (struct block){lo, hi, p}))
+	if (!spare)
 		return NULL;
-	munmap(p, hi - lo);
-	return gh_error_nomem();
+	err = gh_target_open_pid(t->options, t->target->pid, /* running: */ true, &t->running);
+	if (!err)
+		err = spare->begin(spare->ctx, t->running);
+	if (!err)
+		return list_spared(t, t->running->image, &t->spared);
+	if (err->code == GH_ERR_NOMEM || err->code == GH_ERR_CANCELLED)
+		return err;
+	gh_error_destroy(err);
+	return NULL;
 }
 
-static gh_addr end_of(const struct gh_proc_map *map)
+/* Room for all that will be copied, with pages behind it; once more for what grew meanwhile. */
+static struct gh_error *make_room(struct taking *t, struct gh_range_vec *wanted)
 {
-	return is_copied(map) ? map->hi : map->lo + PAGE;
-}
-
-/* Address space for all that may be copied; pages that were never touched read as zeros. */
-static struct gh_error *make_blocks(struct taking *t)
-{
-	struct gh_snapshot *snapshot = t->target->snapshot;
-	gh_addr lo = 0, hi = 0;
+	uint64_t last = 0, need = 0;
 	struct gh_error *err = NULL;
 
-	for (size_t i = 0; i < t->maps.len && !err; i++) {
-		const struct gh_proc_map *map = &t->maps.data[i];
-
-		if (!is_copied(map) && !begins_object(map))
-			continue;
-		if (map->lo != hi && hi)
-			err = add_block(snapshot, lo, hi);
-		if (map->lo != hi)
-			lo = map->lo;
-		hi = end_of(map);
+	for (int round = 0; round < MAX_ROUNDS && !err; round++) {
+		if (round)
+			err = list_resident(t);
+		wanted->len = 0;
+		if (!err)
+			err = gh_ranges_subtract(&t->resident, &t->spared, wanted);
+		need = gh_ranges_bytes(wanted);
+		if (!err)
+			err = check_room(t, need, last);
+		if (!err)
+			err = gh_snapshot_cover(t->target->snapshot, &t->covered);
+		if (!err)
+			err = gh_snapshot_populate(t->target->snapshot, wanted, t->options->poll);
+		if (need <= last + ENOUGH_BYTES)
+			break;
+		last = need;
 	}
-	return err || !hi ? err : add_block(snapshot, lo, hi);
+	return err;
 }
 
-/* [lo, hi) of one block. False: not all of it could be read; what could be is there. */
-static bool copy(uint32_t pid, const struct block *block, gh_addr lo, gh_addr hi)
+/*
+ * Where the kernel can tell what is written from now on, copy while it runs, and later only what
+ * was written since.
+ */
+static struct gh_error *first_pass(struct taking *t, const struct gh_range_vec *wanted)
 {
-	return gh_proc_read(pid, lo, block->host + (lo - block->lo), hi - lo) == (ssize_t)(hi - lo);
+	uint64_t lost = 0; // will be tried again
+
+	if (!gh_proc_has_soft_dirty() || !gh_proc_clear_dirty(t->target->pid))
+		return NULL;
+	t->has_dirty = true;
+	for (size_t i = 0; i < wanted->len; i++)
+		if (!gh_range_vec_push(&t->early, wanted->data[i]))
+			return gh_error_nomem();
+	return gh_snapshot_copy(t->target->snapshot, t->target->pid, wanted, t->options->poll,
+				&lost);
 }
 
-static struct gh_error *copy_runs(struct taking *t)
+static struct gh_error *copy(struct taking *t, const struct gh_range_vec *ranges)
 {
-	const struct gh_poll *poll = t->options->poll;
-	uint64_t done = 0, total = bytes_of(&t->runs);
-
-	for (size_t i = 0; i < t->runs.len; i++) {
-		struct gh_proc_run run = t->runs.data[i];
-		const struct block *block = block_of(t->target->snapshot, run.lo);
-
-		while (block && run.lo < run.hi) {
-			gh_addr end = gh_min_u64(run.hi, run.lo + COPY_BYTES);
-			struct gh_error *err = gh_poll(poll, "copying", done, total);
-
-			if (err)
-				return err;
-			if (!copy(t->target->pid, block, run.lo, gh_min_u64(end, block->hi)))
-				t->lost_bytes += end - run.lo;
-			done += end - run.lo;
-			run.lo = end;
-		}
-	}
-	return NULL;
+	t->copied_bytes += gh_ranges_bytes(ranges);
+	return gh_snapshot_copy(t->target->snapshot, t->target->pid, ranges, t->options->poll,
+				&t->lost_bytes);
 }
 
-/* Have the kernel find our pages before the process stands still, not while it does. */
-static void populate(const struct taking *t)
+/* All but what may be spared, and what was copied before and not written since. */
+static struct gh_error *copy_needed(struct taking *t)
 {
-	for (size_t i = 0; i < t->runs.len; i++) {
-		struct gh_proc_run run = t->runs.data[i];
-		const struct block *block = block_of(t->target->snapshot, run.lo);
+	struct gh_range_vec wanted = {0}, had = {0}, changed = {0};
+	struct gh_error *err = gh_ranges_subtract(&t->resident, &t->spared, &wanted);
 
-		if (block)
-			madvise(block->host + (run.lo - block->lo),
-				gh_min_u64(run.hi, block->hi) - run.lo, MADV_POPULATE_WRITE);
-	}
+	if (!err)
+		err = gh_ranges_intersect(&t->early, &t->clean, &had);
+	if (!err)
+		err = gh_ranges_subtract(&wanted, &had, &changed);
+	if (!err)
+		err = copy(t, &changed);
+	gh_range_vec_deinit(&changed);
+	gh_range_vec_deinit(&had);
+	gh_range_vec_deinit(&wanted);
+	return err;
 }
 
-/* Mappings that came or grew since the blocks were made. */
-static struct gh_error *add_missing_blocks(struct taking *t)
+static struct gh_error *add_memory(struct gh_image *image, const struct taking *t);
+
+static struct gh_error *spared_by_copy(struct taking *t, struct gh_range_vec *ret)
 {
-	for (size_t i = 0; i < t->maps.len; i++) {
-		const struct gh_proc_map *map = &t->maps.data[i];
-		gh_addr lo = map->lo;
+	struct gh_image *image;
+	struct gh_error *err = gh_image_create(&image);
 
-		if (!is_copied(map) && !begins_object(map))
-			continue;
-		while (lo < end_of(map)) {
-			const struct block *block = block_of(t->target->snapshot, lo);
-			gh_addr hi = end_of(map);
-			struct gh_error *err;
-
-			if (block) {
-				lo = block->hi;
-				continue;
-			}
-			for (size_t k = 0; k < t->target->snapshot->blocks.len; k++)
-				if (t->target->snapshot->blocks.data[k].lo > lo)
-					hi = gh_min_u64(hi, t->target->snapshot->blocks.data[k].lo);
-			err = add_block(t->target->snapshot, lo, hi);
-			if (err)
-				return err;
-		}
-	}
-	return NULL;
+	if (err)
+		return err;
+	err = add_memory(image, t);
+	if (!err)
+		err = gh_image_seal(image);
+	if (!err)
+		err = list_spared(t, image, ret);
+	gh_image_destroy(image);
+	return err;
 }
 
-/* Runs that cross the border of two blocks are cut there. */
-static struct gh_error *split_runs(struct taking *t)
+/* What was not copied has to be, unless it is still not needed. */
+static struct gh_error *check_spared(struct taking *t)
 {
-	struct gh_proc_run_vec cut = {0};
+	struct gh_range_vec now = {0}, both = {0}, turned = {0}, wanted = {0};
+	struct gh_error *err;
 
-	for (size_t i = 0; i < t->runs.len; i++) {
-		struct gh_proc_run run = t->runs.data[i];
-
-		while (run.lo < run.hi) {
-			const struct block *block = block_of(t->target->snapshot, run.lo);
-			gh_addr end = block ? gh_min_u64(run.hi, block->hi) : run.hi;
-
-			if (!gh_proc_run_vec_push(&cut, (struct gh_proc_run){run.lo, end})) {
-				gh_proc_run_vec_deinit(&cut);
-				return gh_error_nomem();
-			}
-			run.lo = end;
-		}
-	}
-	gh_proc_run_vec_deinit(&t->runs);
-	t->runs = cut;
-	return NULL;
+	if (t->spared.len == 0)
+		return NULL;
+	err = spared_by_copy(t, &now);
+	if (!err)
+		err = gh_ranges_intersect(&t->spared, &now, &both);
+	if (!err)
+		err = gh_ranges_subtract(&t->spared, &now, &turned);
+	if (!err)
+		err = gh_ranges_intersect(&turned, &t->resident, &wanted);
+	if (!err)
+		err = copy(t, &wanted);
+	gh_range_vec_deinit(&wanted);
+	gh_range_vec_deinit(&turned);
+	gh_range_vec_deinit(&now);
+	gh_range_vec_deinit(&t->spared);
+	t->spared = both;
+	return err;
 }
 
 /* While it stands still. */
 static struct gh_error *take_still(struct taking *t)
 {
-	struct gh_error *err = gh_attach(t->target->pid, t->options->poll, &t->attachment);
+	struct gh_target *target = t->target;
+	struct gh_error *err = gh_attach(target->pid, t->options->poll, &t->attachment);
 
+	if (err)
+		return err;
+	target->has_clock = gh_proc_clock(target->pid, &target->clock_ns);
+	err = gh_attached_registers(&t->attachment, target->machine, &target->threads);
 	if (!err)
-		err = gh_attached_registers(&t->attachment, t->target->machine,
-					    &t->target->threads);
+		err = list_resident(t);
 	if (!err)
-		err = list_runs(t);
+		err = gh_snapshot_cover(target->snapshot, &t->covered);
 	if (!err)
-		err = add_missing_blocks(t);
-	if (!err)
-		err = split_runs(t);
-	return err ? err : copy_runs(t);
+		err = copy_needed(t);
+	return err ? err : check_spared(t);
 }
 
 static uint64_t now_ns(void)
@@ -286,31 +285,78 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-static struct gh_error *take(struct taking *t)
+/* Pages that were copied while it ran, and that it has given back since, read as zeros. */
+static struct gh_error *drop_stale(struct taking *t)
 {
-	uint64_t start;
-	struct gh_error *err = list_runs(t);
+	struct gh_range_vec stale = {0};
+	struct gh_error *err = gh_ranges_subtract(&t->early, &t->resident, &stale);
 
 	if (!err)
-		err = check_room(t);
-	if (!err)
-		err = make_blocks(t);
-	if (err)
-		return err;
-	populate(t);
-	start = now_ns();
-	err = take_still(t);
-	gh_detach(&t->attachment);
-	if (err)
-		return err;
+		gh_snapshot_zero(t->target->snapshot, &stale);
+	gh_range_vec_deinit(&stale);
+	return err;
+}
+
+static struct gh_error *say_how_long(struct taking *t, uint64_t stood_ns)
+{
+	struct gh_range_vec left_out = {0};
+	struct gh_error *err = gh_ranges_intersect(&t->spared, &t->resident, &left_out);
+	uint64_t bytes = gh_ranges_bytes(&left_out);
+
+	gh_range_vec_deinit(&left_out);
 	gh_target_note(t->target,
 		       "process %u stood still for %.3f s while %llu MiB of it were copied",
-		       t->target->pid, (double)(now_ns() - start) / 1e9,
-		       (unsigned long long)(bytes_of(&t->runs) >> 20));
+		       t->target->pid, (double)stood_ns / 1e9,
+		       (unsigned long long)(t->copied_bytes >> 20));
+	if (t->has_dirty)
+		gh_target_note(t->target, "%llu MiB were copied before, while it ran",
+			       (unsigned long long)(gh_ranges_bytes(&t->early) >> 20));
+	if (bytes)
+		gh_target_note(t->target,
+			       "%llu MiB were not copied: free, or contents without pointers, "
+			       "which nobody asked for",
+			       (unsigned long long)(bytes >> 20));
 	if (t->lost_bytes)
 		gh_target_note(t->target, "%llu bytes of process %u could not be read",
 			       (unsigned long long)t->lost_bytes, t->target->pid);
-	return NULL;
+	return err;
+}
+
+static struct gh_error *take(struct taking *t)
+{
+	struct gh_range_vec wanted = {0};
+	uint64_t start;
+	struct gh_error *err = list_resident(t);
+
+	if (!err)
+		err = begin_sparing(t);
+	if (!err)
+		err = make_room(t, &wanted);
+	if (!err)
+		err = first_pass(t, &wanted);
+	gh_range_vec_deinit(&wanted);
+	if (err)
+		return err;
+	start = now_ns();
+	err = take_still(t);
+	gh_detach(&t->attachment);
+	start = now_ns() - start;
+	if (!err)
+		err = drop_stale(t);
+	return err ? err : say_how_long(t, start);
+}
+
+static void taking_deinit(struct taking *t)
+{
+	if (t->options->spare && t->running)
+		t->options->spare->end(t->options->spare->ctx);
+	gh_target_destroy(t->running);
+	gh_proc_maps_deinit(&t->maps);
+	gh_range_vec_deinit(&t->covered);
+	gh_range_vec_deinit(&t->resident);
+	gh_range_vec_deinit(&t->spared);
+	gh_range_vec_deinit(&t->early);
+	gh_range_vec_deinit(&t->clean);
 }
 
 /* ---- the target ---- */
@@ -334,40 +380,84 @@ static struct gh_error *add_mappings(struct gh_target *target, const struct gh_p
 	return NULL;
 }
 
-static struct gh_error *add_memory(struct gh_target *target, const struct gh_proc_map_vec *maps)
+/* [lo, hi) of one mapping as far as it was copied, which may be from several blocks. */
+static struct gh_error *add_present(struct gh_image *image, const struct gh_snapshot *snapshot,
+				    gh_addr lo, gh_addr hi, bool writable)
 {
 	struct gh_error *err = NULL;
 
-	for (size_t i = 0; i < maps->len && !err; i++) {
-		const struct gh_proc_map *map = &maps->data[i];
+	while (lo < hi && !err) {
+		const struct gh_block *block = gh_snapshot_block(snapshot, lo);
+		gh_addr end = block ? gh_min_u64(hi, block->hi) : hi;
 
-		for (gh_addr lo = map->lo; !err && lo < end_of(map);) {
-			const struct block *block = is_copied(map) || begins_object(map)
-							    ? block_of(target->snapshot, lo)
-							    : NULL;
-			gh_addr end = block ? gh_min_u64(end_of(map), block->hi) : end_of(map);
-
-			if (block)
-				err = gh_image_add(target->image, lo, end - lo,
-						   block->host + (lo - block->lo), map->writable);
-			lo = end;
-		}
+		if (block)
+			err = gh_image_add(image, lo, end - lo, block->host + (lo - block->lo),
+					   writable);
+		lo = end;
 	}
 	return err;
 }
 
+/* A mapping: what was copied, or never had contents; and what was left out. */
+static struct gh_error *add_map(struct gh_image *image, const struct taking *t,
+				const struct gh_proc_map *map, size_t *spared)
+{
+	const struct gh_range_vec *s = &t->spared;
+	gh_addr lo = map->lo, hi = end_of(map);
+	struct gh_error *err = NULL;
+
+	while (*spared < s->len && s->data[*spared].hi <= lo)
+		++*spared;
+	for (size_t i = *spared; !err && i < s->len && s->data[i].lo < hi; i++) {
+		gh_addr from = gh_max_u64(lo, s->data[i].lo), to = gh_min_u64(hi, s->data[i].hi);
+
+		if (from > lo)
+			err = add_present(image, t->target->snapshot, lo, from, map->writable);
+		if (!err)
+			err = gh_image_add_absent(image, from, to - from, GH_NOT_COPIED,
+						  map->writable);
+		lo = to;
+	}
+	return err ? err : add_present(image, t->target->snapshot, lo, hi, map->writable);
+}
+
+static struct gh_error *add_memory(struct gh_image *image, const struct taking *t)
+{
+	struct gh_error *err = NULL;
+	size_t spared = 0;
+
+	for (size_t i = 0; i < t->maps.len && !err; i++)
+		if (is_copied(&t->maps.data[i]) || begins_object(&t->maps.data[i]))
+			err = add_map(image, t, &t->maps.data[i], &spared);
+	return err;
+}
+
+/* Only what is covered was opened: the rest of a block must not be touched. */
 static const void *copied_at(const void *ctx, gh_addr addr, uint64_t len)
 {
-	const struct gh_target *target = ctx;
-	const struct block *block = block_of(target->snapshot, addr);
+	const struct taking *t = ctx;
+	const struct gh_range *r = t->covered.data;
+	const struct gh_block *block = gh_snapshot_block(t->target->snapshot, addr);
+	size_t lo = 0, hi = t->covered.len;
 
-	return block && len <= block->hi - addr ? block->host + (addr - block->lo) : NULL;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (r[mid].hi <= addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == t->covered.len || addr < r[lo].lo || len > r[lo].hi - addr || !block ||
+	    len > block->hi - addr)
+		return NULL;
+	return block->host + (addr - block->lo);
 }
 
 /* Files are where the process sees them, which may be in a container. */
 static struct gh_error *add_files(struct taking *t)
 {
-	const struct gh_memory memory = {.at = copied_at, .ctx = t->target};
+	const struct gh_memory memory = {.at = copied_at, .ctx = t};
 	struct gh_target_options options = *t->options;
 	char root[64];
 
@@ -407,7 +497,7 @@ static struct gh_error *heads_of_objects(struct taking *t, struct gh_image **ret
 static struct gh_error *compare_exe(struct taking *t, const char *proc_exe)
 {
 	struct gh_image *heads = NULL;
-	struct gh_error *err = list_runs(t);
+	struct gh_error *err = list_resident(t);
 
 	if (!err)
 		err = add_mappings(t->target, &t->maps);
@@ -467,7 +557,7 @@ static struct gh_error *load(struct taking *t)
 	if (!err)
 		err = add_mappings(t->target, &t->maps);
 	if (!err)
-		err = add_memory(t->target, &t->maps);
+		err = add_memory(t->target->image, t);
 	if (!err)
 		err = add_files(t);
 	return err ? err : gh_image_seal(t->target->image);
@@ -521,8 +611,7 @@ struct gh_error *gh_target_open_pid(const struct gh_target_options *options, uin
 	t.target->pid = pid;
 	t.target->snapshot = calloc(1, sizeof(*t.target->snapshot));
 	err = t.target->snapshot ? load(&t) : gh_error_nomem();
-	gh_proc_maps_deinit(&t.maps);
-	gh_proc_run_vec_deinit(&t.runs);
+	taking_deinit(&t);
 	if (err) {
 		gh_target_destroy(t.target);
 		return err;
