@@ -254,7 +254,7 @@ def test_server_under_load(loaded: Server) -> None:
     load.start()
     time.sleep(1)
     quiet = load.longest()
-    documents = [loaded.ask(command)[command] for command in ["top", "goroutines", "objects"]]
+    documents = [loaded.ask(command)[command] for command in ["top", "goroutines", "spans"]]
     busy = load.longest()
     time.sleep(1)
     after = load.longest()
