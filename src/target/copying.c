@@ -12,6 +12,7 @@
 #include "target/open.h"
 
 enum {
+	PAGE = 4096,
 	PIECE = 1 << 20,	// bytes that are asked for as one
 	BATCH_BYTES = 16 << 20, // and in one call; between two looks whether all should end
 	BATCH_PIECES = 512,	// the kernel takes 1024
@@ -203,17 +204,30 @@ static bool cut(const struct gh_snapshot *snapshot, const struct gh_range_vec *r
 	return true;
 }
 
+/* Page by page: one that cannot be read costs no other. */
+static void copy_pages(struct work *w, const struct piece *piece)
+{
+	uint64_t lost = 0;
+
+	for (uint32_t at = 0; at < piece->len; at += PAGE) {
+		uint64_t len = gh_min_u64(PAGE, piece->len - at);
+		ssize_t got = gh_proc_read(w->pid, piece->from + at, piece->to + at, len);
+
+		if (got < 0 && errno == ESRCH) {
+			__atomic_store_n(&w->is_gone, true, __ATOMIC_RELAXED);
+			return;
+		}
+		lost += len - (uint64_t)(got < 0 ? 0 : got);
+	}
+	__atomic_fetch_add(&w->lost, lost, __ATOMIC_RELAXED);
+}
+
 static void copy_one_by_one(struct work *w, const struct piece *pieces, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		ssize_t got = gh_proc_read(w->pid, pieces[i].from, pieces[i].to, pieces[i].len);
-
-		if (got < 0 && errno == ESRCH)
-			__atomic_store_n(&w->is_gone, true, __ATOMIC_RELAXED);
-		if (got < (ssize_t)pieces[i].len)
-			__atomic_fetch_add(&w->lost, pieces[i].len - (uint64_t)(got < 0 ? 0 : got),
-					   __ATOMIC_RELAXED);
-	}
+	for (size_t i = 0; i < n; i++)
+		if (gh_proc_read(w->pid, pieces[i].from, pieces[i].to, pieces[i].len) !=
+		    (ssize_t)pieces[i].len)
+			copy_pages(w, &pieces[i]);
 }
 
 static void copy_batch(struct work *w, const struct piece *pieces, size_t n)

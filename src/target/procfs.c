@@ -304,6 +304,17 @@ uint64_t gh_proc_status(uint32_t pid, const char *field)
 	return value;
 }
 
+char gh_proc_state(uint32_t pid)
+{
+	_cleanup_file_ FILE *file = open_of(pid, "status");
+	char line[MAX_LINE], state;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "State: %c", &state) == 1)
+			return state;
+	return 0;
+}
+
 static bool number_of_file(const char *dir, const char *name, uint64_t *ret)
 {
 	_cleanup_free_ char *path = NULL;

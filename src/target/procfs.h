@@ -62,5 +62,8 @@ ssize_t gh_proc_read(uint32_t pid, gh_addr addr, void *to, uint64_t len);
 /** A number of /proc/PID/status, such as "TracerPid:"; 0 when it is not there. */
 uint64_t gh_proc_status(uint32_t pid, const char *field);
 
+/** R, S, D, Z, … as in proc(5); 0: there is no such process. */
+char gh_proc_state(uint32_t pid);
+
 /** Bytes that may be allocated: of the machine, and of the control group if that has a bound. */
 uint64_t gh_memory_available(void);

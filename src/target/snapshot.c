@@ -4,9 +4,11 @@
 // contents; the rest comes from the executable and the shared objects.
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "target/attach.h"
@@ -16,7 +18,7 @@ enum {
 	PAGE = 4096,
 	SPARE_SHARE = 10, // a tenth of the available memory is left to others
 	MAX_PATH = 4096,
-	MAX_ROUNDS = 3,		 // of making room for a process that grows meanwhile
+	MAX_ROUNDS = 5,		 // of making room for a process that grows meanwhile
 	ENOUGH_BYTES = 16 << 20, // of growth that is not worth another round
 };
 
@@ -86,12 +88,14 @@ static struct gh_error *list_resident(struct taking *t)
 }
 
 /* Refuse before anything is stopped: running out of memory half-way would hurt both of us. */
-static struct gh_error *check_room(const struct taking *t, uint64_t need, uint64_t had)
+static struct gh_error *check_room(const struct taking *t, const struct gh_range_vec *more,
+				   const struct gh_range_vec *had)
 {
+	uint64_t ours = gh_ranges_bytes(had), need = ours + gh_ranges_bytes(more);
 	uint64_t have = gh_memory_available();
 
 	have -= have / SPARE_SHARE;
-	have += had; // pages that are ours already
+	have += ours;
 	if (t->options->max_mem_bytes)
 		have = gh_min_u64(have, t->options->max_mem_bytes);
 	if (need <= have)
@@ -127,48 +131,91 @@ static struct gh_error *list_spared(struct taking *t, const struct gh_image *mem
 	return NULL;
 }
 
-/* Before it stops. */
-static struct gh_error *begin_sparing(struct taking *t)
+static bool read_running(void *ctx, gh_addr addr, void *to, uint64_t len)
+{
+	const uint32_t *pid = ctx;
+
+	return gh_proc_read(*pid, addr, to, len) == (ssize_t)len;
+}
+
+/* Memory as it runs, none of it read yet. */
+static struct gh_error *read_anew(struct taking *t, struct gh_image **ret)
+{
+	struct gh_error *err = gh_image_create(ret);
+
+	for (size_t i = 0; !err && i < t->covered.len; i++)
+		err = gh_image_add_lazy(*ret, t->covered.data[i].lo,
+					t->covered.data[i].hi - t->covered.data[i].lo, read_running,
+					&t->target->pid, true);
+	return err ? err : gh_image_seal(*ret);
+}
+
+/* Before it stops. False: those above cannot say what need not be copied. */
+static struct gh_error *begin_sparing(struct taking *t, bool *ret)
 {
 	const struct gh_target_spare *spare = t->options->spare;
 	struct gh_error *err;
 
+	*ret = false;
 	if (!spare)
 		return NULL;
 	err = gh_target_open_pid(t->options, t->target->pid, /* running: */ true, &t->running);
 	if (!err)
 		err = spare->begin(spare->ctx, t->running);
-	if (!err)
-		return list_spared(t, t->running->image, &t->spared);
-	if (err->code == GH_ERR_NOMEM || err->code == GH_ERR_CANCELLED)
+	*ret = !err;
+	if (!err || err->code == GH_ERR_NOMEM || err->code == GH_ERR_CANCELLED)
 		return err;
 	gh_error_destroy(err);
 	return NULL;
 }
 
-/* Room for all that will be copied, with pages behind it; once more for what grew meanwhile. */
+/* What is to be copied at this moment. */
+static struct gh_error *list_wanted(struct taking *t, bool is_sparing, struct gh_range_vec *ret)
+{
+	struct gh_image *image = NULL;
+	struct gh_error *err = list_resident(t);
+
+	t->spared.len = 0;
+	ret->len = 0;
+	if (!err && is_sparing) {
+		err = read_anew(t, &image);
+		if (!err)
+			err = list_spared(t, image, &t->spared);
+		gh_image_destroy(image);
+	}
+	return err ? err : gh_ranges_subtract(&t->resident, &t->spared, ret);
+}
+
+/*
+ * Room for all that will be copied, with pages behind it. That takes its time, in which the process
+ * allocates what was free: again, until it does not matter any more.
+ */
 static struct gh_error *make_room(struct taking *t, struct gh_range_vec *wanted)
 {
-	uint64_t last = 0, need = 0;
-	struct gh_error *err = NULL;
+	struct gh_range_vec had = {0}, more = {0};
+	bool is_sparing;
+	struct gh_error *err = begin_sparing(t, &is_sparing);
 
 	for (int round = 0; round < MAX_ROUNDS && !err; round++) {
-		if (round)
-			err = list_resident(t);
-		wanted->len = 0;
+		err = list_wanted(t, is_sparing, wanted);
+		more.len = 0;
 		if (!err)
-			err = gh_ranges_subtract(&t->resident, &t->spared, wanted);
-		need = gh_ranges_bytes(wanted);
+			err = gh_ranges_subtract(wanted, &had, &more);
 		if (!err)
-			err = check_room(t, need, last);
+			err = check_room(t, &more, &had);
 		if (!err)
 			err = gh_snapshot_cover(t->target->snapshot, &t->covered);
 		if (!err)
-			err = gh_snapshot_populate(t->target->snapshot, wanted, t->options->poll);
-		if (need <= last + ENOUGH_BYTES)
+			err = gh_snapshot_populate(t->target->snapshot, &more, t->options->poll);
+		if (!err && gh_ranges_bytes(&more) <= ENOUGH_BYTES)
 			break;
-		last = need;
+		for (size_t i = 0; i < more.len && !err; i++)
+			if (!gh_range_vec_push(&had, more.data[i]))
+				err = gh_error_nomem();
+		gh_ranges_arrange(&had);
 	}
+	gh_range_vec_deinit(&more);
+	gh_range_vec_deinit(&had);
 	return err;
 }
 
@@ -326,12 +373,8 @@ static struct gh_error *take(struct taking *t)
 {
 	struct gh_range_vec wanted = {0};
 	uint64_t start;
-	struct gh_error *err = list_resident(t);
+	struct gh_error *err = make_room(t, &wanted);
 
-	if (!err)
-		err = begin_sparing(t);
-	if (!err)
-		err = make_room(t, &wanted);
 	if (!err)
 		err = first_pass(t, &wanted);
 	gh_range_vec_deinit(&wanted);
@@ -467,13 +510,6 @@ static struct gh_error *add_files(struct taking *t)
 	return gh_target_lend_pages(t->target, &options, &memory);
 }
 
-static bool read_running(void *ctx, gh_addr addr, void *to, uint64_t len)
-{
-	const uint32_t *pid = ctx;
-
-	return gh_proc_read(*pid, addr, to, len) == (ssize_t)len;
-}
-
 static const void *running_at(const void *ctx, gh_addr addr, uint64_t len)
 {
 	return gh_image_at(ctx, addr, len);
@@ -510,27 +546,61 @@ static struct gh_error *compare_exe(struct taking *t, const char *proc_exe)
 	return err;
 }
 
-/* Is it ours to read? Asked before anything is stopped. */
-static struct gh_error *find_exe(struct taking *t)
+static struct gh_error *no_exe(uint32_t pid, int error)
 {
-	struct gh_target *target = t->target;
-	char proc_exe[64], path[MAX_PATH];
-	struct gh_error *err;
-	ssize_t n;
+	char state = gh_proc_state(pid);
 
-	snprintf(proc_exe, sizeof(proc_exe), "/proc/%u/exe", target->pid);
-	n = readlink(proc_exe, path, sizeof(path) - 1);
-	if (n < 0 && (errno == ENOENT || errno == ESRCH))
-		return gh_error_create(GH_ERR_IO,
-				       "cannot look at process %u: there is no such process, or it "
-				       "is one of the kernel's",
-				       target->pid);
-	if (n < 0)
-		return gh_error_errno(errno,
+	if (error != ENOENT && error != ESRCH)
+		return gh_error_errno(error,
 				      "cannot look at process %u: run goheap as its user or as "
 				      "root",
-				      target->pid);
+				      pid);
+	return gh_error_create(GH_ERR_IO, "cannot look at process %u: %s", pid,
+			       state == 0     ? "there is no such process"
+			       : state == 'Z' ? "it has ended, and only its parent has not noticed"
+					      : "it is one of the kernel's");
+}
+
+/* Its executable's path, and whether it is one that we read. */
+static struct gh_error *check_process(uint32_t pid, char *path, size_t size)
+{
+	_cleanup_close_ int fd = -1;
+	unsigned char head[EI_NIDENT];
+	char proc_exe[64];
+	ssize_t n;
+
+	snprintf(proc_exe, sizeof(proc_exe), "/proc/%u/exe", pid);
+	n = readlink(proc_exe, path, size - 1);
+	if (n < 0)
+		return no_exe(pid, errno);
 	path[n] = 0;
+	fd = open(proc_exe, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && pread(fd, head, sizeof(head), 0) == sizeof(head) &&
+	    memcmp(head, ELFMAG, SELFMAG) == 0 && head[EI_CLASS] == ELFCLASS32)
+		return gh_error_create(GH_ERR_UNSUPPORTED,
+				       "cannot read process %u: %s is a 32-bit program: goheap "
+				       "reads 64-bit ones",
+				       pid, path);
+	return NULL;
+}
+
+static struct gh_error *check_go(const struct gh_target *target, uint32_t pid, const char *path)
+{
+	if (!target->exe || gh_elf_section(target->exe, ".gopclntab") ||
+	    gh_elf_section(target->exe, ".data.rel.ro.gopclntab"))
+		return NULL;
+	return gh_error_create(GH_ERR_MISSING, "cannot read process %u: %s was not made by Go", pid,
+			       path);
+}
+
+/* Is it ours to read? Asked before anything is stopped. */
+static struct gh_error *find_exe(struct taking *t, const char *path)
+{
+	struct gh_target *target = t->target;
+	char proc_exe[64];
+	struct gh_error *err;
+
+	snprintf(proc_exe, sizeof(proc_exe), "/proc/%u/exe", target->pid);
 	gh_target_read_auxv_of(target, target->pid);
 	err = compare_exe(t, proc_exe);
 	if (err || !target->exe)
@@ -540,17 +610,12 @@ static struct gh_error *find_exe(struct taking *t)
 	if (!target->exe_path)
 		return gh_error_nomem();
 	err = gh_target_check_machine(target->machine, target->exe_path);
-	if (!err && !gh_elf_section(target->exe, ".gopclntab") &&
-	    !gh_elf_section(target->exe, ".data.rel.ro.gopclntab"))
-		err = gh_error_create(GH_ERR_MISSING,
-				      "cannot read process %u: %s was not made by Go", target->pid,
-				      target->exe_path);
-	return err;
+	return err ? err : check_go(target, target->pid, path);
 }
 
-static struct gh_error *load(struct taking *t)
+static struct gh_error *load(struct taking *t, const char *path)
 {
-	struct gh_error *err = find_exe(t);
+	struct gh_error *err = find_exe(t, path);
 
 	if (!err)
 		err = take(t);
@@ -564,7 +629,7 @@ static struct gh_error *load(struct taking *t)
 }
 
 static struct gh_error *open_running(const struct gh_target_options *options, uint32_t pid,
-				     struct gh_target **ret)
+				     const char *path, struct gh_target **ret)
 {
 	struct gh_proc_map_vec maps = {0};
 	struct gh_mapping_vec mappings = {0};
@@ -589,7 +654,12 @@ static struct gh_error *open_running(const struct gh_target_options *options, ui
 					  ret);
 	gh_mapping_vec_deinit(&mappings);
 	gh_proc_maps_deinit(&maps);
-	if (!err)
+	if (err)
+		return err;
+	err = check_go(*ret, pid, path);
+	if (err)
+		gh_target_destroy(*ret);
+	else
 		gh_target_note(*ret,
 			       "process %u was read while it ran: numbers may be of moments "
 			       "some microseconds apart",
@@ -601,16 +671,18 @@ struct gh_error *gh_target_open_pid(const struct gh_target_options *options, uin
 				    bool running, struct gh_target **ret)
 {
 	struct taking t = {.options = options};
-	struct gh_error *err;
+	char path[MAX_PATH];
+	struct gh_error *err = check_process(pid, path, sizeof(path));
 
-	if (running)
-		return open_running(options, pid, ret);
-	err = gh_target_create(GH_TARGET_LIVE, &t.target);
+	if (!err && running)
+		return open_running(options, pid, path, ret);
+	if (!err)
+		err = gh_target_create(GH_TARGET_LIVE, &t.target);
 	if (err)
 		return err;
 	t.target->pid = pid;
 	t.target->snapshot = calloc(1, sizeof(*t.target->snapshot));
-	err = t.target->snapshot ? load(&t) : gh_error_nomem();
+	err = t.target->snapshot ? load(&t, path) : gh_error_nomem();
 	taking_deinit(&t);
 	if (err) {
 		gh_target_destroy(t.target);

@@ -45,10 +45,10 @@ struct gh_mapping {
 GH_VEC(gh_mapping_vec, struct gh_mapping);
 
 /**
- * What the copy of a process may go without, as the layers above know it. All may be NULL but list.
- * list is called twice: while the process runs, on memory that changes under its eyes; and while it
- * stands still, on what was copied so far, that is, all but the first answer. Left out is what both
- * answers name. Where either fails, nothing is left out.
+ * What the copy of a process may go without, as the layers above know it. list is called while the
+ * process runs, some times, on memory that changes under its eyes; and once while it stands still,
+ * on what was copied so far, that is, all but the latest answer. Left out is what both name. Where
+ * either fails, nothing is left out.
  */
 struct gh_target_spare {
 	/* Before it stops. running: the process read as it runs; outlives the calls that follow. */

@@ -331,7 +331,40 @@ def test_not_permitted(allocator: Process) -> None:
     assert "as root" in answer.err and answer.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["top", "memstats"])
+def test_32_bit(workshop: programs.Workshop, tmp_path: pathlib.Path, command: str) -> None:
+    source, exe = tmp_path / "main.go", tmp_path / "sleeper"
+    source.write_text("package main\nimport \"time\"\n"
+                      "func main() { println(0); time.Sleep(time.Hour) }\n")
+    subprocess.run(["go", "build", "-o", str(exe), str(source)], check=True, cwd=tmp_path,
+                   env=dict(os.environ, GOARCH="386", CGO_ENABLED="0", GO111MODULE="off",
+                            GOTOOLCHAIN="local"))
+    try:
+        sleeper = subprocess.Popen([str(exe)], stderr=subprocess.PIPE)
+    except OSError:
+        pytest.skip("this kernel runs no 32-bit programs")
+    assert sleeper.stderr is not None and sleeper.stderr.read(1)
+    answer = goheap.run(["--pid", sleeper.pid, command])
+    sleeper.kill()
+    sleeper.wait()
+    sleeper.stderr.close()
+    assert answer.code == goheap.NOTHING and answer.err.count("\n") == 1
+    assert "32-bit" in answer.err and str(exe) in answer.err
+
+
+@pytest.mark.parametrize("command", ["top", "memstats"])
+def test_zombie(command: str) -> None:
+    child = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    answer = goheap.run(["--pid", child.pid, command])
+    child.wait()
+    assert answer.code == goheap.NOTHING
+    assert "has ended" in answer.err and answer.err.count("\n") == 1
+
+
 @pytest.mark.parametrize("words,says", [
+    (["--pid", "2", "memstats"], "the kernel's"),
+    (["--pid", str(os.getpid()), "memstats"], "not made by Go"),
     (["--pid", "4194305", "top"], "no such process"), (["--pid", "2", "top"], "the kernel's"),
     (["--pid", str(os.getpid()), "top"], "not made by Go"),
     (["--pid", "x", "top"], "process number"), (["--pid", "-5", "top"], "process number"),
