@@ -102,6 +102,7 @@ static void check_omissions(struct gh_doctor *doctor, const struct gh_target *ta
 		 "writable memory left out hides what it points to: check coredump_filter"},
 		{GH_TRUNCATED, "memory cut off the core", "take a whole core"},
 		{GH_UNREADABLE, "memory refused by the debugger", NULL},
+		{GH_NOT_COPIED, "memory left out of the copy", NULL},
 	};
 	const struct gh_region *regions;
 	size_t nregions;
@@ -122,7 +123,9 @@ static void check_omissions(struct gh_doctor *doctor, const struct gh_target *ta
 			gh_doctor_add(doctor, kinds[k].name, GH_HEALTH_OK, NULL, "none");
 		else
 			gh_doctor_add(
-				doctor, kinds[k].name, writable ? GH_HEALTH_WARN : GH_HEALTH_OK,
+				doctor, kinds[k].name,
+				writable && kinds[k].why != GH_NOT_COPIED ? GH_HEALTH_WARN
+									  : GH_HEALTH_OK,
 				writable ? kinds[k].advice : NULL,
 				"%llu ranges from %#llx on, %llu bytes, %llu of them writable",
 				(unsigned long long)n, (unsigned long long)lo,

@@ -29,6 +29,7 @@ struct gh_error *gh_session_runtime(struct gh_session *session)
 	err = gh_runtime_open(session->target, &session->poll, &session->rt);
 	if (!err)
 		session->has_now = gh_process_now(session->rt, &session->now_ns);
+	session->has_now_error = session->has_now && session->target->has_clock; // and it is 0
 	return err;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "command/command.h"
+#include "goruntime/spare.h"
 
 /* e_type of an ELF file; ET_NONE for anything else. Whoever opens it next says what is wrong. */
 static uint16_t elf_type(const char *path)
@@ -58,6 +59,14 @@ static bool all_read_running(const struct options *options)
 	return options->commands.len != 0;
 }
 
+static bool any_reads_values(const struct options *options)
+{
+	for (size_t i = 0; i < options->commands.len; i++)
+		if (gh_command_find(options->commands.data[i].data[0])->reads_values)
+			return true;
+	return options->commands.len == 0; // the prompt may ask for anything
+}
+
 /* The least that a command was given with --max-mem; 0: none was. */
 static uint64_t max_mem_of(const struct options *options)
 {
@@ -80,12 +89,17 @@ static struct gh_error *open_process(const struct options *options,
 				     struct gh_target_options *target_options,
 				     struct gh_target **ret)
 {
+	struct gh_spare state = {.poll = target_options->poll};
+	struct gh_target_spare spare = gh_spare_callbacks(&state);
+
 	if (options->core || options->nfiles > 1)
 		return gh_error_create(GH_ERR_USAGE, "a core and --pid %u: name one", options->pid);
 	if (options->exe && options->nfiles)
 		return gh_error_create(GH_ERR_USAGE, "two executables: %s and --exe %s: name one",
 				       options->files[0], options->exe);
 	target_options->exe_path = options->exe ? options->exe : options->files[0];
+	if (!any_reads_values(options))
+		target_options->spare = &spare;
 	return gh_target_open_pid(target_options, options->pid, all_read_running(options), ret);
 }
 

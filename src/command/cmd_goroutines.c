@@ -266,11 +266,12 @@ const struct gh_command gh_cmd_goroutines = {
 		"library, created_by the function with the go statement. wait_ns is a lower bound: "
 		"the runtime notes the first collection that saw a goroutine blocked, and a core "
 		"has "
-		"no clock.\n",
+		"no clock (a process that --pid stopped has one).\n",
 	.options = options,
 	.examples = examples,
 	.tables = tables,
 	.needs_target = true,
 	.ignores = GH_IGNORES_TYPE | GH_IGNORES_MIN,
+	.reads_values = true,
 	.run = run,
 };

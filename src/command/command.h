@@ -44,6 +44,7 @@ struct gh_command {
 	bool needs_target;  // false: works without a session (help)
 	bool reads_running; // a process need not stand still for it: it reads counters
 	bool continues;	    // goes on with the last answer, in its order: next
+	bool reads_values;  // contents without pointers: of a process they are copied only if asked
 	bool all_rows;	    // people, too, see all rows unless -n says otherwise
 	uint32_t ignores;   // of enum gh_ignored
 	/* Fill the report. session is NULL when !needs_target. */

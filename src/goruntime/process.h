@@ -11,13 +11,14 @@ struct gh_process {
 	uint64_t gomaxprocs;
 	int64_t gogc;	      // -1: off
 	int64_t memory_limit; // bytes; INT64_MAX: none
-	int64_t uptime_ns;    // from the start of the runtime to the latest time found in memory
+	int64_t uptime_ns;    // from the start of the runtime to gh_process_now
 	const char *gc_phase; // "off", "mark", "mark termination"
 };
 
 /**
- * The latest nanotime found in memory: a core has no clock, and it was at least so late. False:
- * none was found.
+ * nanotime when the process stood still, where the target knows it (on Linux it is
+ * CLOCK_MONOTONIC); else the latest nanotime found in memory: a core has no clock, and it was at
+ * least so late. False: none was found.
  */
 bool gh_process_now(const struct gh_runtime *rt, int64_t *ret);
 

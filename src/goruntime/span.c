@@ -91,6 +91,12 @@ static bool page_has_inline_marks(const struct gh_runtime *rt, gh_addr page)
 	       (byte >> (n % 8) & 1);
 }
 
+bool gh_span_marks_inline(const struct gh_runtime *rt, gh_addr base, uint64_t elem_bytes)
+{
+	return elem_bytes >= MIN_INLINE_MARK_ELEM && elem_bytes <= GH_HEAP_BITS_MAX &&
+	       page_has_inline_marks(rt, base);
+}
+
 /* Decode one mspan. False: not in use, or not plausible (*damaged_ret says which). */
 static bool decode(const struct gh_runtime *rt, const uint8_t *p, uint32_t sweepgen,
 		   struct gh_span_table *table, struct gh_span *ret)
@@ -127,9 +133,8 @@ static bool decode(const struct gh_runtime *rt, const uint8_t *p, uint32_t sweep
 		.sweep = delta == 0 || delta == 3 ? GH_SPAN_SWEPT : GH_SPAN_UNSWEPT,
 		.is_user_arena = span_field(layout, p, GH_F_mspan_isUserArenaChunk) != 0,
 	};
-	if (span.elem_bytes >= MIN_INLINE_MARK_ELEM && span.elem_bytes <= GH_HEAP_BITS_MAX &&
-	    !gh_span_is_large(&span))
-		span.has_inline_marks = page_has_inline_marks(rt, span.base);
+	span.has_inline_marks =
+		!gh_span_is_large(&span) && gh_span_marks_inline(rt, span.base, span.elem_bytes);
 	if (!is_plausible(&span)) {
 		table->damaged++;
 		return false;
@@ -193,7 +198,8 @@ static void arrange(const struct gh_runtime *rt, struct gh_span_table *table)
 		}
 		end = span.base + gh_span_bytes(&span);
 		span.host = gh_image_at(rt->image, span.base, gh_span_bytes(&span));
-		if (!span.host)
+		if (!span.host &&
+		    gh_image_absence(rt->image, span.base, gh_span_bytes(&span)) != GH_NOT_COPIED)
 			table->lost_pages += span.npages;
 		span.slot0 = table->nslots;
 		table->nslots += span.nelems;
@@ -202,6 +208,53 @@ static void arrange(const struct gh_runtime *rt, struct gh_span_table *table)
 		spans->data[kept++] = span;
 	}
 	spans->len = kept;
+}
+
+/* mheap_.allspans, as far as it can be believed. */
+static bool read_allspans(const struct gh_runtime *rt, struct gh_slice *ret)
+{
+	gh_addr mheap = rt->var[GH_V_mheap_];
+
+	if (!mheap || !gh_read_slice(rt->image,
+				     mheap + (uint64_t)rt->layout.offset[GH_F_mheap_allspans], ret))
+		return false;
+	ret->len = gh_min_u64(ret->len, MAX_SPANS);
+	return true;
+}
+
+struct gh_error *gh_span_extents(const struct gh_runtime *rt, struct gh_span_extent_vec *ret)
+{
+	uint64_t record_bytes = (uint64_t)rt->layout.struct_size[GH_S_mspan];
+	struct gh_slice all;
+
+	if (!read_allspans(rt, &all))
+		return gh_error_create(GH_ERR_MISSING, "cannot read the heap: no runtime.mheap_");
+	for (uint64_t i = 0; i < all.len; i++) {
+		const uint8_t *p = NULL;
+		struct gh_span_extent span;
+		uint64_t state;
+		gh_addr addr;
+
+		if (gh_read_u64(rt->image, all.data + i * 8, &addr))
+			p = gh_image_at(rt->image, addr, record_bytes);
+		if (!p)
+			return gh_error_create(
+				GH_ERR_MISSING,
+				"cannot read the heap: span %llu of %llu is not there",
+				(unsigned long long)i, (unsigned long long)all.len);
+		state = span_field(&rt->layout, p, GH_F_mspan_state);
+		span = (struct gh_span_extent){
+			.base = span_field(&rt->layout, p, GH_F_mspan_startAddr),
+			.npages = span_field(&rt->layout, p, GH_F_mspan_npages),
+			.elem_bytes = span_field(&rt->layout, p, GH_F_mspan_elemsize),
+			.spanclass = (uint8_t)span_field(&rt->layout, p, GH_F_mspan_spanclass),
+			.is_manual = state == MSPAN_MANUAL,
+		};
+		if ((state == MSPAN_MANUAL || state == MSPAN_IN_USE) && span.npages <= UINT32_MAX &&
+		    span.base % GH_PAGE_BYTES == 0 && !gh_span_extent_vec_push(ret, span))
+			return gh_error_nomem();
+	}
+	return NULL;
 }
 
 struct gh_error *gh_span_table_load(const struct gh_runtime *rt, const struct gh_poll *poll,
@@ -214,14 +267,12 @@ struct gh_error *gh_span_table_load(const struct gh_runtime *rt, const struct gh
 	uint64_t sweepgen, readable;
 
 	if (!mheap || !gh_field(rt, mheap, GH_F_mheap_sweepgen, &sweepgen) ||
-	    !gh_read_slice(rt->image, mheap + (uint64_t)rt->layout.offset[GH_F_mheap_allspans],
-			   &all))
+	    !read_allspans(rt, &all))
 		return gh_error_create(
 			GH_ERR_MISSING,
 			"cannot read the heap: runtime.mheap_ is not in the core: take a "
 			"whole core, or ask for info and goroutines");
 	table.pages_in_use = gh_field_or_zero(rt, mheap, GH_F_mheap_pagesInUse);
-	all.len = gh_min_u64(all.len, MAX_SPANS);
 	readable = gh_image_readable(rt->image, all.data, all.len * 8) / 8;
 	if (!gh_budget_take(gh_runtime_budget(rt), readable * sizeof(*table.spans.data), "spans") ||
 	    !gh_vec_reserve_exactly((void **)&table.spans.data, &table.spans.cap, readable,

@@ -93,6 +93,25 @@ struct gh_error *gh_span_table_load(const struct gh_runtime *rt, const struct gh
 				    struct gh_span_table *ret) GH_MUST_CHECK;
 void gh_span_table_deinit(struct gh_span_table *table);
 
+/** Pages that a span holds, heap or stack, and what for. */
+struct gh_span_extent {
+	gh_addr base;
+	uint64_t npages, elem_bytes;
+	uint8_t spanclass;
+	bool is_manual; // a stack or the runtime's own
+};
+GH_VEC(gh_span_extent_vec, struct gh_span_extent);
+
+/**
+ * Spans in use, in no order, appended: nothing but their records is read. Errors: MISSING
+ * (one of the records cannot be read), NOMEM.
+ */
+struct gh_error *gh_span_extents(const struct gh_runtime *rt,
+				 struct gh_span_extent_vec *ret) GH_MUST_CHECK;
+
+/** Do slots of this size have their marks at the end of the span, if it begins at base? */
+bool gh_span_marks_inline(const struct gh_runtime *rt, gh_addr base, uint64_t elem_bytes);
+
 /** The span that holds addr below its limit; NULL if none. Binary search. */
 const struct gh_span *gh_span_find(const struct gh_span_table *table, gh_addr addr);
 

@@ -398,6 +398,8 @@ const char *gh_absence_text(enum gh_absence why)
 		return "beyond the end of the truncated core";
 	case GH_UNREADABLE:
 		return "not readable";
+	case GH_NOT_COPIED:
+		return "left out of the copy of the process";
 	}
 	return "not readable";
 }

@@ -13,6 +13,7 @@ enum gh_absence {
 	GH_NOT_IN_CORE, // mapped, but the core omits it and no file could stand in
 	GH_TRUNCATED,	// beyond the end of a truncated core
 	GH_UNREADABLE,	// the debugger or the kernel refused
+	GH_NOT_COPIED,	// of a process: left out of its copy, as nobody asked for it
 };
 
 /** Fill [addr, addr + len) of a lazy region into `to`. False: unreadable. Any errors stay inside.

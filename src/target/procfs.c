@@ -8,7 +8,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -18,7 +20,11 @@ enum {
 	PAGEMAP_BATCH = 4096, // entries read at once
 	MAX_LINE = 8192,
 };
+static const int64_t NS_PER_SECOND = 1000000000;
 #define PAGEMAP_HAS_CONTENTS (3ULL << 62) // present, swapped
+#define PAGEMAP_SWAPPED	     (1ULL << 62)
+#define PAGEMAP_EXCLUSIVE    (1ULL << 56)
+#define PAGEMAP_SOFT_DIRTY   (1ULL << 55)
 
 static FILE *open_of(uint32_t pid, const char *name)
 {
@@ -106,38 +112,154 @@ struct gh_error *gh_proc_threads(uint32_t pid, struct gh_tid_vec *ret)
 	return err;
 }
 
-static bool add_run(struct gh_proc_run_vec *runs, gh_addr lo, gh_addr hi)
+enum gh_page_state gh_page_state_of(uint64_t entry)
 {
-	struct gh_proc_run *last = runs->len ? &runs->data[runs->len - 1] : NULL;
-
-	if (last && last->hi == lo) {
-		last->hi = hi;
-		return true;
-	}
-	return gh_proc_run_vec_push(runs, (struct gh_proc_run){lo, hi});
+	if (!(entry & PAGEMAP_HAS_CONTENTS))
+		return GH_PAGE_EMPTY;
+	// a page given back and then read is the kernel's page of zeros, which is nobody's own and
+	// not dirty either, whatever was there before
+	if ((entry & PAGEMAP_SOFT_DIRTY) || !(entry & (PAGEMAP_EXCLUSIVE | PAGEMAP_SWAPPED)))
+		return GH_PAGE_CHANGED;
+	return GH_PAGE_CLEAN;
 }
 
-struct gh_error *gh_proc_resident(uint32_t pid, gh_addr lo, gh_addr hi, struct gh_proc_run_vec *ret)
+static bool add_page(uint64_t entry, gh_addr at, struct gh_range_vec *ret,
+		     struct gh_range_vec *clean_ret)
+{
+	enum gh_page_state state = gh_page_state_of(entry);
+
+	if (state == GH_PAGE_EMPTY)
+		return true;
+	if (clean_ret && state == GH_PAGE_CLEAN && !gh_ranges_append(clean_ret, at, at + PAGE))
+		return false;
+	return gh_ranges_append(ret, at, at + PAGE);
+}
+
+static int open_pagemap(uint32_t pid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u/pagemap", pid);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+struct gh_error *gh_proc_resident(uint32_t pid, gh_addr lo, gh_addr hi, struct gh_range_vec *ret,
+				  struct gh_range_vec *clean_ret)
 {
 	_cleanup_free_ uint64_t *entries = gh_alloc_array(PAGEMAP_BATCH, sizeof(*entries));
-	_cleanup_close_ int fd = -1;
-	char path[64];
+	_cleanup_close_ int fd = open_pagemap(pid);
 
 	if (!entries)
 		return gh_error_nomem();
-	snprintf(path, sizeof(path), "/proc/%u/pagemap", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
 	for (gh_addr at = lo; at < hi;) {
 		uint64_t want = gh_min_u64((hi - at) / PAGE, PAGEMAP_BATCH);
 		ssize_t n = fd < 0 ? -1 : pread(fd, entries, want * 8, (off_t)(at / PAGE * 8));
 
 		if (n < 8) // not known: take all of it
-			return add_run(ret, at, hi) ? NULL : gh_error_nomem();
+			return gh_ranges_append(ret, at, hi) ? NULL : gh_error_nomem();
 		for (ssize_t i = 0; i < n / 8; i++, at += PAGE)
-			if ((entries[i] & PAGEMAP_HAS_CONTENTS) && !add_run(ret, at, at + PAGE))
+			if (!add_page(entries[i], at, ret, clean_ret))
 				return gh_error_nomem();
 	}
 	return NULL;
+}
+
+bool gh_proc_clear_dirty(uint32_t pid)
+{
+	_cleanup_close_ int fd = -1;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u/clear_refs", pid);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	return fd >= 0 && write(fd, "4", 1) == 1;
+}
+
+static bool is_own_page_dirty(const volatile uint8_t *page)
+{
+	_cleanup_close_ int fd = open_pagemap((uint32_t)getpid());
+	uint64_t entry;
+
+	return fd >= 0 &&
+	       pread(fd, &entry, 8, (off_t)((uintptr_t)page / PAGE * 8)) == sizeof(entry) &&
+	       (entry & PAGEMAP_SOFT_DIRTY);
+}
+
+bool gh_proc_has_soft_dirty(void)
+{
+	volatile uint8_t *page =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool has;
+
+	if (page == MAP_FAILED)
+		return false;
+	page[0] = 1;
+	has = is_own_page_dirty(page) && gh_proc_clear_dirty((uint32_t)getpid()) &&
+	      !is_own_page_dirty(page);
+	page[0] = 2;
+	has = has && is_own_page_dirty(page);
+	munmap((void *)(uintptr_t)page, PAGE);
+	return has;
+}
+
+/* The time namespace of a process. False: not known, or its children will have another, and then
+ * the offsets that the kernel tells are theirs. */
+static bool time_namespace(uint32_t pid, char *ret, size_t size)
+{
+	char path[64], next[64];
+	ssize_t n, m;
+
+	snprintf(path, sizeof(path), "/proc/%u/ns/time", pid);
+	n = readlink(path, ret, size - 1);
+	snprintf(path, sizeof(path), "/proc/%u/ns/time_for_children", pid);
+	m = readlink(path, next, sizeof(next));
+	if (n <= 0 || n != m || memcmp(ret, next, (size_t)n) != 0)
+		return false;
+	ret[n] = 0;
+	return true;
+}
+
+static bool monotonic_offset(uint32_t pid, int64_t *ret)
+{
+	_cleanup_file_ FILE *file = open_of(pid, "timens_offsets");
+	int64_t seconds, ns;
+
+	if (!file || fscanf(file, "monotonic %" SCNd64 " %" SCNd64, &seconds, &ns) != 2 ||
+	    seconds > INT32_MAX || seconds < -INT32_MAX)
+		return false;
+	*ret = seconds * NS_PER_SECOND + ns;
+	return true;
+}
+
+/* How much further its clock is than ours. */
+static bool clock_distance(uint32_t pid, int64_t *ret)
+{
+	char ours[64], theirs[64];
+	int64_t our_offset, their_offset;
+
+	*ret = 0;
+	if (access("/proc/self/ns/time", F_OK) != 0)
+		return errno == ENOENT; // before Linux 5.6 there is one clock
+	if (!time_namespace((uint32_t)getpid(), ours, sizeof(ours)) ||
+	    !time_namespace(pid, theirs, sizeof(theirs)))
+		return false;
+	if (strcmp(ours, theirs) == 0)
+		return true;
+	if (!monotonic_offset((uint32_t)getpid(), &our_offset) ||
+	    !monotonic_offset(pid, &their_offset))
+		return false;
+	*ret = their_offset - our_offset;
+	return true;
+}
+
+bool gh_proc_clock(uint32_t pid, uint64_t *ns_ret)
+{
+	struct timespec t;
+	int64_t distance;
+
+	if (!clock_distance(pid, &distance) || clock_gettime(CLOCK_MONOTONIC, &t) != 0)
+		return false;
+	*ns_ret = (uint64_t)(t.tv_sec * NS_PER_SECOND + t.tv_nsec + distance);
+	return true;
 }
 
 ssize_t gh_proc_read(uint32_t pid, gh_addr addr, void *to, uint64_t len)
@@ -180,6 +302,17 @@ uint64_t gh_proc_status(uint32_t pid, const char *field)
 
 	number_in(file, field, &value);
 	return value;
+}
+
+char gh_proc_state(uint32_t pid)
+{
+	_cleanup_file_ FILE *file = open_of(pid, "status");
+	char line[MAX_LINE], state;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "State: %c", &state) == 1)
+			return state;
+	return 0;
 }
 
 static bool number_of_file(const char *dir, const char *name, uint64_t *ret)

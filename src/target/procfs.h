@@ -2,8 +2,7 @@
 // What /proc tells of a process and of this machine. Linux only, as goheap is.
 #pragma once
 
-#include "base/error.h"
-#include "base/vec.h"
+#include "target/ranges.h"
 
 struct gh_proc_map {
 	gh_addr lo, hi;
@@ -12,12 +11,6 @@ struct gh_proc_map {
 	char *path; // owned; "" for anonymous memory
 };
 GH_VEC(gh_proc_map_vec, struct gh_proc_map);
-
-/** A run of pages that have contents: [lo, hi). */
-struct gh_proc_run {
-	gh_addr lo, hi;
-};
-GH_VEC(gh_proc_run_vec, struct gh_proc_run);
 
 GH_VEC(gh_tid_vec, uint32_t);
 
@@ -28,12 +21,37 @@ void gh_proc_maps_deinit(struct gh_proc_map_vec *maps);
 /** Threads at this moment, appended. Errors: IO, NOMEM. */
 struct gh_error *gh_proc_threads(uint32_t pid, struct gh_tid_vec *ret) GH_MUST_CHECK;
 
+/** What an entry of /proc/PID/pagemap says of a page. */
+enum gh_page_state {
+	GH_PAGE_EMPTY, // never touched, or given back: reads as zeros
+	GH_PAGE_CLEAN, // has contents, and they are those of when the soft-dirty bits were cleared
+	GH_PAGE_CHANGED, // has contents, which may have been written since
+};
+enum gh_page_state gh_page_state_of(uint64_t pagemap_entry);
+
 /**
- * Pages of [lo, hi) that are in memory or swapped out, appended as runs; the others were never
- * touched and read as zeros. Where /proc/PID/pagemap cannot be read, all of them. Errors: NOMEM.
+ * Pages of [lo, hi) that are in memory or swapped out, appended to *ret; the others were never
+ * touched and read as zeros. Where /proc/PID/pagemap cannot be read, all of them.
+ * clean_ret (may be NULL): appended, those among them that were not written since
+ * gh_proc_clear_dirty. Errors: NOMEM.
  */
-struct gh_error *gh_proc_resident(uint32_t pid, gh_addr lo, gh_addr hi,
-				  struct gh_proc_run_vec *ret) GH_MUST_CHECK;
+struct gh_error *gh_proc_resident(uint32_t pid, gh_addr lo, gh_addr hi, struct gh_range_vec *ret,
+				  struct gh_range_vec *clean_ret) GH_MUST_CHECK;
+
+/**
+ * Does this kernel keep soft-dirty bits? Tried on a page of ours: a kernel without them accepts
+ * the request and shows the same bit for ever.
+ */
+bool gh_proc_has_soft_dirty(void);
+
+/** Let the kernel forget what was written so far. False: refused. */
+bool gh_proc_clear_dirty(uint32_t pid);
+
+/**
+ * CLOCK_MONOTONIC at this moment as the process sees it, which may be in a time namespace of its
+ * own. False: not known.
+ */
+bool gh_proc_clock(uint32_t pid, uint64_t *ns_ret);
 
 /**
  * Copy [addr, addr + len) of a process. Returns the bytes that came from its start; fewer than len:
@@ -43,6 +61,9 @@ ssize_t gh_proc_read(uint32_t pid, gh_addr addr, void *to, uint64_t len);
 
 /** A number of /proc/PID/status, such as "TracerPid:"; 0 when it is not there. */
 uint64_t gh_proc_status(uint32_t pid, const char *field);
+
+/** R, S, D, Z, … as in proc(5); 0: there is no such process. */
+char gh_proc_state(uint32_t pid);
 
 /** Bytes that may be allocated: of the machine, and of the control group if that has a bound. */
 uint64_t gh_memory_available(void);

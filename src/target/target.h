@@ -8,7 +8,9 @@
 #include "base/vec.h"
 #include "target/elf_object.h"
 #include "target/image.h"
+#include "target/ranges.h"
 
+struct gh_target;
 struct gh_live;
 struct gh_snapshot;
 
@@ -43,6 +45,22 @@ struct gh_mapping {
 };
 GH_VEC(gh_mapping_vec, struct gh_mapping);
 
+/**
+ * What the copy of a process may go without, as the layers above know it. list is called while the
+ * process runs, some times, on memory that changes under its eyes; and once while it stands still,
+ * on what was copied so far, that is, all but the latest answer. Left out is what both name. Where
+ * either fails, nothing is left out.
+ */
+struct gh_target_spare {
+	/* Before it stops. running: the process read as it runs; outlives the calls that follow. */
+	struct gh_error *(*begin)(void *ctx, const struct gh_target *running);
+	/* A sorted set of ranges, appended. */
+	struct gh_error *(*list)(void *ctx, const struct gh_image *memory,
+				 struct gh_range_vec *ret);
+	void (*end)(void *ctx); // if begin was called, whatever it returned
+	void *ctx;
+};
+
 struct gh_target_options {
 	const char *core_path;	// for a core
 	const char *exe_path;	// NULL: find it
@@ -52,6 +70,7 @@ struct gh_target_options {
 	uint64_t max_mem_bytes; // that may be taken; 0: what the machine has
 	const char *scratch;	// where compressed files are unpacked; NULL: $TMPDIR, else /var/tmp
 	const struct gh_poll *poll;
+	const struct gh_target_spare *spare; // for a process by its number; NULL: copy all of it
 };
 
 /** How a debugger gives us a stopped process. All called on the session's thread only. */
@@ -76,6 +95,8 @@ struct gh_target {
 	uint16_t machine;		// EM_*
 	uint32_t pid;			// 0 when not known
 	uint32_t signal;		// that ended it; 0 when none
+	bool has_clock;			// of a process that was copied
+	uint64_t clock_ns;		// its CLOCK_MONOTONIC when it stood still
 	char *command;			// owned: pr_psargs; NULL when not known
 	char *core_path;		// owned; NULL when live
 	char *exe_path;			// owned: the executable in use; NULL when none was found

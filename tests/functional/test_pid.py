@@ -5,11 +5,14 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
+import socket
 import struct
 import subprocess
+import threading
 import time
-from typing import Dict, Iterator, Set
+from typing import Dict, Iterator, Optional, Set, Tuple
 
 import pytest
 
@@ -19,6 +22,10 @@ HELD = 20000  # nHeld in tests/programs/allocator
 TABLES = ["top", "objects", "goroutines --all", "spans", "roots", "memstats"]
 KILLS = 100
 MOMENTS = 3
+ENTRIES = 200000  # nKept in tests/programs/loaded
+ENTRY_BYTES = ENTRIES * 256  # without pointers
+PATIENCE_SECONDS = 30
+SLACK_SECONDS = 1  # of a machine that does other things, too
 
 
 class Process:
@@ -71,6 +78,88 @@ def _allocator(workshop: programs.Workshop, release: str,
     made.close()
 
 
+class Server(Process):
+    """tests/programs/loaded: answers lines."""
+
+    def __init__(self, workshop: programs.Workshop, release: str, folder: pathlib.Path) -> None:
+        super().__init__(workshop, release, "loaded", folder)
+        host, port = (folder / "stdout").read_text().split()[0].rsplit(":", 1)
+        self.address = (host, int(port))
+        begin = time.monotonic_ns()
+        self.request("gc")
+        self.first_gc = (begin, time.monotonic_ns())
+
+    def connect(self) -> socket.socket:
+        """Return a connection whose every step is bound."""
+        return socket.create_connection(self.address, timeout=PATIENCE_SECONDS)
+
+    def request(self, word: str) -> None:
+        """Ask once, and wait for the answer."""
+        with self.connect() as connection:
+            exchange(connection, word)
+
+    @staticmethod
+    def stood_still(document: dict) -> Tuple[float, int]:
+        """Return for how many seconds, and how many MiB were copied."""
+        for note in document["notes"]:
+            found = re.search(r"stood still for ([\d.]+) s while (\d+) MiB", note)
+            if found:
+                return float(found.group(1)), int(found.group(2))
+        raise AssertionError("it did not stand still: %r" % document["notes"])
+
+
+def exchange(connection: socket.socket, word: str) -> None:
+    """Send a line, receive a line."""
+    connection.sendall(word.encode() + b"\n")
+    answer = b""
+    while not answer.endswith(b"\n"):
+        piece = connection.recv(100)
+        assert piece, "the server hung up"
+        answer += piece
+    assert answer == b"done\n"
+
+
+class Load(threading.Thread):
+    """A client that asks without a pause, and notes how long each answer took."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(daemon=True)
+        self.server = server
+        self.answers = 0
+        self.failure: Optional[BaseException] = None
+        self._longest = 0.0
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        """Ask until told to stop."""
+        try:
+            with self.server.connect() as connection:
+                while not self._over.is_set():
+                    start = time.monotonic()
+                    exchange(connection, "work")
+                    self._longest = max(self._longest, time.monotonic() - start)
+                    self.answers += 1
+        except (OSError, AssertionError) as failure:
+            self.failure = failure
+
+    def longest(self) -> float:
+        """Return the longest answer, in seconds, since the last call of this."""
+        longest, self._longest = self._longest, 0.0
+        return longest
+
+    def stop(self) -> None:
+        """Wait for the last answer."""
+        self._over.set()
+        self.join(PATIENCE_SECONDS)
+
+
+@pytest.fixture(name="loaded")
+def _loaded(workshop: programs.Workshop, release: str, tmp_path: pathlib.Path) -> Iterator[Server]:
+    made = Server(workshop, release, tmp_path)
+    yield made
+    made.close()
+
+
 def held(process: Process) -> Set[int]:
     """Return the objects that the allocator holds all the time."""
     symbol = gocore.Symbols(str(process.exe)).address["main.heldAddresses"]
@@ -109,9 +198,74 @@ def test_same_by_pid_in_gdb_and_from_its_gcore(allocator: Process) -> None:
     assert len(in_gdb) == len(TABLES), answer.err
     cored = goheap.ask(core, allocator.exe, *TABLES)
     for command, theirs in zip(TABLES, in_gdb):
-        for name, table in ours[command]["tables"].items():
-            assert table == cored[command]["tables"][name], (command, name)
-            assert table == theirs["tables"][name], (command, name)
+        for name in ours[command]["tables"]:
+            tables = [untimed(document, name)
+                      for document in (ours[command], cored[command], theirs)]
+            assert tables[0] == tables[1], (command, name)
+            assert tables[0] == tables[2], (command, name)
+
+
+def untimed(document: dict, name: str) -> dict:
+    """Return a table with the times that waits began instead of how long they are: only who
+    stopped the process himself knows what time it was."""
+    table = document["tables"][name]
+    for row in table["rows"]:
+        if row.get("wait_ns") is not None:
+            row["wait_ns"] = document["target"]["now_ns"] - row["wait_ns"]
+    return table
+
+
+def test_what_is_not_asked_for_is_not_copied(loaded: Server) -> None:
+    """Contents without pointers are copied for those commands only that show them."""
+    spared = loaded.ask("top")["top"]
+    assert any("were not copied" in note for note in spared["notes"])
+    assert loaded.stood_still(spared)[1] < ENTRY_BYTES >> 20
+    assert not spared["skipped"] and not goheap.failed_checks(spared)
+    whole = loaded.ask("goroutines")["goroutines"]
+    assert not any("were not copied" in note for note in whole["notes"])
+    assert loaded.stood_still(whole)[1] >= ENTRY_BYTES >> 20
+    rows = {row["type"]: row for row in goheap.rows(spared, "types")}
+    assert rows["main.entry"]["count"] >= ENTRIES
+    assert rows["[]uint8"]["bytes"] >= ENTRY_BYTES
+
+
+def test_waits_are_exact(loaded: Server) -> None:
+    """A wait begins with the first collection that sees it, and ends when we stop the process."""
+    loaded.request("gc")
+    before = time.monotonic_ns()
+    loaded.request("gc")  # by which the goroutine had been blocked
+    time.sleep(0.5)
+    asked = time.monotonic_ns()
+    document = loaded.ask("goroutines --all")["goroutines --all"]
+    answered = time.monotonic_ns()
+    target = document["target"]
+    assert asked <= target["now_ns"] <= answered and target["now_error_ns"] == 0
+    waits = [row["wait_ns"] for row in goheap.rows(document, "goroutines")
+             if row["top"] == "main.blocked"]
+    assert len(waits) == 1
+    first = loaded.first_gc
+    assert asked - first[1] <= waits[0] <= answered - first[0]
+    assert waits[0] > asked - before
+
+
+def test_server_under_load(loaded: Server) -> None:
+    """Its client measures the longest pause: as long as we say, and the machine's own delays."""
+    load = Load(loaded)
+    load.start()
+    time.sleep(1)
+    quiet = load.longest()
+    documents = [loaded.ask(command)[command] for command in ["top", "goroutines", "spans"]]
+    busy = load.longest()
+    time.sleep(1)
+    after = load.longest()
+    load.stop()
+    stood = max(loaded.stood_still(document)[0] for document in documents)
+    print("longest pauses: %.3f s before, %.3f s during, %.3f s after; it stood still for %.3f s"
+          % (quiet, busy, after, stood))
+    assert not load.failure and load.answers > 100
+    assert stood < 1
+    assert busy <= stood + quiet + SLACK_SECONDS
+    assert after <= quiet + SLACK_SECONDS
 
 
 def test_statistics_do_not_stop_it(allocator: Process) -> None:
@@ -177,7 +331,40 @@ def test_not_permitted(allocator: Process) -> None:
     assert "as root" in answer.err and answer.err.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", ["top", "memstats"])
+def test_32_bit(workshop: programs.Workshop, tmp_path: pathlib.Path, command: str) -> None:
+    source, exe = tmp_path / "main.go", tmp_path / "sleeper"
+    source.write_text("package main\nimport \"time\"\n"
+                      "func main() { println(0); time.Sleep(time.Hour) }\n")
+    subprocess.run(["go", "build", "-o", str(exe), str(source)], check=True, cwd=tmp_path,
+                   env=dict(os.environ, GOARCH="386", CGO_ENABLED="0", GO111MODULE="off",
+                            GOTOOLCHAIN="local"))
+    try:
+        sleeper = subprocess.Popen([str(exe)], stderr=subprocess.PIPE)
+    except OSError:
+        pytest.skip("this kernel runs no 32-bit programs")
+    assert sleeper.stderr is not None and sleeper.stderr.read(1)
+    answer = goheap.run(["--pid", sleeper.pid, command])
+    sleeper.kill()
+    sleeper.wait()
+    sleeper.stderr.close()
+    assert answer.code == goheap.NOTHING and answer.err.count("\n") == 1
+    assert "32-bit" in answer.err and str(exe) in answer.err
+
+
+@pytest.mark.parametrize("command", ["top", "memstats"])
+def test_zombie(command: str) -> None:
+    child = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    answer = goheap.run(["--pid", child.pid, command])
+    child.wait()
+    assert answer.code == goheap.NOTHING
+    assert "has ended" in answer.err and answer.err.count("\n") == 1
+
+
 @pytest.mark.parametrize("words,says", [
+    (["--pid", "2", "memstats"], "the kernel's"),
+    (["--pid", str(os.getpid()), "memstats"], "not made by Go"),
     (["--pid", "4194305", "top"], "no such process"), (["--pid", "2", "top"], "the kernel's"),
     (["--pid", str(os.getpid()), "top"], "not made by Go"),
     (["--pid", "x", "top"], "process number"), (["--pid", "-5", "top"], "process number"),

@@ -97,7 +97,8 @@ class Workshop:
         """
         cgo = build.program in NEEDS_CGO or build.variant == "cgo"
         programs = [build.program] if cgo else [
-            name for name in [*STATING, "allocator", "casts", "registers"] if name not in NEEDS_CGO]
+            name for name in [*STATING, "allocator", "casts", "loaded",
+                                 "registers"] if name not in NEEDS_CGO]
         folder = self.folder / self._sources / build.release / build.variant
         exe = folder / build.program
         with self._lock_of(str(folder) + str(cgo)):
