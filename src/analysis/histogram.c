@@ -42,22 +42,25 @@ static struct gh_error *count_slots(const struct gh_session *session, const stru
 				    struct tally *t)
 {
 	const struct gh_span_vec *spans = &session->heap->table.spans;
-	const uint16_t *states = gh_mark_states(mark);
+	struct gh_states states = gh_mark_states(mark);
 	struct gh_error *err = NULL;
 
 	for (size_t i = 0; !err && i < spans->len; i++) {
 		const struct gh_span *span = &spans->data[i];
-		const uint16_t *state = states + span->slot0;
+		uint16_t first = gh_state_at(&states, span->slot0);
 		uint32_t *counts;
 
 		if (!prepare(session->target->budget, t, span->spanclass))
 			return gh_error_nomem();
 		counts = t->counts[span->spanclass];
-		for (uint32_t k = 0; k < span->nelems; k++)
-			if (gh_state_is_live(state[k]))
-				counts[state[k]]++;
-		if (span->spanclass < 2 && gh_state_is_live(*state))
-			t->large[span->spanclass][*state] += span->elem_bytes;
+		for (uint32_t k = 0; k < span->nelems; k++) {
+			uint16_t state = gh_state_at(&states, span->slot0 + k);
+
+			if (gh_state_is_live(state))
+				counts[state]++;
+		}
+		if (span->spanclass < 2 && gh_state_is_live(first))
+			t->large[span->spanclass][first] += span->elem_bytes;
 		if (i % POLL_EVERY == 0)
 			err = gh_poll(&session->poll, "counting", i, spans->len);
 	}

@@ -63,11 +63,11 @@ static bool is_wanted(struct gh_objects *objects, uint8_t class, uint16_t state)
 static size_t take(struct gh_objects *objects, const struct gh_span *span, struct gh_object *ret,
 		   size_t max)
 {
-	const uint16_t *states = gh_mark_states(objects->mark) + span->slot0;
+	struct gh_states states = gh_mark_states(objects->mark);
 	size_t n = 0;
 
 	for (; objects->index < span->nelems && n < max; objects->index++) {
-		uint16_t state = states[objects->index];
+		uint16_t state = gh_state_at(&states, span->slot0 + objects->index);
 
 		if (!gh_state_is_live(state) || !is_wanted(objects, span->spanclass, state))
 			continue;

@@ -114,7 +114,7 @@ struct gh_error *gh_session_why(struct gh_session *s)
 static uint64_t *dead_slots(const struct gh_session *s)
 {
 	const struct gh_span_vec *spans = &s->heap->table.spans;
-	const uint16_t *states = gh_mark_states(s->mark);
+	struct gh_states states = gh_mark_states(s->mark);
 	uint64_t *dead = gh_alloc_array(gh_bitmap_words(s->heap->table.nslots), 8);
 	uint64_t bits[GH_PAGE_BYTES / 64];
 
@@ -124,7 +124,8 @@ static uint64_t *dead_slots(const struct gh_session *s)
 		if (span->nelems > sizeof(bits) * 8 || !gh_span_handed_out(s->rt, span, bits))
 			continue;
 		for (uint32_t k = 0; k < span->nelems; k++)
-			if (gh_bitmap_test(bits, k) && !gh_state_is_live(states[span->slot0 + k]))
+			if (gh_bitmap_test(bits, k) &&
+			    !gh_state_is_live(gh_state_at(&states, span->slot0 + k)))
 				gh_bitmap_set(dead, span->slot0 + k);
 	}
 	return dead;

@@ -126,10 +126,12 @@ static bool is_wanted(struct search *s, uint8_t class, uint16_t state)
 
 static void take(struct search *s, const struct gh_span *span, uint32_t from, uint32_t to)
 {
-	const uint16_t *states = gh_mark_states(s->part->mark) + span->slot0;
+	struct gh_states states = gh_mark_states(s->part->mark);
 
 	for (uint32_t k = from; k < to; k++) {
-		if (!gh_state_is_live(states[k]) || !is_wanted(s, span->spanclass, states[k]))
+		uint16_t state = gh_state_at(&states, span->slot0 + k);
+
+		if (!gh_state_is_live(state) || !is_wanted(s, span->spanclass, state))
 			continue;
 		if (s->to)
 			s->to[s->n] = (uint32_t)(span->slot0 + k);

@@ -23,17 +23,17 @@ struct tally {
 	bool known; // every span's allocation bits were at hand
 };
 
-static uint64_t count_live(const uint16_t *states, uint32_t n)
+static uint64_t count_live(const struct gh_states *states, uint64_t slot0, uint32_t n)
 {
 	uint64_t count = 0;
 
 	for (uint32_t i = 0; i < n; i++)
-		count += gh_state_is_live(states[i]);
+		count += gh_state_is_live(gh_state_at(states, slot0 + i));
 	return count;
 }
 
 static void add_span(struct tally *t, const struct gh_span *span, const struct gh_heap *heap,
-		     const uint16_t *states)
+		     const struct gh_states *states)
 {
 	uint64_t bits[GH_PAGE_BYTES / 64];
 
@@ -43,7 +43,7 @@ static void add_span(struct tally *t, const struct gh_span *span, const struct g
 	t->bytes += gh_span_bytes(span);
 	t->slot_bytes += span->nelems * span->elem_bytes;
 	if (states)
-		t->live += count_live(states + span->slot0, span->nelems);
+		t->live += count_live(states, span->slot0, span->nelems);
 	if (span->nelems > sizeof(bits) * 8 || !gh_span_handed_out(heap->rt, span, bits))
 		t->known = false;
 	else
@@ -80,7 +80,7 @@ static bool add_class(struct gh_table *table, uint32_t class, const struct tally
 }
 
 /* states: of the mark, NULL when there is none. */
-static struct gh_error *fill(const struct gh_heap *heap, const uint16_t *states,
+static struct gh_error *fill(const struct gh_heap *heap, const struct gh_states *states,
 			     struct gh_report *report)
 {
 	struct tally tallies[GH_SPAN_CLASSES] = {0}, all = {.known = true};
@@ -131,6 +131,7 @@ static struct gh_error *run(struct gh_session *session, const struct gh_args *ar
 {
 	_cleanup_error_ struct gh_error *no_mark = NULL;
 	struct gh_error *err = gh_session_heap(session);
+	struct gh_states states;
 
 	if (err)
 		return err;
@@ -139,7 +140,9 @@ static struct gh_error *run(struct gh_session *session, const struct gh_args *ar
 		return gh_steal(no_mark);
 	if (no_mark)
 		gh_report_note(report, "what is live is not known: %s", no_mark->message);
-	err = fill(session->heap, no_mark ? NULL : gh_mark_states(session->mark), report);
+	else
+		states = gh_mark_states(session->mark);
+	err = fill(session->heap, no_mark ? NULL : &states, report);
 	if (err)
 		return err;
 	if (no_mark)

@@ -158,8 +158,8 @@ void gh_edges_of(struct gh_mark *m, gh_addr base, gh_word_fn fn, void *ctx)
 	struct walk w = {.m = m, .fn = fn, .ctx = ctx};
 	struct object o;
 
-	if (open_object(m, base, &o) && gh_state_is_live(m->state[o.slot]))
-		visit_object(&w, &o, m->state[o.slot]);
+	if (open_object(m, base, &o) && gh_state_is_live(gh_state_at(&m->states, o.slot)))
+		visit_object(&w, &o, gh_state_at(&m->states, o.slot));
 }
 
 void gh_edges_of_contents(struct gh_mark *m, gh_addr object, struct gh_edge edge, gh_word_fn fn,
@@ -230,9 +230,9 @@ enum gh_claim gh_edges_claim(struct gh_mark *m, const struct gh_word *word)
 	struct object o;
 	bool at_start;
 
-	if (!open_object(m, word->value, &o) || !gh_state_is_live(m->state[o.slot]))
+	if (!open_object(m, word->value, &o) || !gh_state_is_live(gh_state_at(&m->states, o.slot)))
 		return GH_CLAIM_NOTHING;
-	is = gh_mark_code(m, m->state[o.slot]);
+	is = gh_mark_code(m, gh_state_at(&m->states, o.slot));
 	at_start = word->value == o.base + o.k->header;
 	if (is.form == GH_FORM_TINY)
 		return GH_CLAIM_TYPE;

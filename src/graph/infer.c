@@ -62,13 +62,13 @@ void gh_inference_destroy(struct gh_inference *inference)
 
 static bool is_named(const struct gh_mark *m, uint16_t state)
 {
-	return state == GH_CODE_TINY || state == GH_CODE_FUNC || state >= GH_SLOT_NO_HEAP ||
-	       m->codes.data[state].form > GH_FORM_LOOSE;
+	return state == GH_CODE_TINY || state == GH_CODE_FUNC || state == GH_SLOT_FREE ||
+	       state == GH_SLOT_NO_HEAP || m->codes.data[state].form > GH_FORM_LOOSE;
 }
 
 void gh_mark_note_loose(struct gh_mark *m, uint64_t slot, uint64_t at, uint32_t bytes)
 {
-	if (is_named(m, m->state[slot]))
+	if (is_named(m, gh_state_at(&m->states, slot)))
 		return;
 	if (m->loose.len >= m->max_loose) {
 		m->counts.loose_dropped++;
@@ -332,7 +332,7 @@ static bool gather(const struct gh_mark *m, const struct loose_fact_vec *facts, 
 	for (; *i < facts->len && facts->data[*i].at >> 16 < end; ++*i)
 		if (facts->data[*i].at >> 16 >= o->base)
 			add_part(m, o, &facts->data[*i]);
-	if (is_named(m, m->state[o->slot]) || !o->nparts || page->is_lost)
+	if (is_named(m, gh_state_at(&m->states, o->slot)) || !o->nparts || page->is_lost)
 		return false;
 	if (m->classes[o->class].heap_bits_offset)
 		o->bits = gh_heap_bits(gh_heap_host(m->heap, ref.base), ref.base, page,
@@ -379,11 +379,11 @@ static struct gh_error *one_round(struct gh_mark *m, const struct gh_poll *poll,
 		if (!gather(m, &facts, &i, &o))
 			continue;
 		code = infer_one(m, &o);
-		if (code == GH_CODE_UNKNOWN || code == m->state[o.slot]) {
+		if (code == GH_CODE_UNKNOWN || code == gh_state_at(&m->states, o.slot)) {
 			follow_parts(m, &o);
 			continue;
 		}
-		m->state[o.slot] = code;
+		gh_mark_put(m, o.slot, code);
 		++*named;
 		if (!(o.class & 1))
 			gh_mark_push(m, o.base, code);

@@ -51,28 +51,47 @@ static struct mark_class class_of(const struct gh_span_class *from, uint8_t span
 	return k;
 }
 
+static void *map_anonymous(size_t bytes, int flags)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1,
+		       0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+/* Eight bits of the allocation bitmap as states: DEAD where one is set, FREE where none is. */
+static uint64_t eight_states(uint8_t bits)
+{
+	const uint64_t each = 0x0101010101010101, bit_in_each = 0x8040201008040201;
+
+	return ((((uint8_t)~bits * each & bit_in_each) + 0x7f * each) >> 7 & each) * GH_SLOT_FREE;
+}
+
 /* All slots free but the allowed ones; one more state at the end for what is no slot. */
 static bool create_states(struct gh_mark *m, const uint64_t *allocated)
 {
-	void *p;
+	struct gh_budget *budget = gh_runtime_budget(m->heap->rt);
+	uint64_t words = gh_bitmap_words(m->nslots);
 
-	m->state_bytes = (m->nslots + 1) * sizeof(*m->state);
-	if (!gh_budget_take(gh_runtime_budget(m->heap->rt), m->state_bytes, "what each slot is"))
+	m->narrow_bytes = (words * 64 + 1) * sizeof(*m->states.narrow);
+	m->wide_bytes = (m->nslots + 1) * sizeof(*m->states.wide);
+	if (!gh_budget_take(budget, m->narrow_bytes, "what each slot is"))
 		return false;
-	p = mmap(NULL, m->state_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (p == MAP_FAILED)
+	m->states.narrow = map_anonymous(m->narrow_bytes, 0);
+	if (!m->states.narrow) {
+		gh_budget_give(budget, m->narrow_bytes);
 		return false;
-	m->state = p;
-	for (uint64_t i = 0; i < m->nslots; i += 64) {
-		uint64_t word = allocated[i / 64], n = gh_min_u64(64, m->nslots - i);
-
-		if (word == UINT64_MAX)
-			continue;
-		for (uint64_t j = 0; j < n; j++)
-			if (!(word >> j & 1))
-				m->state[i + j] = GH_SLOT_FREE;
 	}
-	m->state[m->nslots] = GH_SLOT_NO_HEAP;
+	m->states.wide = map_anonymous(m->wide_bytes, MAP_NORESERVE); // what is touched counts
+	if (!m->states.wide)
+		return false;
+	for (uint64_t i = 0; i < words; i++)
+		for (int k = 0; k < 8; k++) {
+			uint64_t states = eight_states((uint8_t)(allocated[i] >> (8 * k)));
+
+			memcpy(m->states.narrow + i * 64 + k * 8, &states, sizeof(states));
+		}
+	m->states.narrow[m->nslots] = GH_SLOT_NO_HEAP;
 	return true;
 }
 
@@ -161,10 +180,12 @@ void gh_mark_destroy(struct gh_mark *mark)
 	gh_budget_give(gh_runtime_budget(mark->heap->rt),
 		       (mark->stacks[0].cap + mark->stacks[1].cap) * sizeof(uint64_t) +
 			       mark->loose.cap * sizeof(*mark->loose.data) +
-			       (mark->state ? mark->state_bytes : 0));
+			       (mark->states.narrow ? mark->narrow_bytes : 0));
 	loose_fact_vec_deinit(&mark->loose);
-	if (mark->state)
-		munmap(mark->state, mark->state_bytes);
+	if (mark->states.narrow)
+		munmap(mark->states.narrow, mark->narrow_bytes);
+	if (mark->states.wide)
+		munmap(mark->states.wide, mark->wide_bytes);
 	free(mark->stacks[0].data);
 	free(mark->stacks[1].data);
 	free(mark);
@@ -259,10 +280,10 @@ static uint16_t cover(struct gh_mark *m, const struct target *t, uint32_t bytes)
 /* A slot that was reached before, or one that must not be. */
 static void meet_again(struct gh_mark *m, const struct target *t, uint32_t bytes)
 {
-	uint16_t state = m->state[t->slot], code;
+	uint16_t state = gh_state_at(&m->states, t->slot), code;
 	bool rescan;
 
-	if (state >= GH_SLOT_NO_HEAP) {
+	if (!gh_state_is_live(state)) {
 		m->counts.to_free += state == GH_SLOT_FREE;
 		return;
 	}
@@ -270,7 +291,7 @@ static void meet_again(struct gh_mark *m, const struct target *t, uint32_t bytes
 	code = gh_fact_join(m, state, code, t->class, t->slot, &rescan);
 	if (code == state)
 		return;
-	m->state[t->slot] = code;
+	gh_mark_put(m, t->slot, code);
 	m->counts.upgrades++;
 	if (rescan)
 		gh_mark_push(m, t->base, code);
@@ -279,6 +300,7 @@ static void meet_again(struct gh_mark *m, const struct target *t, uint32_t bytes
 /* Look up a group of found pointers: mark what is new, hand the rest to the rules. */
 static void look_up(struct gh_mark *m, const uint64_t *found, const uint32_t *bytes, size_t n)
 {
+	bool has_wide = m->codes.len > GH_STATE_WIDE;
 	struct target targets[GROUP];
 
 	if (!reserve(m, &m->stacks[0], 2 * GROUP) || !reserve(m, &m->stacks[1], 2 * GROUP)) {
@@ -287,12 +309,16 @@ static void look_up(struct gh_mark *m, const uint64_t *found, const uint32_t *by
 	}
 	for (size_t i = 0; i < n; i++) {
 		targets[i] = locate(m, found[i], bytes[i]);
-		__builtin_prefetch(&m->state[targets[i].slot], 1);
+		__builtin_prefetch(&m->states.narrow[targets[i].slot], 1);
+		if (GH_UNLIKELY(has_wide))
+			__builtin_prefetch(&m->states.wide[targets[i].slot], 1);
 	}
 	for (size_t i = 0; i < n; i++) {
 		const struct target *t = &targets[i];
 		const struct mark_class *k = &m->classes[t->class];
-		uint16_t state = m->state[t->slot], code = t->code;
+		uint8_t narrow = m->states.narrow[t->slot];
+		uint16_t state = narrow != GH_STATE_WIDE ? narrow : m->states.wide[t->slot];
+		uint16_t code = t->code;
 		bool is_new = state == GH_SLOT_DEAD;
 		struct mark_stack *stack;
 
@@ -304,9 +330,11 @@ static void look_up(struct gh_mark *m, const uint64_t *found, const uint32_t *by
 		stack->data[stack->len] = t->base << 16 | code;
 		stack->len += is_new & (k->scan | (code == GH_CODE_FUNC));
 		m->counts.live += is_new;
-		m->state[t->slot] = is_new ? code : state;
+		m->states.narrow[t->slot] = is_new ? gh_state_narrow(code) : narrow;
+		if (GH_UNLIKELY(is_new & (code >= GH_STATE_WIDE)))
+			m->states.wide[t->slot] = code;
 		if (GH_UNLIKELY(!is_new && state != code &&
-				(code != GH_CODE_UNKNOWN || state >= GH_SLOT_NO_HEAP)))
+				(code != GH_CODE_UNKNOWN || !gh_state_is_live(state))))
 			meet_again(m, t, bytes[i]);
 		if (GH_UNLIKELY(m->conservative & is_new)) {
 			const struct gh_span *span = gh_span_of_slot(&m->heap->table, t->slot);
@@ -427,7 +455,7 @@ static uint64_t slot_of(struct gh_mark *m, gh_addr base)
 static void set_state(struct gh_mark *m, gh_addr base, uint16_t code)
 {
 	if (!m->contents_only)
-		m->state[slot_of(m, base)] = code;
+		gh_mark_put(m, slot_of(m, base), code);
 }
 
 static uint16_t scan_closure(struct gh_mark *m, gh_addr base, const uint8_t *host, uint64_t bits,
@@ -545,7 +573,7 @@ static void scan_headed(struct gh_mark *m, gh_addr base, const uint8_t *host,
 	}
 	tile = *found; // the table may move
 	if (!m->contents_only)
-		code = m->state[slot_of(m, base)];
+		code = gh_state_at(&m->states, slot_of(m, base));
 	if (!m->hide_header_types) {
 		code = gh_fact_header(m, slot_of(m, base), code, &tile, bytes,
 				      gh_u64_at(host + k->header));
@@ -597,7 +625,7 @@ static uint64_t pop(struct gh_mark *m)
 	while (!m->stacks[0].len && m->stacks[1].len) {
 		uint64_t entry = m->stacks[1].data[--m->stacks[1].len];
 
-		if (m->state[slot_of(m, entry >> 16)] == GH_CODE_UNKNOWN)
+		if (gh_state_at(&m->states, slot_of(m, entry >> 16)) == GH_CODE_UNKNOWN)
 			return entry;
 		// it got a type while it waited, and was pushed again with it
 	}
@@ -666,7 +694,7 @@ void gh_mark_conservative(struct gh_mark *m, uint64_t value)
 	uint64_t free_from;
 
 	if (value - m->lo >= m->span_bytes || !gh_heap_find(m->heap, value, &ref) ||
-	    m->state[ref.slot] != GH_SLOT_DEAD)
+	    gh_state_at(&m->states, ref.slot) != GH_SLOT_DEAD)
 		return;
 	span = gh_span_find(&m->heap->table, value);
 	free_from = span ? span->free_index_for_scan : 0;
@@ -708,12 +736,12 @@ void gh_mark_count_conservative(struct gh_mark *m)
 
 uint16_t gh_mark_state(const struct gh_mark *mark, uint64_t slot)
 {
-	return mark->state[slot];
+	return gh_state_at(&mark->states, slot);
 }
 
-const uint16_t *gh_mark_states(const struct gh_mark *mark)
+struct gh_states gh_mark_states(const struct gh_mark *mark)
 {
-	return mark->state;
+	return mark->states;
 }
 
 struct gh_code gh_mark_code(const struct gh_mark *mark, uint16_t state)
@@ -732,8 +760,8 @@ void gh_mark_name(struct gh_mark *m, gh_addr object, gh_type_id type)
 		m, (struct gh_edge){.type = type, .kind = GH_EDGE_POINTER}, GH_STRENGTH_EXACT);
 	struct gh_slot_ref ref;
 
-	if (!gh_heap_find(m->heap, object, &ref) || !gh_state_is_live(m->state[ref.slot]) ||
-	    edge.code < GH_CODE_FIRST)
+	if (!gh_heap_find(m->heap, object, &ref) ||
+	    !gh_state_is_live(gh_state_at(&m->states, ref.slot)) || edge.code < GH_CODE_FIRST)
 		return;
 	m->found[m->nfound] = object << 16 | edge.code;
 	m->found_bytes[m->nfound++] = edge.bytes;
@@ -770,7 +798,7 @@ void gh_mark_hide_header_types(struct gh_mark *mark)
 
 uint64_t gh_mark_memory(const struct gh_mark *mark)
 {
-	return mark->state_bytes + mark->arena.total + mark->tiles_cap * sizeof(*mark->tiles) +
+	return mark->narrow_bytes + mark->arena.total + mark->tiles_cap * sizeof(*mark->tiles) +
 	       mark->codes.cap * (sizeof(*mark->words) + sizeof(*mark->codes.data)) +
 	       (mark->stacks[0].cap + mark->stacks[1].cap) * sizeof(uint64_t) +
 	       mark->code_of_cap * sizeof(*mark->code_of) + sizeof(*mark);

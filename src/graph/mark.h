@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The mark: from root words to the live set, by the collector's own rules, typing what it reaches
-// on the way. Two bytes a slot; nothing per object. Re-entrant: several marks of one heap may
+// on the way. A byte a slot; nothing per object. Re-entrant: several marks of one heap may
 // coexist.
 //
 // A pointer is a fact about the slot that it leads to: one value of T, an array of T, bytes of a
@@ -51,12 +51,12 @@ static inline bool gh_code_names(struct gh_code code)
 /** Values of gh_mark.state that are no code. */
 enum {
 	GH_SLOT_DEAD = 0,    // allocated (or looked for), not reached
-	GH_CODE_UNKNOWN = 1, // reached, nothing more is known
-	GH_CODE_FUNC = 2,    // a closure that was not looked into yet; none is left after the mark
-	GH_CODE_TINY = 3,    // a tiny block
-	GH_CODE_FIRST = 4,   // of the codes with a type
-	GH_SLOT_NO_HEAP = 0xfffe, // the state of what is no slot
-	GH_SLOT_FREE = 0xffff,
+	GH_SLOT_FREE = 1,    // neither
+	GH_SLOT_NO_HEAP = 2, // the state of what is no slot
+	GH_CODE_UNKNOWN = 3, // reached, nothing more is known: the first that is live
+	GH_CODE_FUNC = 4,    // a closure that was not looked into yet; none is left after the mark
+	GH_CODE_TINY = 5,    // a tiny block
+	GH_CODE_FIRST = 6,   // of the codes with a type
 };
 
 struct gh_mark_counts {
@@ -128,11 +128,27 @@ void gh_mark_count_conservative(struct gh_mark *mark);
 uint16_t gh_mark_state(const struct gh_mark *mark, uint64_t slot);
 static inline bool gh_state_is_live(uint16_t state)
 {
-	return state != GH_SLOT_DEAD && state < GH_SLOT_NO_HEAP;
+	return state >= GH_CODE_UNKNOWN;
 }
 
-/** All states, one a slot. */
-const uint16_t *gh_mark_states(const struct gh_mark *mark);
+/**
+ * All states, one a slot: a byte each, and two more for those that do not fit. The codes met first
+ * are few and stand for most slots, so that the second array is hardly ever touched and takes no
+ * memory.
+ */
+struct gh_states {
+	uint8_t *narrow; // GH_STATE_WIDE: look at wide
+	uint16_t *wide;
+};
+enum { GH_STATE_WIDE = 0xff };
+struct gh_states gh_mark_states(const struct gh_mark *mark);
+
+static inline uint16_t gh_state_at(const struct gh_states *states, uint64_t slot)
+{
+	uint8_t narrow = states->narrow[slot];
+
+	return narrow != GH_STATE_WIDE ? narrow : states->wide[slot];
+}
 
 /** Meaning of a state that is live. */
 struct gh_code gh_mark_code(const struct gh_mark *mark, uint16_t state);

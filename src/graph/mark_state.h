@@ -12,8 +12,8 @@ enum {
 	FOUND_MAX = 4096, // pointers waiting to be looked up
 	DYNAMIC_SLOTS = 1024,
 	NCLASSES = GH_SPAN_CLASSES,
-	GH_CODES = GH_SLOT_NO_HEAP, // at most
-	GH_CODES_A_TYPE = 11,	    // forms by strengths
+	GH_CODES = 1 << 16,   // at most
+	GH_CODES_A_TYPE = 11, // forms by strengths
 };
 
 /** A type's word as the scan uses it: what to say of the target without asking anybody. */
@@ -85,8 +85,8 @@ struct gh_mark {
 	gh_addr statics_lo;
 	uint64_t statics_bytes;
 	const struct gh_page *pages;
-	uint16_t *state; // owned mapping: one a slot, and one for what is no slot
-	size_t state_bytes;
+	struct gh_states states; // owned mappings: one a slot, and one for what is no slot
+	size_t narrow_bytes, wide_bytes;
 	uint64_t nslots;
 	struct mark_class classes[NCLASSES];
 
@@ -140,6 +140,18 @@ static inline uint64_t gh_heap_bits(const uint8_t *host, gh_addr base, const str
 	if (shift + k->words > 64)
 		bits |= gh_u64_at(bitmap + 8) << (64 - shift);
 	return k->words < 64 ? bits & ((1ULL << k->words) - 1) : bits;
+}
+
+static inline uint8_t gh_state_narrow(uint16_t code)
+{
+	return code < GH_STATE_WIDE ? (uint8_t)code : GH_STATE_WIDE;
+}
+
+static inline void gh_mark_put(struct gh_mark *m, uint64_t slot, uint16_t code)
+{
+	m->states.narrow[slot] = gh_state_narrow(code);
+	if (GH_UNLIKELY(code >= GH_STATE_WIDE))
+		m->states.wide[slot] = code;
 }
 
 /** Code of a type in a form; GH_CODE_UNKNOWN when there is none left or no type. */

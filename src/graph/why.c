@@ -260,11 +260,12 @@ static struct gh_error *visit_roots(struct gh_why *why, const struct gh_poll *po
 
 static void count_unexplained(struct gh_why *why)
 {
-	const uint16_t *states = gh_mark_states(why->in.mark);
+	struct gh_states states = gh_mark_states(why->in.mark);
 
 	for (uint64_t i = 0; i < why->in.heap->table.nslots; i++)
-		why->unexplained += !why->fact[i] && gh_state_is_live(states[i]) &&
-				    gh_code_names(gh_mark_code(why->in.mark, states[i]));
+		why->unexplained +=
+			!why->fact[i] &&
+			gh_code_names(gh_mark_code(why->in.mark, gh_state_at(&states, i)));
 }
 
 static struct gh_error *explain_all(struct gh_why *why, const struct gh_poll *poll)

@@ -221,6 +221,7 @@ struct gh_error *gh_target_open_pid(const struct gh_target_options *options, uin
 	err = t.target->snapshot ? load(&t, path) : gh_error_nomem();
 	gh_taking_deinit(&t);
 	if (err) {
+		err = gh_budget_why(t.target->budget, err);
 		gh_target_destroy(t.target);
 		return err;
 	}

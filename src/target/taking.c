@@ -99,7 +99,7 @@ static struct gh_error *list_spared(struct gh_taking *t, const struct gh_image *
 		ret->data[i].hi &= ~(uint64_t)(PAGE - 1);
 	}
 	gh_ranges_arrange(ret);
-	if (!err || err->code == GH_ERR_NOMEM || err->code == GH_ERR_CANCELLED)
+	if (!err || err->code == GH_ERR_CANCELLED)
 		return err;
 	gh_error_destroy(err);
 	ret->len = 0;
@@ -138,7 +138,7 @@ static struct gh_error *begin_sparing(struct gh_taking *t, bool *ret)
 	if (!err)
 		err = spare->begin(spare->ctx, t->running);
 	*ret = !err;
-	if (!err || err->code == GH_ERR_NOMEM || err->code == GH_ERR_CANCELLED)
+	if (!err || err->code == GH_ERR_CANCELLED)
 		return err;
 	gh_error_destroy(err);
 	return NULL;
