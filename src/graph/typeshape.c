@@ -88,13 +88,19 @@ static void repeat(struct layout *l, uint64_t first, uint64_t stride, uint64_t c
 		}
 }
 
+static bool is_atomic_pointer(const char *name)
+{
+	static const char prefix[] = "sync/atomic.Pointer[";
+
+	return strncmp(name, prefix, sizeof(prefix) - 1) == 0;
+}
+
 /*
  * sync/atomic.Pointer[T]: its first field, of type [0]*T, tells what the unsafe.Pointer behind it
  * points to. Others have such a field too and mean something else (weak.Pointer[T]: a handle).
  */
 static gh_addr promised_pointee(const struct gh_runtime *rt, const struct gh_rtype *t)
 {
-	static const char atomic[] = "sync/atomic.Pointer[";
 	_cleanup_strbuf_ struct gh_strbuf name = {0};
 	struct gh_rtype first, pointer;
 	struct gh_rfield field;
@@ -105,7 +111,7 @@ static gh_addr promised_pointee(const struct gh_runtime *rt, const struct gh_rty
 	    pointer.kind != GH_KIND_POINTER)
 		return 0;
 	gh_rtype_name(rt, t->addr, &name);
-	return strncmp(gh_strbuf_str(&name), atomic, strlen(atomic)) ? 0 : pointer.elem;
+	return is_atomic_pointer(gh_strbuf_str(&name)) ? pointer.elem : 0;
 }
 
 static void put_known_field(struct layout *l, const struct gh_rtype *t,
@@ -201,12 +207,38 @@ static bool is_interface_with_methods(const struct gh_dtype_info *info)
 
 static void put_dwarf(struct layout *l, gh_dtype type, uint64_t offset, int depth);
 
+/* promised_pointee by DWARF: a variable's atomic.Pointer[T] often has no descriptor. */
+static gh_dtype promised_by_dwarf(struct gh_dwarf *dwarf, gh_dtype type)
+{
+	const struct gh_dtype_info *info = gh_dwarf_type(dwarf, type), *first;
+
+	if (info->nfields < 2 || info->size != 8 || !is_atomic_pointer(info->name))
+		return 0;
+	first = gh_dwarf_type(dwarf, info->fields[0].type);
+	if (!first || first->kind != GH_DK_ARRAY || first->count != 0)
+		return 0;
+	first = gh_dwarf_type(dwarf, first->elem);
+	return first && first->kind == GH_DK_POINTER ? first->elem : 0;
+}
+
+static void put_dwarf_pointer(struct layout *l, uint64_t offset, gh_dtype elem)
+{
+	gh_type_id id = gh_types_of_dwarf(l->types, elem);
+
+	set(l, offset, GH_EDGE_POINTER, id ? gh_types_behind(l->types, id) : 0);
+}
+
 static void put_dwarf_fields(struct layout *l, gh_dtype type, uint64_t offset, int depth)
 {
 	struct gh_dwarf *dwarf = l->types->rt->dwarf;
+	gh_dtype promised = promised_by_dwarf(dwarf, type);
 	const struct gh_dtype_info *info = gh_dwarf_type(dwarf, type);
 	uint32_t n = info ? info->nfields : 0;
 
+	if (promised) {
+		put_dwarf_pointer(l, offset, promised);
+		return;
+	}
 	for (uint32_t i = 0; i < n; i++) {
 		const struct gh_dtype_info *inner;
 		struct gh_dfield field;
@@ -237,7 +269,6 @@ static void put_dwarf(struct layout *l, gh_dtype type, uint64_t offset, int dept
 	gh_dtype elem;
 	uint64_t count;
 	struct gh_edge edge;
-	gh_type_id id;
 
 	if (depth > MAX_DEPTH || ++l->steps > MAX_STEPS || offset / 8 >= l->n || !info)
 		return;
@@ -273,8 +304,7 @@ static void put_dwarf(struct layout *l, gh_dtype type, uint64_t offset, int dept
 	}
 	switch (info->kind) {
 	case GH_DK_POINTER:
-		id = gh_types_of_dwarf(types, elem);
-		set(l, offset, GH_EDGE_POINTER, id ? gh_types_behind(types, id) : 0);
+		put_dwarf_pointer(l, offset, elem);
 		break;
 	case GH_DK_FUNC:
 		set(l, offset, GH_EDGE_FUNC, 0);
