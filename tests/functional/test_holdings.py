@@ -2,17 +2,13 @@
 """Every kind of holding: tests/programs/holdings has a type of its own for each."""
 
 import re
-from typing import Dict, List
+from typing import Dict
 
 from lib import case, goheap
 
 MIN_KINDS = 60
 FIELDS = ("count", "bytes", "exact_bytes", "declared_bytes", "inferred_bytes")
 MAIN = re.compile(r"main\.(\w+)")
-
-
-def only_holdings(of: case.Case) -> bool:
-    return of.build.program == "holdings"
 
 
 def summed(of: case.Case) -> Dict[str, Dict[str, int]]:
@@ -26,7 +22,7 @@ def summed(of: case.Case) -> Dict[str, Dict[str, int]]:
 
 
 def test_there_are_enough_kinds(missing: case.Case) -> None:
-    if not only_holdings(missing):
+    if missing.build.program != "holdings":
         return
     kinds = {MAIN.search(name).group(1) for name, row in missing.statement["types"].items()
              if MAIN.search(name) and row["count"] and not row["at_least"]}
@@ -35,7 +31,7 @@ def test_there_are_enough_kinds(missing: case.Case) -> None:
 
 def test_types_are_exact_or_declared(missing: case.Case) -> None:
     """With DWARF nothing is a guess, but for what closures hold in Go 1.22."""
-    if not only_holdings(missing) or missing.build.variant == "nodwarf":
+    if missing.build.program != "holdings" or missing.build.variant == "nodwarf":
         return
     found, wrong = summed(missing), []
     for name, row in missing.statement["types"].items():
@@ -50,9 +46,9 @@ def test_types_are_exact_or_declared(missing: case.Case) -> None:
 
 def test_garbage_is_not_counted(garbage: case.Case) -> None:
     """What is dropped is of the same types as what is held."""
-    if not only_holdings(garbage):
+    if garbage.build.program != "holdings":
         return
-    found, wrong = summed(garbage), []  # type: ignore[var-annotated]
+    found, wrong = summed(garbage), []
     for name, row in garbage.statement["types"].items():
         ours = found.get(name, dict.fromkeys(FIELDS, 0))
         if not row["at_least"] and (ours["count"] > row["count"] or ours["bytes"] > row["bytes"]):

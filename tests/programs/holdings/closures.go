@@ -34,7 +34,6 @@ type (
 	inCapturedMap     struct{ n [13]int }
 	sharedCapture     struct{ n [14]int }
 	wideCapture       struct{ n [15]int }
-	genericCapture    struct{ n [16]int }
 	inFuncField       struct{ n [17]int }
 	capturedAny       struct{ n [18]int }
 	capturedIface     struct{ n [19]int }
@@ -90,12 +89,6 @@ func maker(n uint16) func() func() int {
 	}
 }
 
-func generic[T any](v *T, use func(*T) int) func() int {
-	return func() int { return use(v) }
-}
-
-func useGeneric(p *genericCapture) int { return p.n[1] }
-
 //go:noinline
 func wide(a, b *wideCapture) func() int {
 	x, y, z, t, u := [16]*wideCapture{a}, [16]*wideCapture{}, [16]*wideCapture{}, [16]*wideCapture{}, [16]*wideCapture{9: b}
@@ -150,7 +143,8 @@ func buildClosures() {
 	readers = append(readers,
 		func() { total += shared.n[0]; shared = nil },
 		func() { total -= shared.n[1]; shared.n[2]++ })
-	counters = append(counters, wide(&wideCapture{}, &wideCapture{}), generic(&genericCapture{}, useGeneric))
+	made[sharedCapture](1).InClosure()
+	counters = append(counters, wide(&wideCapture{}, &wideCapture{}))
 	made[wideCapture](2)
 	truth.Objects("func main.wide.func1", 1, 8+5*16*8, true)
 

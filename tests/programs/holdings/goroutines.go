@@ -67,6 +67,26 @@ func inHeap[T any]() *T {
 	return p
 }
 
+//go:noinline
+func newPointers[T any](n int) []*T {
+	s := make([]*T, n)
+	for i := range s {
+		s[i] = inHeap[T]()
+	}
+	return s
+}
+
+//go:noinline
+func newLocalMap() map[string]*localMap { return map[string]*localMap{"one": inHeap[localMap]()} }
+
+//go:noinline
+func newLocalInterface() any {
+	if total < 0 {
+		return total
+	}
+	return inHeap[localInterface]()
+}
+
 func inLocals() {
 	p := inHeap[local]()
 	v := localValue{inHeap[ofLocalValue](), inHeap[ofLocalValue](), 1}
@@ -117,17 +137,20 @@ func replace(p **throughLocal) { *p = inHeap[throughLocal]() }
 func withArguments(a *argument, n int, b []*argument) {
 	truth.Park()
 	runtime.KeepAlive(a)
-	runtime.KeepAlive(b)
+	useArguments(b)
 	total += n
 }
 
+//go:noinline
+func useArguments(b []*argument) { total += b[0].n[0] }
+
 func callWithArguments() {
-	withArguments(inHeap[argument](), 1, []*argument{inHeap[argument](), inHeap[argument]()})
+	withArguments(inHeap[argument](), 1, newPointers[argument](2))
 }
 
 func started(p *startedWith, n float64) {
 	truth.Park()
-	runtime.KeepAlive(p)
+	p.n[0] += int(n)
 }
 
 func inDeferLoop() {
@@ -144,7 +167,7 @@ func useLoop(p *deferredLoop, i int) { p.n[i]++ }
 
 func inOpenDefer() {
 	p := inHeap[deferredOpen]()
-	defer useDeferred(p)
+	defer func() { useDeferred(p) }()
 	q := inHeap[deferredBy]()
 	defer func() { runtime.KeepAlive(q) }()
 	truth.Park()
@@ -186,9 +209,7 @@ func selecting() {
 }
 
 func inManyLocals() {
-	s := []*localSlice{inHeap[localSlice](), inHeap[localSlice]()}
-	m := map[string]*localMap{"one": inHeap[localMap]()}
-	var i any = inHeap[localInterface]()
+	s, m, i := newPointers[localSlice](2), newLocalMap(), newLocalInterface()
 	f := capture(inHeap[localFunc]())
 	var a [4]*localArray
 	for j := range a {
@@ -200,6 +221,7 @@ func inManyLocals() {
 	runtime.KeepAlive(a)
 }
 
+//go:noinline
 func capture(p *localFunc) func() { return func() { p.n[0]++ } }
 
 //go:noinline
@@ -232,10 +254,11 @@ func inEscaped() {
 }
 
 func inLoopVariable() {
-	for _, p := range []*inLoop{inHeap[inLoop](), inHeap[inLoop](), inHeap[inLoop]()} {
+	all := newPointers[inLoop](3)
+	for range all {
 		truth.Park()
-		runtime.KeepAlive(p)
 	}
+	runtime.KeepAlive(all)
 }
 
 func (m *methodCaller) run() {
@@ -251,7 +274,11 @@ func generically[T any](v *T, use func(*T)) {
 	use(v)
 }
 
-func inGeneric() { generically(inHeap[genericLocal](), func(p *genericLocal) { runtime.KeepAlive(p) }) }
+func inGeneric() {
+	p := inHeap[genericLocal]()
+	generically(p, func(p *genericLocal) { runtime.KeepAlive(p) })
+	runtime.KeepAlive(p)
+}
 
 func buildGoroutines() {
 	for i := 0; i < 2; i++ {
@@ -280,16 +307,27 @@ func buildGoroutines() {
 	made[ofLocalValue](4)
 	made[ofStackObject](6 + 1) // inStackObject keeps one of three
 	made[throughLocal](2)
+	made[argument](6)
 	made[startedWith](1).InClosure()
 	made[deferredLoop](6).InClosure()
+	made[deferredOpen](2).InClosure()
+	made[deferredBy](2).InClosure()
 	made[panicPointer](2)
 	made[panicValue](2)
 	made[panicCause](2)
+	made[sent](2)
 	made[ofSentValue](2)
+	made[selected](2)
+	made[localSlice](4)
+	made[localMap](2)
+	made[localInterface](2)
+	made[localFunc](2).InClosure()
 	made[localArray](8)
 	made[namedResult](2)
 	made[escaped](8)
+	made[inLoop](6)
 	made[methodCaller](2)
+	made[genericLocal](2)
 }
 
 // startWith starts a goroutine by a closure that holds the arguments until it runs.

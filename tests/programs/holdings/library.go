@@ -24,7 +24,6 @@ type (
 	syncMapKey     struct{ n [4]int }
 	pooledFirst    struct{ n [5]int } // in the victim cache: a collection came since
 	pooledSecond   struct{ n [6]int }
-	onceValue      struct{ n [7]int }
 	onceFunc       struct{ n [8]int }
 	onceDone       struct{ n [9]int }
 	atomicPointer  struct{ n [10]int }
@@ -76,7 +75,6 @@ var (
 	syncKeys     sync.Map
 	firstPool    sync.Pool
 	secondPool   sync.Pool
-	onceValued   func() *onceValue
 	onceCalled   func()
 	once         sync.Once
 	onceResult   *onceDone
@@ -117,10 +115,9 @@ func buildLibrary() {
 	made[pooledFirst](1).Sure()
 	made[pooledSecond](1).Sure()
 
-	onceValued = sync.OnceValue(func() *onceValue { return &onceValue{} })
-	onceValued()
 	inOnce := &onceFunc{}
 	onceCalled = sync.OnceFunc(func() { inOnce.n[0]++ }) // not called: it lets go of its function
+	made[onceFunc](1).InClosure()
 	once.Do(func() { onceResult = &onceDone{} })
 	made[onceDone](1)
 
@@ -200,7 +197,6 @@ func plantLibrary() {
 	garbageOf[syncMapValue]()
 	garbageOf[pooledFirst]()
 	garbageOf[pooledSecond]()
-	garbageOf[onceValue]()
 	garbageOf[contextValue]()
 	garbageOf[withTimeout]()
 	garbageOf[afterFunc]()

@@ -6,6 +6,7 @@ package main
 
 import (
 	"iter"
+	"runtime"
 	"unique"
 	"unsafe"
 
@@ -30,13 +31,14 @@ var (
 )
 
 func (f *pullFrom) all(yield func(*pulled) bool) {
-	mine := &inSequence{}
+	mine := inHeap[inSequence]()
 	for _, p := range f.items {
 		if !yield(p) {
 			return
 		}
 	}
-	mine.n[0]++
+	runtime.KeepAlive(mine)
+	runtime.KeepAlive(f)
 }
 
 func buildRecent() {
@@ -52,6 +54,10 @@ func buildRecent() {
 		next()
 		nexts = append(nexts, next)
 	}
+	made[pullFrom](2)
+	made[pulled](6)
+	made[inSequence](2)
+	arrays[*pulled]("[]*main.pulled", 2, 3)
 	buildNewest()
 }
 

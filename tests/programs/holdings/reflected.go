@@ -102,7 +102,9 @@ func buildReflected() {
 	newFunc = reflect.MakeFunc(reflect.TypeOf(newFunc), func([]reflect.Value) []reflect.Value {
 		return []reflect.Value{reflect.ValueOf(p.n[0])}
 	}).Interface().(func() int)
+	made[reflectFunc](1).InClosure()
 	newMethod = reflect.ValueOf(&reflectMethod{}).Method(0).Interface()
+	made[reflectMethod](1)
 	from := []*reflectCopy{newCopy(), newCopy()}
 	copied = make([]*reflectCopy, 2)
 	reflect.Copy(reflect.ValueOf(copied), reflect.ValueOf(from))
