@@ -65,10 +65,12 @@ struct gh_dlocal {
 };
 GH_VEC(gh_dlocal_vec, struct gh_dlocal);
 
+enum { GH_NO_OFFSET = -1 };
+
 /** A captured variable of a closure function (DW_AT_go_closure_offset, go1.23+). */
 struct gh_dcapture {
 	const char *name; // "&x" is by reference
-	uint64_t offset;  // inside the closure object
+	uint64_t offset;  // inside the closure object; GH_NO_OFFSET: a variable of any kind
 	gh_dtype type;
 };
 GH_VEC(gh_dcapture_vec, struct gh_dcapture);
@@ -125,3 +127,11 @@ struct gh_error *gh_dwarf_locals(struct gh_dwarf *dwarf, gh_addr pc,
  */
 struct gh_error *gh_dwarf_captures(struct gh_dwarf *dwarf, gh_addr pc,
 				   struct gh_dcapture_vec *ret) GH_MUST_CHECK;
+
+/**
+ * Variables of the function whose entry is pc of which DWARF does not say that they are captured,
+ * arguments and those of inner blocks aside. Up to go1.22 what is captured is among them. Appends
+ * to *ret.
+ */
+struct gh_error *gh_dwarf_other_variables(struct gh_dwarf *dwarf, gh_addr pc,
+					  struct gh_dcapture_vec *ret) GH_MUST_CHECK;

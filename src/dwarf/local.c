@@ -39,7 +39,7 @@ struct gh_dwarf_body {
 	struct scope_vec scopes; // parents before children
 	struct range_vec ranges;
 	struct place_vec places; // by scope
-	struct gh_dcapture_vec captures;
+	struct gh_dcapture_vec captures, others;
 };
 
 static void body_destroy(struct gh_dwarf_body *body)
@@ -50,6 +50,7 @@ static void body_destroy(struct gh_dwarf_body *body)
 	range_vec_deinit(&body->ranges);
 	place_vec_deinit(&body->places);
 	gh_dcapture_vec_deinit(&body->captures);
+	gh_dcapture_vec_deinit(&body->others);
 	free(body);
 }
 
@@ -168,11 +169,19 @@ struct reader {
 	bool frame_is_cfa;
 };
 
-static bool add_capture(const struct reader *r, const struct gh_dlocal *local, uint64_t offset)
+static bool add_capture(const struct reader *r, Dwarf_Die *die, const struct gh_dlocal *local)
 {
-	struct gh_dcapture capture = {.name = local->name, .offset = offset, .type = local->type};
+	struct gh_dcapture capture = {.name = local->name, .type = local->type};
+	Dwarf_Attribute attr;
+	Dwarf_Word offset;
 
-	return gh_dcapture_vec_push(&r->body->captures, capture);
+	if (dwarf_attr_integrate(die, GH_AT_go_closure_offset, &attr) &&
+	    dwarf_formudata(&attr, &offset) == 0) {
+		capture.offset = offset;
+		return gh_dcapture_vec_push(&r->body->captures, capture);
+	}
+	capture.offset = (uint64_t)GH_NO_OFFSET;
+	return local->is_param || gh_dcapture_vec_push(&r->body->others, capture);
 }
 
 /* All places of a variable. False: out of memory. */
@@ -201,7 +210,6 @@ static bool add_variable(const struct reader *r, Dwarf_Die *die, uint32_t scope,
 	struct place place = {.scope = scope, .local.is_param = is_param};
 	Dwarf_Attribute attr;
 	Dwarf_Die type;
-	Dwarf_Word captured;
 
 	if (!gh_dwarf_referred(r->dwarf, die, DW_AT_type, /* integrate= */ true, &type))
 		return true;
@@ -211,9 +219,7 @@ static bool add_variable(const struct reader *r, Dwarf_Die *die, uint32_t scope,
 	place.local.type = gh_dwarf_type_intern(r->dwarf, &type);
 	place.local.by_ref = place.local.name[0] == '&';
 	// of this function itself: an inlined closure has no object at hand
-	if (r->body->scopes.data[scope].parent == NO_SCOPE &&
-	    dwarf_attr_integrate(die, GH_AT_go_closure_offset, &attr) &&
-	    dwarf_formudata(&attr, &captured) == 0 && !add_capture(r, &place.local, captured))
+	if (r->body->scopes.data[scope].parent == NO_SCOPE && !add_capture(r, die, &place.local))
 		return false;
 	return !gh_dwarf_location_attr(die, DW_AT_location, /* integrate= */ false, &attr) ||
 	       add_places(r, &attr, place);
@@ -387,16 +393,30 @@ struct gh_error *gh_dwarf_locals(struct gh_dwarf *dwarf, gh_addr pc, struct gh_d
 	return NULL;
 }
 
-struct gh_error *gh_dwarf_captures(struct gh_dwarf *dwarf, gh_addr pc, struct gh_dcapture_vec *ret)
+static struct gh_error *copy_captures(struct gh_dwarf *dwarf, gh_addr pc, bool others,
+				      struct gh_dcapture_vec *ret)
 {
 	const struct gh_dwarf_func *func = NULL;
 	const struct gh_dwarf_body *body = NULL;
 	struct gh_error *err = body_at(dwarf, pc, &func, &body);
+	const struct gh_dcapture_vec *from;
 
 	if (err || !body || func->low != pc)
 		return err;
-	for (size_t i = 0; i < body->captures.len; i++)
-		if (!gh_dcapture_vec_push(ret, body->captures.data[i]))
+	from = others ? &body->others : &body->captures;
+	for (size_t i = 0; i < from->len; i++)
+		if (!gh_dcapture_vec_push(ret, from->data[i]))
 			return gh_error_nomem();
 	return NULL;
+}
+
+struct gh_error *gh_dwarf_captures(struct gh_dwarf *dwarf, gh_addr pc, struct gh_dcapture_vec *ret)
+{
+	return copy_captures(dwarf, pc, /* others= */ false, ret);
+}
+
+struct gh_error *gh_dwarf_other_variables(struct gh_dwarf *dwarf, gh_addr pc,
+					  struct gh_dcapture_vec *ret)
+{
+	return copy_captures(dwarf, pc, /* others= */ true, ret);
 }

@@ -52,6 +52,7 @@ struct gh_stack_scratch;
 struct gh_stack_scan {
 	struct gh_frame_vec frames;	// at most 65536; words of deeper ones have frame UINT32_MAX
 	struct gh_stack_word_vec words; // in a deterministic order; precise ones first
+	struct gh_stack_word_vec inner; // precise pointers into this stack, as they were followed
 	enum gh_unwind_end end;
 	uint64_t nframes;	      // all of them
 	uint64_t conservative_frames; // frames scanned conservatively

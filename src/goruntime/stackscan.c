@@ -73,12 +73,15 @@ static void see(struct scan *s, gh_addr at, uint64_t value, uint32_t frame, bool
 
 	if (value < MIN_LEGAL_POINTER)
 		return;
-	if (value >= s->u.lo && value < s->u.hi)
-		s->nomem |= !addr_vec_push(
-			conservative ? &scratch->conservative : &scratch->precise, value);
-	else
+	if (value < s->u.lo || value >= s->u.hi) {
 		s->nomem |= !gh_stack_word_vec_push(
 			conservative ? &scratch->conservative_words : &s->ret->words, word);
+		return;
+	}
+	s->nomem |=
+		!addr_vec_push(conservative ? &scratch->conservative : &scratch->precise, value);
+	if (!conservative)
+		s->nomem |= !gh_stack_word_vec_push(&s->ret->inner, word);
 }
 
 /* Words [addr, addr + nwords * 8) of the stack whose bit is set; mask NULL: all. */
@@ -516,7 +519,11 @@ static void trace_objects(struct scan *s)
 static bool reset(struct gh_stack_scan *scan)
 {
 	struct gh_stack_scan fresh = {
-		.frames = scan->frames, .words = scan->words, .scratch = scan->scratch};
+		.frames = scan->frames,
+		.words = scan->words,
+		.inner = scan->inner,
+		.scratch = scan->scratch,
+	};
 
 	if (!fresh.scratch)
 		fresh.scratch = calloc(1, sizeof(*fresh.scratch));
@@ -524,6 +531,7 @@ static bool reset(struct gh_stack_scan *scan)
 		return false;
 	fresh.frames.len = 0;
 	fresh.words.len = 0;
+	fresh.inner.len = 0;
 	fresh.scratch->objects.len = 0;
 	fresh.scratch->precise.len = 0;
 	fresh.scratch->conservative.len = 0;
@@ -584,6 +592,7 @@ void gh_stack_scan_deinit(struct gh_stack_scan *scan)
 
 	gh_frame_vec_deinit(&scan->frames);
 	gh_stack_word_vec_deinit(&scan->words);
+	gh_stack_word_vec_deinit(&scan->inner);
 	if (scratch) {
 		object_vec_deinit(&scratch->objects);
 		addr_vec_deinit(&scratch->precise);

@@ -4,6 +4,7 @@
 
 #include "base/bitmap.h"
 #include "graph/mark_state.h"
+#include "graph/types_table.h"
 
 enum {
 	MAX_MASK_WORDS = 1 << 30, // of all types together: 128 MiB of mask bits
@@ -122,12 +123,12 @@ static uint32_t saturate(uint64_t bytes)
 
 struct mark_edge gh_edge_compile(struct gh_mark *m, struct gh_edge edge, enum gh_strength strength)
 {
-	struct mark_edge ret = {
-		.code = GH_CODE_UNKNOWN,
-		.kind = edge.kind,
-		.inferred = strength == GH_STRENGTH_INFERRED,
-	};
+	struct mark_edge ret = {.code = GH_CODE_UNKNOWN, .kind = edge.kind};
 	uint64_t size = gh_types_get(m->types, edge.type)->size;
+
+	if (edge.is_inferred)
+		strength = GH_STRENGTH_INFERRED;
+	ret.inferred = strength == GH_STRENGTH_INFERRED;
 
 	switch ((enum gh_edge_kind)edge.kind) {
 	case GH_EDGE_POINTER:
@@ -557,8 +558,12 @@ uint16_t gh_fact_join(struct gh_mark *m, uint16_t state, uint16_t code, uint8_t 
 	if (state == code || code == GH_CODE_UNKNOWN || state == GH_CODE_FUNC ||
 	    (code == GH_CODE_FUNC && gh_types_get(m->types, a.type)->shape == GH_SHAPE_CLOSURE))
 		return state;
-	if (a.type && a.type == b.type && a.form > GH_FORM_LOOSE && b.form > GH_FORM_LOOSE)
+	if (a.type && a.type == b.type && a.form > GH_FORM_LOOSE && b.form > GH_FORM_LOOSE) {
+		// what it refers to was inferred with it, and is not any more
+		*rescan =
+			!(class & 1) && a.strength < strength && a.strength == GH_STRENGTH_INFERRED;
 		return gh_code_for(m, a.type, a.form > b.form ? a.form : b.form, strength);
+	}
 	if (a.type && is_buffer_of(m, a.type, b.type))
 		return gh_code_for(m, a.type, GH_FORM_ONE, strength);
 	if (b.type && is_buffer_of(m, b.type, a.type))
@@ -583,23 +588,12 @@ static bool is_array_of_map(const struct gh_mark *m, gh_type_id type)
 	return shape == GH_SHAPE_DIRECTORY || shape == GH_SHAPE_OVERFLOWS;
 }
 
-/*
- * A closure that escapes is allocated as struct { F uintptr; X0 …; X1 … }
- * (cmd/compile/internal/typecheck/func.go: ClosureType); no source can spell such a type with F
- * first and unnamed that holds the entry of a function.
- */
 static bool is_closure_struct(const struct gh_mark *m, const struct tile *tile)
 {
-	struct gh_rfield field;
-	struct gh_rtype t, first;
-	const char *name;
-	uint64_t len;
+	struct gh_rtype t;
 
-	return gh_rtype_read(m->heap->rt, tile->rtype, &t) && t.kind == GH_KIND_STRUCT &&
-	       !t.is_named && gh_rtype_field(m->heap->rt, &t, 0, &field) &&
-	       gh_rtype_read(m->heap->rt, field.type, &first) && first.kind == GH_KIND_UINTPTR &&
-	       (name = gh_rtype_name_text(m->heap->rt, field.name, &len)) != NULL && len == 1 &&
-	       *name == 'F';
+	return gh_rtype_read(m->heap->rt, tile->rtype, &t) &&
+	       gh_rtype_is_closure_struct(m->heap->rt, &t);
 }
 
 uint16_t gh_fact_header(struct gh_mark *m, uint64_t slot, uint16_t state, const struct tile *tile,

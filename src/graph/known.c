@@ -31,6 +31,14 @@ static const struct field {
 	{"sync.Pool", "victim", "sync.poolLocal", GH_EDGE_ARRAY},
 };
 
+/* Functions made by reflection: what a closure of that code is. */
+static const struct {
+	const char *code, *object;
+} closures[] = {
+	{"reflect.makeFuncStub", "reflect.makeFuncImpl"}, // reflect/makefunc.go
+	{"reflect.methodValueCall", "reflect.methodValue"},
+};
+
 static gh_type_id type_named(struct gh_types *types, const char *name)
 {
 	return gh_types_of_rtype(types, gh_types_rtype_named(types, name));
@@ -98,6 +106,14 @@ gh_type_id gh_types_behind(struct gh_types *types, gh_type_id id)
 		if (strncmp(name, tries[i], strlen(tries[i])) == 0)
 			return trie_node(types, types->all.data[id].source, name);
 	return id;
+}
+
+gh_addr gh_types_known_closure(struct gh_types *types, const char *func_name)
+{
+	for (size_t i = 0; i < GH_ARRAY_SIZE(closures); i++)
+		if (strcmp(func_name, closures[i].code) == 0)
+			return gh_types_rtype_named(types, closures[i].object);
+	return 0;
 }
 
 struct gh_edge gh_types_known_field(struct gh_types *types, const char *struct_name,

@@ -3,6 +3,7 @@
 #include "graph/roots.h"
 
 #include "base/cleanup.h"
+#include "graph/stacktypes.h"
 
 enum {
 	MAX_BLOCKS = 1 << 16,	// of a queue
@@ -20,7 +21,9 @@ struct visit {
 	struct gh_root_counts counts;
 	struct gh_root_owner owner;
 	struct gh_stack_scan scan;
-	struct gh_dlocal_vec locals; // of the frame looked at last
+	struct gh_dlocal_vec locals, locals_after; // of the frame looked at last
+	uint32_t frame_of_locals;
+	struct gh_stack_types stack_types;
 };
 
 const char *gh_root_kind_name(enum gh_root_kind kind)
@@ -223,14 +226,40 @@ static bool is_split(const struct visit *v, const struct gh_dlocal *local)
 	return info && info->go_kind == GH_KIND_UINT8;
 }
 
-/* The variable that DWARF puts at this word of the frame, if exactly one kind of edge fits. */
-static struct gh_edge stack_edge(struct visit *v, const struct gh_frame *frame, gh_addr at,
-				 struct gh_root *root)
+/*
+ * The data word of an interface whose type word the compiler keeps elsewhere in the frame: what
+ * that type says. Without the type word nothing is known.
+ */
+static struct gh_edge edge_of_data(struct visit *v, const struct gh_dlocal_vec *locals,
+				   const struct gh_frame *frame, const struct gh_dlocal *data,
+				   struct gh_edge edge)
 {
-	struct gh_edge edge = no_edge;
+	gh_addr found = 0, type;
 
-	for (size_t i = 0; i < v->locals.len; i++) {
-		const struct gh_dlocal *local = &v->locals.data[i];
+	for (size_t i = 0; i < locals->len; i++) {
+		const struct gh_dlocal *local = &locals->data[i];
+
+		if (strcmp(local->name, data->name) != 0 || local->type != data->type ||
+		    local->type_offset + 8 != data->type_offset || local->size < 8)
+			continue;
+		if (!gh_read_u64(v->rt->image, frame->fp + (uint64_t)local->cfa_offset, &type) ||
+		    (found && found != type))
+			return no_edge; // of another variable of that name
+		found = type;
+	}
+	if (edge.kind == GH_EDGE_IFACE)
+		found = gh_itab_type(v->rt, found);
+	return gh_module_of_types(v->rt, found) ? gh_types_dynamic(v->types, found) : no_edge;
+}
+
+/* The variable that DWARF puts at this word of the frame, if exactly one kind of edge fits. */
+static struct gh_edge stack_edge(struct visit *v, const struct gh_dlocal_vec *locals,
+				 const struct gh_frame *frame, gh_addr at, struct gh_root *root)
+{
+	struct gh_edge edge = no_edge, one;
+
+	for (size_t i = 0; i < locals->len; i++) {
+		const struct gh_dlocal *local = &locals->data[i];
 		uint64_t inside = at - (frame->fp + (uint64_t)local->cfa_offset);
 		const struct gh_edge *edges;
 		struct gh_type type;
@@ -244,47 +273,107 @@ static struct gh_edge stack_edge(struct visit *v, const struct gh_frame *frame, 
 		type = *gh_types_get(v->types, id);
 		if (!edges || (inside + local->type_offset) / 8 >= type.nwords)
 			continue;
-		edges += (inside + local->type_offset) / 8;
+		one = edges[(inside + local->type_offset) / 8];
+		if (inside == 0 && local->type_offset &&
+		    (one.kind == GH_EDGE_EFACE || one.kind == GH_EDGE_IFACE))
+			one = edge_of_data(v, locals, frame, local, one);
 		if (edge.kind != GH_EDGE_UNKNOWN &&
-		    (edge.kind != edges->kind || edge.type != edges->type))
+		    (edge.kind != one.kind || edge.type != one.type))
 			return no_edge; // variables of different types share the place
-		edge = *edges;
+		edge = one;
 		root->before = (uint32_t)(inside / 8);
 		root->after = (uint32_t)((local->size - inside) / 8 - 1);
 	}
 	return edge;
 }
 
-static void load_locals(struct visit *v, const struct gh_frame *frame)
+static void load_locals(struct visit *v, gh_addr pc, struct gh_dlocal_vec *locals)
 {
 	_cleanup_error_ struct gh_error *err = NULL;
 
-	v->locals.len = 0;
+	locals->len = 0;
 	if (v->rt->dwarf)
-		err = gh_dwarf_locals(v->rt->dwarf, frame->sym_pc - v->rt->target->exe_bias,
-				      &v->locals);
+		err = gh_dwarf_locals(v->rt->dwarf, pc - v->rt->target->exe_bias, locals);
 }
 
-static void visit_stack_word(struct visit *v, const struct gh_stack_word *word,
-			     uint32_t *frame_of_locals)
+/*
+ * What the variables of a frame say of its word. Up to the end of a call instruction DWARF may have
+ * a variable in a register that the call does not keep; behind it, in the slot where it was all
+ * the time.
+ */
+static struct gh_edge frame_edge(struct visit *v, const struct gh_stack_word *word,
+				 const struct gh_frame *frame, struct gh_root *root)
+{
+	struct gh_edge edge;
+
+	if (v->frame_of_locals != word->frame) {
+		load_locals(v, frame->sym_pc, &v->locals);
+		v->locals_after.len = 0;
+		if (frame->pc != frame->sym_pc)
+			load_locals(v, frame->pc, &v->locals_after);
+		v->frame_of_locals = word->frame;
+	}
+	edge = stack_edge(v, &v->locals, frame, word->at, root);
+	return edge.kind != GH_EDGE_UNKNOWN
+		       ? edge
+		       : stack_edge(v, &v->locals_after, frame, word->at, root);
+}
+
+/* The word as the variables of its frame tell. */
+static struct gh_root root_of_word(struct visit *v, const struct gh_stack_word *word)
 {
 	struct gh_root root = {.value = word->value, .at = word->at};
 	const struct gh_frame *frame =
 		word->frame < v->scan.frames.len ? &v->scan.frames.data[word->frame] : NULL;
 
+	if (!frame || !word->at)
+		return root;
+	root.edge = frame_edge(v, word, frame, &root);
+	return root;
+}
+
+static void find_host(struct visit *v, gh_addr at, struct gh_root *root)
+{
+	root->host = gh_image_at(v->rt->image, at - root->before * 8ULL,
+				 (root->before + root->after + 1ULL) * 8);
+	if (root->host)
+		root->host += root->before * 8ULL;
+}
+
+static void visit_stack_word(struct visit *v, const struct gh_stack_word *word)
+{
+	struct gh_root root = root_of_word(v, word);
+
 	v->counts.stack_words++;
-	if (frame && word->at) {
-		if (*frame_of_locals != word->frame)
-			load_locals(v, frame);
-		*frame_of_locals = word->frame;
-		root.edge = stack_edge(v, frame, word->at, &root);
-		root.host = gh_image_at(v->rt->image, word->at - root.before * 8ULL,
-					(root.before + root.after + 1ULL) * 8);
-		if (root.host)
-			root.host += root.before * 8ULL;
-		v->counts.typed_stack_words += root.edge.kind != GH_EDGE_UNKNOWN;
+	if (word->at && root.edge.kind == GH_EDGE_UNKNOWN) {
+		const struct gh_stack_typed *typed = gh_stack_types_at(&v->stack_types, word->at);
+
+		if (typed) {
+			root.edge = typed->edge;
+			root.before = typed->before;
+			root.after = typed->after;
+		}
 	}
+	if (word->at)
+		find_host(v, word->at, &root);
+	v->counts.typed_stack_words += root.edge.kind != GH_EDGE_UNKNOWN;
 	emit(v, &root);
+}
+
+/* What lies on the stack without a name, by the pointers that lead to it. */
+static struct gh_error *type_stack(struct visit *v, const struct gh_goroutine *g)
+{
+	gh_stack_types_begin(&v->stack_types, v->rt, v->types, g, &v->scan);
+	for (size_t i = 0; i < v->scan.inner.len; i++) {
+		const struct gh_stack_word *word = &v->scan.inner.data[i];
+		struct gh_root root = root_of_word(v, word);
+
+		if (root.edge.kind == GH_EDGE_UNKNOWN)
+			continue;
+		find_host(v, word->at, &root);
+		gh_stack_types_follow(&v->stack_types, &root);
+	}
+	return gh_stack_types_spread(&v->stack_types);
 }
 
 static void note_scan(struct visit *v)
@@ -300,24 +389,26 @@ static struct gh_error *visit_goroutine(struct visit *v, const struct gh_gorouti
 					bool conservative)
 {
 	struct gh_error *err = gh_stack_scan(v->rt, g, &v->scan);
-	uint32_t frame_of_locals = UINT32_MAX;
 
 	if (err)
 		return err;
+	v->frame_of_locals = UINT32_MAX;
 	v->owner = (struct gh_root_owner){.kind = GH_ROOT_GOROUTINE, .goid = g->goid, .g = g};
 	if (!conservative)
 		note_scan(v);
-	for (size_t i = 0; i < v->scan.words.len; i++) {
+	if (!conservative && v->sink->word)
+		err = type_stack(v, g);
+	for (size_t i = 0; !err && i < v->scan.words.len; i++) {
 		const struct gh_stack_word *word = &v->scan.words.data[i];
 
 		if (word->conservative != conservative)
 			continue;
 		if (!conservative && v->sink->word)
-			visit_stack_word(v, word, &frame_of_locals);
+			visit_stack_word(v, word);
 		else if (conservative && v->sink->conservative)
 			v->sink->conservative(v->sink->ctx, &v->owner, word->value);
 	}
-	return NULL;
+	return err;
 }
 
 static struct gh_error *visit_goroutines(struct visit *v, const struct gh_goroutine_vec *all,
@@ -363,6 +454,8 @@ struct gh_error *gh_roots_visit(const struct gh_heap *heap, struct gh_types *typ
 	err = visit_goroutines(&v, goroutines, poll);
 	gh_stack_scan_deinit(&v.scan);
 	gh_dlocal_vec_deinit(&v.locals);
+	gh_dlocal_vec_deinit(&v.locals_after);
+	gh_stack_types_deinit(&v.stack_types);
 	if (counts_ret)
 		*counts_ret = v.counts;
 	return err;

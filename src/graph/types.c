@@ -34,6 +34,7 @@ void gh_types_destroy(struct gh_types *types)
 	free(types->buckets);
 	free(types->named);
 	gh_trie_vec_deinit(&types->tries);
+	gh_closure_struct_vec_deinit(&types->closures);
 	gh_type_vec_deinit(&types->all);
 	gh_arena_deinit(&types->arena);
 	free(types);

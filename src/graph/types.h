@@ -32,7 +32,8 @@ enum gh_edge_kind {
 /** One word of a type. `type` is the pointee or element, 0 where the kind needs none. */
 struct gh_edge {
 	uint32_t type : 24;
-	uint32_t kind : 8;
+	uint32_t kind : 7;
+	uint32_t is_inferred : 1; // not declared by anybody: what all candidates agree on
 };
 
 /** Where a type's words and name come from. */
@@ -103,6 +104,7 @@ struct gh_closure_object {
 	uint64_t words; // of the slot
 	uint64_t bits;	// which of the first 64 words are pointers; not used when rtype is there
 	gh_addr rtype;	// its struct's descriptor as the allocator noted it; 0: it did not
+	bool on_stack;	// words is too large then
 };
 
 /**

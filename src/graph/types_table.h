@@ -17,6 +17,14 @@ struct gh_trie {
 };
 GH_VEC(gh_trie_vec, struct gh_trie);
 
+/** A struct { F uintptr; X0 …; X1 … } of the program: see closures.c. */
+struct gh_closure_struct {
+	gh_addr rtype;
+	uint64_t size; // at most 512
+	uint64_t mask; // its pointer words
+};
+GH_VEC(gh_closure_struct_vec, struct gh_closure_struct);
+
 struct gh_types {
 	const struct gh_runtime *rt;  // borrowed
 	struct gh_type_vec all;	      // by id; 0 is "unknown"
@@ -27,6 +35,8 @@ struct gh_types {
 	struct gh_named_rtype *named; // owned: open addressing by name; NULL until asked for
 	size_t nnamed, named_cap;     // cap: a power of two
 	struct gh_trie_vec tries;
+	struct gh_closure_struct_vec closures;
+	bool has_closures; // closures is filled
 };
 
 /** 0 when it is not there. */
@@ -39,6 +49,18 @@ gh_type_id gh_types_add(struct gh_types *types, const struct gh_type *type);
 void gh_types_lay_out_closure(struct gh_types *types, gh_type_id id,
 			      const struct gh_closure_object *object);
 
+/** Is it a type that the compiler makes for the objects of closures? */
+bool gh_rtype_is_closure_struct(const struct gh_runtime *rt, const struct gh_rtype *type);
+
+/**
+ * Descriptors of all closure structs that an object in the heap, of at most 512 bytes, may be of;
+ * appended to *ret. captures: what DWARF tells of its function, with and without offsets.
+ * False: out of memory.
+ */
+GH_VEC(gh_rtype_vec, gh_addr);
+bool gh_types_closure_structs(struct gh_types *types, const struct gh_closure_object *object,
+			      const struct gh_dcapture_vec *captures, struct gh_rtype_vec *ret);
+
 /** The descriptor of the named type of that full name; 0: none. The first call reads them all. */
 gh_addr gh_types_rtype_named(struct gh_types *types, const char *name);
 
@@ -48,6 +70,9 @@ gh_type_id gh_types_behind(struct gh_types *types, gh_type_id id);
 /** What a field of unsafe.Pointer holds, where we know better; kind UNKNOWN: we do not. */
 struct gh_edge gh_types_known_field(struct gh_types *types, const char *struct_name,
 				    const char *field, uint64_t len);
+
+/** The struct whose first word is the entry of that function, where we know one; else 0. */
+gh_addr gh_types_known_closure(struct gh_types *types, const char *func_name);
 
 /** Run-time address of a DWARF type's descriptor, 0 when it has none. */
 gh_addr gh_types_dwarf_rtype(const struct gh_types *types, gh_dtype type);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What each word of a type points to. Shapes that only the runtime knows mirror runtime/chan.go,
 // runtime/map.go (go1.22, go1.23) and internal/runtime/maps (go1.24+). See types.h.
+#include <stdlib.h>
+
 #include "base/cleanup.h"
 #include "base/goname.h"
 #include "graph/types_table.h"
@@ -88,13 +90,19 @@ static void repeat(struct layout *l, uint64_t first, uint64_t stride, uint64_t c
 		}
 }
 
+static bool is_atomic_pointer(const char *name)
+{
+	static const char prefix[] = "sync/atomic.Pointer[";
+
+	return strncmp(name, prefix, sizeof(prefix) - 1) == 0;
+}
+
 /*
  * sync/atomic.Pointer[T]: its first field, of type [0]*T, tells what the unsafe.Pointer behind it
  * points to. Others have such a field too and mean something else (weak.Pointer[T]: a handle).
  */
 static gh_addr promised_pointee(const struct gh_runtime *rt, const struct gh_rtype *t)
 {
-	static const char atomic[] = "sync/atomic.Pointer[";
 	_cleanup_strbuf_ struct gh_strbuf name = {0};
 	struct gh_rtype first, pointer;
 	struct gh_rfield field;
@@ -105,7 +113,7 @@ static gh_addr promised_pointee(const struct gh_runtime *rt, const struct gh_rty
 	    pointer.kind != GH_KIND_POINTER)
 		return 0;
 	gh_rtype_name(rt, t->addr, &name);
-	return strncmp(gh_strbuf_str(&name), atomic, strlen(atomic)) ? 0 : pointer.elem;
+	return is_atomic_pointer(gh_strbuf_str(&name)) ? pointer.elem : 0;
 }
 
 static void put_known_field(struct layout *l, const struct gh_rtype *t,
@@ -201,12 +209,38 @@ static bool is_interface_with_methods(const struct gh_dtype_info *info)
 
 static void put_dwarf(struct layout *l, gh_dtype type, uint64_t offset, int depth);
 
+/* promised_pointee by DWARF: a variable's atomic.Pointer[T] often has no descriptor. */
+static gh_dtype promised_by_dwarf(struct gh_dwarf *dwarf, gh_dtype type)
+{
+	const struct gh_dtype_info *info = gh_dwarf_type(dwarf, type), *first;
+
+	if (info->nfields < 2 || info->size != 8 || !is_atomic_pointer(info->name))
+		return 0;
+	first = gh_dwarf_type(dwarf, info->fields[0].type);
+	if (!first || first->kind != GH_DK_ARRAY || first->count != 0)
+		return 0;
+	first = gh_dwarf_type(dwarf, first->elem);
+	return first && first->kind == GH_DK_POINTER ? first->elem : 0;
+}
+
+static void put_dwarf_pointer(struct layout *l, uint64_t offset, gh_dtype elem)
+{
+	gh_type_id id = gh_types_of_dwarf(l->types, elem);
+
+	set(l, offset, GH_EDGE_POINTER, id ? gh_types_behind(l->types, id) : 0);
+}
+
 static void put_dwarf_fields(struct layout *l, gh_dtype type, uint64_t offset, int depth)
 {
 	struct gh_dwarf *dwarf = l->types->rt->dwarf;
+	gh_dtype promised = promised_by_dwarf(dwarf, type);
 	const struct gh_dtype_info *info = gh_dwarf_type(dwarf, type);
 	uint32_t n = info ? info->nfields : 0;
 
+	if (promised) {
+		put_dwarf_pointer(l, offset, promised);
+		return;
+	}
 	for (uint32_t i = 0; i < n; i++) {
 		const struct gh_dtype_info *inner;
 		struct gh_dfield field;
@@ -237,7 +271,6 @@ static void put_dwarf(struct layout *l, gh_dtype type, uint64_t offset, int dept
 	gh_dtype elem;
 	uint64_t count;
 	struct gh_edge edge;
-	gh_type_id id;
 
 	if (depth > MAX_DEPTH || ++l->steps > MAX_STEPS || offset / 8 >= l->n || !info)
 		return;
@@ -273,8 +306,7 @@ static void put_dwarf(struct layout *l, gh_dtype type, uint64_t offset, int dept
 	}
 	switch (info->kind) {
 	case GH_DK_POINTER:
-		id = gh_types_of_dwarf(types, elem);
-		set(l, offset, GH_EDGE_POINTER, id ? gh_types_behind(types, id) : 0);
+		put_dwarf_pointer(l, offset, elem);
 		break;
 	case GH_DK_FUNC:
 		set(l, offset, GH_EDGE_FUNC, 0);
@@ -482,22 +514,85 @@ static uint64_t next_capture(const struct gh_dcapture_vec *captures, uint64_t of
 }
 
 /* From DWARF: go1.23 and later, not optimised away. */
-static void put_captures(struct layout *l, const struct gh_closure_object *object)
+static void put_captures(struct layout *l, const struct gh_closure_object *object,
+			 const struct gh_dcapture_vec *captures)
 {
-	struct gh_dcapture_vec captures = {0};
-	_cleanup_error_ struct gh_error *err = gh_dwarf_captures(
-		l->types->rt->dwarf, object->pc - l->types->rt->target->exe_bias, &captures);
-
-	for (size_t i = 0; !err && i < captures.len; i++) {
-		struct gh_dcapture c = captures.data[i];
+	for (size_t i = 0; i < captures->len; i++) {
+		struct gh_dcapture c = captures->data[i];
 
 		if (c.offset >= l->n * 8)
 			continue;
 		if (c.name[0] == '&')
-			put_address_of(l, object, c, next_capture(&captures, c.offset, l->n * 8));
+			put_address_of(l, object, c, next_capture(captures, c.offset, l->n * 8));
 		else
 			put_dwarf(l, c.type, c.offset, 0);
 	}
+}
+
+/* Keep of `agreed` what this candidate says too; words of which nobody spoke yet are its own. */
+static bool agree(const struct layout *l, gh_addr candidate, bool is_first, struct gh_edge *agreed)
+{
+	struct layout one = {.types = l->types, .n = l->n};
+
+	one.edges = gh_alloc_array(l->n, sizeof(*one.edges));
+	if (!one.edges)
+		return false;
+	put_rtype(&one, candidate, 0, 0);
+	for (uint64_t i = 0; i < l->n; i++) {
+		if (is_first)
+			agreed[i] = one.edges[i];
+		else if (agreed[i].kind != one.edges[i].kind || agreed[i].type != one.edges[i].type)
+			agreed[i] = (struct gh_edge){0};
+	}
+	free(one.edges);
+	return true;
+}
+
+/* Does DWARF put a variable just there? Then the structs only tell "&x" and x apart. */
+static bool is_captured(const struct gh_dcapture_vec *captures, uint64_t offset)
+{
+	for (size_t i = 0; i < captures->len; i++)
+		if (captures->data[i].offset == offset)
+			return true;
+	return false;
+}
+
+/*
+ * What DWARF leaves open is as all structs say that the object can be of. Words of which it says
+ * nothing are inferred.
+ */
+static void put_candidates(struct layout *l, const struct gh_closure_object *object,
+			   const struct gh_dcapture_vec *captures)
+{
+	struct gh_rtype_vec candidates = {0};
+	_cleanup_free_ struct gh_edge *agreed = gh_alloc_array(l->n, sizeof(*agreed));
+	bool ok = agreed && gh_types_closure_structs(l->types, object, captures, &candidates);
+
+	for (size_t i = 0; ok && i < candidates.len; i++)
+		ok = agree(l, candidates.data[i], i == 0, agreed);
+	for (uint64_t i = 0; ok && i < l->n; i++)
+		if (l->edges[i].kind == GH_EDGE_UNKNOWN && agreed[i].kind != GH_EDGE_UNKNOWN) {
+			l->edges[i] = agreed[i];
+			l->edges[i].is_inferred = !is_captured(captures, i * 8);
+		}
+	gh_rtype_vec_deinit(&candidates);
+}
+
+/* The words of a closure whose struct the allocator did not note. */
+static void put_closure(struct layout *l, const struct gh_closure_object *object)
+{
+	const struct gh_runtime *rt = l->types->rt;
+	_cleanup_error_ struct gh_error *err = NULL;
+	struct gh_dcapture_vec captures = {0};
+	gh_addr pc = object->pc - rt->target->exe_bias;
+
+	if (rt->dwarf)
+		err = gh_dwarf_captures(rt->dwarf, pc, &captures);
+	put_captures(l, object, &captures);
+	if (!err && rt->dwarf)
+		err = gh_dwarf_other_variables(rt->dwarf, pc, &captures);
+	if (!err && !object->on_stack)
+		put_candidates(l, object, &captures);
 	gh_dcapture_vec_deinit(&captures);
 }
 
@@ -540,6 +635,9 @@ static void put_receiver(struct layout *l, const struct gh_closure_object *objec
 	func_name = gh_func_find(l->types->rt, object->pc, &func)
 			    ? gh_func_name(l->types->rt, &func)
 			    : NULL;
+	rtype = func_name ? gh_types_known_closure(l->types, func_name) : 0;
+	if (rtype)
+		put_rtype(l, rtype, 0, 0);
 	if (!func_name || !receiver_of(func_name, &name, &is_pointer))
 		return;
 	rtype = gh_types_rtype_named(l->types, gh_strbuf_str(&name));
@@ -565,8 +663,8 @@ void gh_types_lay_out_closure(struct gh_types *types, gh_type_id id,
 	put_receiver(&l, object);
 	if (object->rtype)
 		put_rtype(&l, object->rtype, 0, 0);
-	else if (types->rt->dwarf)
-		put_captures(&l, object);
+	else
+		put_closure(&l, object);
 	types->all.data[id].nwords = l.n;
 	types->all.data[id].edges = l.edges;
 	types->all.data[id].no_edges = false;

@@ -20,7 +20,8 @@ def differences(of: case.Case) -> List[str]:
     wrong = []
     for name, row in of.statement["types"].items():
         ours, truth = found.get(name, (0, 0)), (row["count"], row["bytes"])
-        must_have = row["sure"] or of.build.variant != "nodwarf"
+        must_have = row["sure"] or of.build.variant != "nodwarf" and not (
+            row["in_closure"] and of.build.release.startswith("go1.22."))
         if (must_have and (ours[0] < truth[0] or ours[1] < truth[1])
                 or not row["at_least"] and (ours[0] > truth[0] or ours[1] > truth[1])):
             wrong.append("%s: %d objects of %d bytes, the program has %d of %d" %

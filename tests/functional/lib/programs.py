@@ -22,7 +22,8 @@ RELEASES: List[str] = (ROOT / "tests" / "releases.txt").read_text().split()
 # Programs that state their truth and die by themselves, in the modes of package truth.
 STATING = ["trees", "slices", "stackobjects", "defers", "closures", "maps", "chans", "selects",
            "interfaces", "finalizers", "interior", "tiny", "huge", "masks", "syncs", "panics",
-           "iterators", "goroutines", "cgocall", "server", "types", "known", "parts"]
+           "iterators", "goroutines", "cgocall", "server", "types", "known", "parts", "holdings",
+           "captured"]
 NEEDS_CGO = {"cgocall"}
 
 VARIANTS: Dict[str, List[str]] = {

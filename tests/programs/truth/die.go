@@ -26,7 +26,14 @@ var (
 
 	// Without a use of MemProfile the linker disables profiling, and with it GODEBUG=memprofilerate.
 	memProfile = runtime.MemProfile
+
+	beforeLast, afterLast func()
 )
+
+// AroundLastCollection has two plain functions called before and after the last collection of those
+// that Garbage and Die make: what they put into a pool is still there when the program dies. They
+// must leave no garbage.
+func AroundLastCollection(before, after func()) { beforeLast, afterLast = before, after }
 
 func getenv(name, otherwise string) string {
 	if value := os.Getenv(name); value != "" {
@@ -91,7 +98,13 @@ func collect() {
 		time.Sleep(time.Millisecond)
 		runtime.GC()
 	}
+	if beforeLast != nil {
+		beforeLast()
+	}
 	debug.FreeOSMemory()
+	if afterLast != nil {
+		afterLast()
+	}
 }
 
 // growStack makes room for the runtime's frames, so that the stack does not grow between

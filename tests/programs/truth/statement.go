@@ -22,10 +22,11 @@ type Row struct {
 	count, bytes uint64
 	sure         bool // even a program without DWARF shows the type of every one
 	atLeast      bool // the runtime and the standard library may have more
+	inClosure    bool // a closure, or held by closures alone
 }
 
 var (
-	rows  [128]Row
+	rows  [512]Row
 	nRows int
 
 	planted, kept   [16 << 10]uintptr
@@ -69,6 +70,10 @@ func (r *Row) Sure() { r.sure = true }
 
 // AtLeast adds that the program does not know all objects of the type.
 func (r *Row) AtLeast() { r.atLeast = true }
+
+// InClosure adds that the objects are closures, or held by captured variables alone: up to Go 1.22
+// nothing tells which function captured what.
+func (r *Row) InClosure() { r.inClosure = true }
 
 // Plant records an object that the program is about to drop: no core may show it as live.
 // The address may point anywhere into the object. What is dropped before garbage is planted is not
@@ -139,6 +144,8 @@ func Write(program string) {
 		b = strconv.AppendBool(b, row.sure)
 		b = append(b, `,"at_least":`...)
 		b = strconv.AppendBool(b, row.atLeast)
+		b = append(b, `,"in_closure":`...)
+		b = strconv.AppendBool(b, row.inClosure)
 		b = append(b, '}')
 	}
 	b = append(b, '}')

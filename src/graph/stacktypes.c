@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+// See stacktypes.h. Mirrors runtime/runtime2.go (sudog, _defer), runtime/panic.go (open-coded
+// defers, go1.22 to go1.27).
+#include "graph/stacktypes.h"
+
+#include <stdlib.h>
+
+enum {
+	MAX_STEPS = 1 << 20,  // words of one goroutine: a damaged stack may lead in circles
+	MAX_WAITS = 1 << 16,  // cases of a select: what the compiler allows
+	MAX_DEFERS = 1 << 12, // records on the stack
+	CLOSURE_WORDS = 64,
+	OPEN_DEFERS = 8, // of a function (cmd/compile/internal/walk/stmt.go)
+};
+
+void gh_stack_types_deinit(struct gh_stack_types *st)
+{
+	gh_stack_typed_vec_deinit(&st->words);
+	gh_stack_range_vec_deinit(&st->todo);
+	gh_stack_range_vec_deinit(&st->done);
+}
+
+static bool is_here(const struct gh_stack_types *st, gh_addr addr)
+{
+	return addr >= st->g->stack_lo && addr < st->g->stack_hi;
+}
+
+static void add_range(struct gh_stack_types *st, gh_addr addr, gh_type_id type, uint64_t count)
+{
+	if (type && count && addr % 8 == 0 && is_here(st, addr))
+		st->nomem |= !gh_stack_range_vec_push(&st->todo,
+						      (struct gh_stack_range){addr, type, count});
+}
+
+/* Words from addr on that the collector looks at, as far as they are no nil. */
+static uint64_t seen_words(struct gh_stack_types *st, gh_addr addr)
+{
+	const struct gh_stack_word_vec *both[] = {&st->scan->words, &st->scan->inner};
+	uint64_t bits = 0;
+
+	for (size_t k = 0; k < GH_ARRAY_SIZE(both); k++) {
+		st->steps += both[k]->len;
+		for (size_t i = 0; i < both[k]->len; i++) {
+			const struct gh_stack_word *word = &both[k]->data[i];
+
+			if (!word->conservative && word->at - addr < CLOSURE_WORDS * 8)
+				bits |= 1ULL << ((word->at - addr) / 8);
+		}
+	}
+	return bits;
+}
+
+static void add_closure(struct gh_stack_types *st, gh_addr addr)
+{
+	struct gh_closure_object object = {.on_stack = true};
+
+	if (!is_here(st, addr) || !gh_read_u64(st->rt->image, addr, &object.pc))
+		return;
+	object.words = gh_min_u64(CLOSURE_WORDS, (st->g->stack_hi - addr) / 8);
+	object.bits = seen_words(st, addr);
+	add_range(st, addr, gh_types_closure(st->types, &object), 1);
+}
+
+void gh_stack_types_follow(struct gh_stack_types *st, const struct gh_root *root)
+{
+	struct gh_edge edge = root->edge;
+	uint64_t count = 1;
+	gh_addr type;
+
+	switch ((enum gh_edge_kind)edge.kind) {
+	case GH_EDGE_POINTER:
+	case GH_EDGE_ARRAY: // of unknown length: one is there
+		break;
+	case GH_EDGE_SLICE:
+		if (!root->host || root->after < 2)
+			return;
+		count = gh_min_u64(gh_u64_at(root->host + 16), MAX_STEPS);
+		break;
+	case GH_EDGE_DIRECTORY: // a map on the stack has one group at most
+		if (!root->host || !root->after || gh_u64_at(root->host + 8))
+			return;
+		break;
+	case GH_EDGE_EFACE:
+	case GH_EDGE_IFACE:
+		if (!root->host || !root->before)
+			return;
+		type = gh_u64_at(root->host - 8);
+		if (edge.kind == GH_EDGE_IFACE)
+			type = gh_itab_type(st->rt, type);
+		if (!gh_module_of_types(st->rt, type))
+			return;
+		edge = gh_types_dynamic(st->types, type);
+		if (edge.kind == GH_EDGE_FUNC)
+			add_closure(st, root->value);
+		if (edge.kind != GH_EDGE_POINTER)
+			return;
+		break;
+	case GH_EDGE_FUNC:
+		add_closure(st, root->value);
+		return;
+	case GH_EDGE_STRING:
+	case GH_EDGE_REFLECT:
+	case GH_EDGE_UNKNOWN:
+		return;
+	}
+	add_range(st, root->value, edge.type, count);
+}
+
+/* A word whose edge is known: where it leads is known too. */
+static void add_word(struct gh_stack_types *st, struct gh_stack_typed word)
+{
+	struct gh_root root = {.edge = word.edge, .before = word.before, .after = word.after};
+	uint64_t words = (uint64_t)word.before + word.after + 1;
+
+	if (!gh_read_u64(st->rt->image, word.at, &root.value))
+		return;
+	root.host = gh_image_at(st->rt->image, word.at - word.before * 8ULL, words * 8);
+	if (root.host)
+		root.host += word.before * 8ULL;
+	st->nomem |= !gh_stack_typed_vec_push(&st->words, word);
+	if (is_here(st, root.value))
+		gh_stack_types_follow(st, &root);
+}
+
+/* sudogs of the channels that g waits for: elem is a value of the channel's element type. */
+static void add_waits(struct gh_stack_types *st)
+{
+	const struct gh_runtime *rt = st->rt;
+	const struct gh_layout *layout = &rt->layout;
+	uint64_t in_pair = rt->release->elem_is_pair ? 8 : 0; // maybeTraceablePtr.vu
+	gh_addr sudog = gh_field_or_zero(rt, st->g->addr, GH_F_g_waiting), elem, c;
+
+	if (!gh_has(layout, GH_F_sudog_elem) || !gh_has(layout, GH_F_sudog_c) ||
+	    !gh_has(layout, GH_F_hchan_elemtype))
+		return;
+	for (int i = 0; sudog && i < MAX_WAITS; i++) {
+		gh_addr elem_at = sudog + (uint64_t)layout->offset[GH_F_sudog_elem] + in_pair;
+		gh_addr c_at = sudog + (uint64_t)layout->offset[GH_F_sudog_c] + in_pair, type;
+
+		if (gh_read_u64(rt->image, elem_at, &elem) && gh_read_u64(rt->image, c_at, &c) &&
+		    elem && c && gh_field(rt, c, GH_F_hchan_elemtype, &type) &&
+		    gh_module_of_types(rt, type))
+			add_range(st, elem, gh_types_of_rtype(st->types, type), 1);
+		sudog = gh_field_or_zero(rt, sudog, GH_F_sudog_waitlink);
+	}
+}
+
+/* Records on the stack; those in the heap have a type. */
+static void add_defers(struct gh_stack_types *st)
+{
+	const struct gh_layout *layout = &st->rt->layout;
+	gh_addr record = st->g->defer;
+
+	if (!gh_has(layout, GH_F__defer_fn) || !gh_has(layout, GH_F__defer_link))
+		return;
+	for (int i = 0; record && i < MAX_DEFERS; i++) {
+		gh_addr at = record + (uint64_t)layout->offset[GH_F__defer_fn];
+
+		if (is_here(st, record))
+			add_word(st, (struct gh_stack_typed){.at = at, .edge.kind = GH_EDGE_FUNC});
+		record = gh_field_or_zero(st->rt, record, GH_F__defer_link);
+	}
+}
+
+static bool uvarint(const struct gh_runtime *rt, gh_addr *at, uint64_t *ret)
+{
+	uint8_t byte;
+
+	*ret = 0;
+	for (int shift = 0; shift < 35; shift += 7) {
+		if (!gh_read_u8(rt->image, (*at)++, &byte))
+			return false;
+		*ret |= (uint64_t)(byte & 0x7f) << shift;
+		if (!(byte & 0x80))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Closures of defers that run when the frame returns: varp - deferBitsOffset is a byte of which
+ * bit i says that slot i, at varp - slotsOffset + 8 * i, is pending (runtime/panic.go: nextFrame).
+ */
+static void add_open_defers(struct gh_stack_types *st, const struct gh_frame *frame)
+{
+	gh_addr info = gh_func_funcdata(st->rt, &frame->func, GH_FUNCDATA_OPEN_CODED_DEFER_INFO);
+	uint64_t bits_offset, slots_offset;
+	uint8_t bits;
+
+	if (!info || !uvarint(st->rt, &info, &bits_offset) ||
+	    !uvarint(st->rt, &info, &slots_offset) || slots_offset % 8 ||
+	    !is_here(st, frame->varp - bits_offset) ||
+	    !gh_read_u8(st->rt->image, frame->varp - bits_offset, &bits))
+		return;
+	for (uint64_t i = 0; i < OPEN_DEFERS; i++)
+		if (bits >> i & 1 && is_here(st, frame->varp - slots_offset + i * 8))
+			add_word(st,
+				 (struct gh_stack_typed){.at = frame->varp - slots_offset + i * 8,
+							 .edge.kind = GH_EDGE_FUNC});
+}
+
+void gh_stack_types_begin(struct gh_stack_types *st, const struct gh_runtime *rt,
+			  struct gh_types *types, const struct gh_goroutine *g,
+			  const struct gh_stack_scan *scan)
+{
+	st->rt = rt;
+	st->types = types;
+	st->g = g;
+	st->scan = scan;
+	st->words.len = st->todo.len = st->done.len = 0;
+	st->steps = 0;
+	add_waits(st);
+	add_defers(st);
+	for (size_t i = 0; i < scan->frames.len; i++)
+		add_open_defers(st, &scan->frames.data[i]);
+}
+
+/* Keeps rings of pointers from going round. */
+static bool was_done(struct gh_stack_types *st, const struct gh_stack_range *r)
+{
+	st->steps += st->done.len;
+	for (size_t i = st->done.len; i-- > 0;)
+		if (st->done.data[i].addr == r->addr && st->done.data[i].type == r->type &&
+		    st->done.data[i].count >= r->count)
+			return true;
+	return false;
+}
+
+static void type_range(struct gh_stack_types *st, struct gh_stack_range r)
+{
+	const struct gh_edge *edges = gh_types_edges(st->types, r.type);
+	struct gh_type t = *gh_types_get(st->types, r.type);
+	uint64_t stride = t.size / 8;
+
+	if (!edges || (r.count > 1 && (!stride || t.size % 8)) || was_done(st, &r))
+		return;
+	st->nomem |= !gh_stack_range_vec_push(&st->done, r);
+	for (uint64_t k = 0; k < r.count; k++)
+		for (uint64_t w = 0; w < t.nwords; w++) {
+			gh_addr at = r.addr + (k * stride + w) * 8;
+
+			if (!is_here(st, at) || ++st->steps > MAX_STEPS)
+				return;
+			if (edges[w].kind == GH_EDGE_UNKNOWN)
+				continue;
+			add_word(st, (struct gh_stack_typed){
+					     .at = at,
+					     .edge = edges[w],
+					     .before = (uint32_t)w,
+					     .after = (uint32_t)(t.nwords - 1 - w),
+				     });
+		}
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct gh_stack_typed *x = a, *y = b;
+
+	if (x->at != y->at)
+		return x->at < y->at ? -1 : 1;
+	if (x->edge.kind != y->edge.kind)
+		return x->edge.kind < y->edge.kind ? -1 : 1;
+	return x->edge.type < y->edge.type ? -1 : x->edge.type > y->edge.type;
+}
+
+struct gh_error *gh_stack_types_spread(struct gh_stack_types *st)
+{
+	while (st->todo.len && !st->nomem && st->steps <= MAX_STEPS)
+		type_range(st, st->todo.data[--st->todo.len]);
+	if (st->words.len)
+		qsort(st->words.data, st->words.len, sizeof(*st->words.data), compare);
+	return st->nomem ? gh_error_nomem() : NULL;
+}
+
+const struct gh_stack_typed *gh_stack_types_at(const struct gh_stack_types *st, gh_addr at)
+{
+	const struct gh_stack_typed *words = st->words.data;
+	size_t lo = 0, hi = st->words.len;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (words[mid].at < at)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == st->words.len || words[lo].at != at)
+		return NULL;
+	for (size_t i = lo + 1; i < st->words.len && words[i].at == at; i++)
+		if (words[i].edge.kind != words[lo].edge.kind ||
+		    words[i].edge.type != words[lo].edge.type)
+			return NULL;
+	return &words[lo];
+}
