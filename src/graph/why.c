@@ -178,6 +178,12 @@ static struct gh_error *drain(struct gh_why *why, const struct gh_poll *poll)
 	return err;
 }
 
+/* The type noted is the object's, or the unnamed struct that a closure is allocated as. */
+static bool tells(const struct gh_why *why, gh_type_id noted, gh_type_id is)
+{
+	return noted && (noted == is || gh_types_get(why->in.types, is)->shape == GH_SHAPE_CLOSURE);
+}
+
 /* Objects whose type the allocator noted. */
 static void start_at_headers(struct gh_why *why)
 {
@@ -196,7 +202,7 @@ static void start_at_headers(struct gh_why *why)
 			if (!gh_state_is_live(state))
 				continue;
 			header = gh_edges_header(why->in.mark, base);
-			if (header.type && header.type == gh_mark_code(why->in.mark, state).type)
+			if (tells(why, header.type, gh_mark_code(why->in.mark, state).type))
 				explain(why, span->slot0 + k, tagged(TAG_HEADER, 0));
 		}
 	}
