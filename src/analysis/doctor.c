@@ -212,7 +212,7 @@ struct gh_error *gh_doctor_run(struct gh_session *session, struct gh_doctor *ret
 	struct gh_error *err;
 
 	*ret = (struct gh_doctor){0};
-	err = gh_session_runtime(session);
+	err = gh_session_dwarf(session);
 	if (err)
 		return err;
 	gh_doctor_target(ret, session->target);

@@ -33,6 +33,27 @@ struct gh_error *gh_session_runtime(struct gh_session *session)
 	return err;
 }
 
+/* If the layout was not quite right, what was read by it is read again. */
+struct gh_error *gh_session_dwarf(struct gh_session *session)
+{
+	struct gh_error *err = gh_session_runtime(session);
+	bool is_new = !err && !session->rt->has_looked_for_dwarf;
+
+	if (!err)
+		err = gh_poll(&session->poll, "opening DWARF", 0, 0);
+	if (!err)
+		err = gh_runtime_dwarf(session->rt);
+	if (err || !is_new || !session->rt->layout_mismatches)
+		return err;
+	gh_goroutine_vec_deinit(&session->goroutines);
+	session->goroutines = (struct gh_goroutine_vec){0};
+	session->has_goroutines = false;
+	gh_heap_destroy(session->heap);
+	session->heap = NULL;
+	session->has_now = gh_process_now(session->rt, &session->now_ns);
+	return NULL;
+}
+
 struct gh_error *gh_session_goroutines(struct gh_session *session)
 {
 	struct gh_error *err = gh_session_runtime(session);

@@ -41,6 +41,8 @@ void gh_session_destroy(struct gh_session *session);
 
 /** Stages. Errors: those of the stage; CANCELLED. Asking twice is cheap. */
 struct gh_error *gh_session_runtime(struct gh_session *session) GH_MUST_CHECK;
+/** DWARF, where there is any: types, variables, a check of the layout. */
+struct gh_error *gh_session_dwarf(struct gh_session *session) GH_MUST_CHECK;
 struct gh_error *gh_session_goroutines(struct gh_session *session) GH_MUST_CHECK;
 /** Spans, page table, allocation bits. MISSING where the core lost the span tables. */
 struct gh_error *gh_session_heap(struct gh_session *session) GH_MUST_CHECK;

@@ -54,7 +54,7 @@ static struct gh_error *mark_live(struct gh_session *s, struct gh_mark *mark)
 
 struct gh_error *gh_session_types(struct gh_session *s)
 {
-	struct gh_error *err = gh_session_runtime(s);
+	struct gh_error *err = gh_session_dwarf(s);
 
 	if (!err && !s->types)
 		err = gh_types_create(s->rt, &s->types);
@@ -70,7 +70,9 @@ struct gh_error *gh_session_mark(struct gh_session *s)
 
 	if (s->mark)
 		return NULL;
-	err = gh_session_heap(s);
+	err = gh_session_dwarf(s);
+	if (!err)
+		err = gh_session_heap(s);
 	if (!err)
 		err = gh_session_goroutines(s);
 	if (!err)

@@ -296,9 +296,34 @@ static struct gh_error *find_release(struct gh_runtime *rt)
 	return NULL;
 }
 
-static struct gh_error *open_runtime(struct gh_runtime *rt)
+/* "go1.27.4": a release as it was published. Patched ones and experiments say more. */
+static bool is_published(const char *version)
+{
+	return strncmp(version, "go1.", 4) == 0 &&
+	       version[4 + strspn(version + 4, "0123456789.")] == 0;
+}
+
+struct gh_error *gh_runtime_dwarf(struct gh_runtime *rt)
 {
 	_cleanup_error_ struct gh_error *no_dwarf = NULL;
+
+	if (rt->has_looked_for_dwarf)
+		return NULL;
+	no_dwarf = gh_dwarf_open(rt->target->exe, rt->target->budget, &rt->dwarf);
+	if (no_dwarf && no_dwarf->code == GH_ERR_NOMEM)
+		return gh_steal(no_dwarf);
+	rt->has_looked_for_dwarf = true;
+	if (no_dwarf)
+		return NULL;
+	refine_layout(rt);
+	if (!rt->layout_mismatches || !rt->modules.len)
+		return NULL;
+	rt->modules.len = 0; // read by a layout that was not quite right
+	return load_modules(rt);
+}
+
+static struct gh_error *open_runtime(struct gh_runtime *rt)
+{
 	struct gh_error *err;
 
 	find_variables(rt);
@@ -307,12 +332,9 @@ static struct gh_error *open_runtime(struct gh_runtime *rt)
 		return err;
 	rt->goarch = rt->target->machine == EM_AARCH64 ? "arm64" : "amd64";
 	rt->layout = rt->target->machine == EM_AARCH64 ? *rt->release->arm64 : *rt->release->amd64;
-	no_dwarf = gh_dwarf_open(rt->target->exe, rt->target->budget, &rt->dwarf);
-	if (no_dwarf && no_dwarf->code == GH_ERR_NOMEM)
-		return gh_steal(no_dwarf);
-	if (!no_dwarf)
-		refine_layout(rt);
-	return load_modules(rt);
+	if (!is_published(rt->version))
+		err = gh_runtime_dwarf(rt);
+	return err ? err : load_modules(rt);
 }
 
 struct gh_error *gh_runtime_open(const struct gh_target *target, const struct gh_poll *poll,

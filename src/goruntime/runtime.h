@@ -31,6 +31,7 @@ struct gh_runtime {
 	struct gh_dwarf *dwarf;		// owned; NULL when the executable has none
 	const struct gh_release *release;
 	struct gh_layout layout;    // in use: DWARF's where it differs from the table
+	bool has_looked_for_dwarf;
 	uint32_t layout_mismatches; // fields where DWARF and the table differ
 	uint32_t layout_compared;   // fields that were compared
 	gh_addr var[GH_V_COUNT];    // run-time addresses; 0 when not found
@@ -42,12 +43,20 @@ struct gh_runtime {
 };
 
 /**
- * Find the runtime: build info, release, layout, modules, variables.
+ * Find the runtime: build info, release, layout, modules, variables. DWARF is not looked at unless
+ * the toolchain may be a patched one: see gh_runtime_dwarf.
  * Errors: MISSING (not a Go process, no executable), UNSUPPORTED (a release not known), CORRUPT.
  */
 struct gh_error *gh_runtime_open(const struct gh_target *target, const struct gh_poll *poll,
 				 struct gh_runtime **ret) GH_MUST_CHECK;
 void gh_runtime_destroy(struct gh_runtime *rt);
+
+/**
+ * Open DWARF, where there is any, and compare the layout with it; once, then for free. Opening
+ * costs some tenths of a second where sections are large and compressed. If the layout differs
+ * (layout_mismatches), what was read before is to be read again. Errors: NOMEM, MISSING.
+ */
+struct gh_error *gh_runtime_dwarf(struct gh_runtime *rt) GH_MUST_CHECK;
 
 /** What memory is taken from; NULL: no bound. */
 static inline struct gh_budget *gh_runtime_budget(const struct gh_runtime *rt)

@@ -2,7 +2,9 @@
 """Memory is bounded: every command fits what it was given, or says what it would need."""
 
 import json
+import pathlib
 import re
+import subprocess
 from typing import List
 
 import pytest
@@ -89,3 +91,17 @@ def test_one_session_keeps_its_bound(death: programs.Death) -> None:
                          "-e", "info --json"])
     assert answer.code == goheap.NOTHING and "not enough memory" in answer.err
     assert json.loads(answer.out.splitlines()[-1])["command"] == "info"
+
+
+def test_statistics_and_goroutines_open_no_dwarf(death: programs.Death,
+                                                 tmp_path: pathlib.Path) -> None:
+    """To decompress it takes time and memory: an executable without it costs as much."""
+    stripped = tmp_path / "stripped"
+    subprocess.run(["strip", "-g", "-o", str(stripped), str(death.exe)], check=True)
+
+    def needs(exe: pathlib.Path, command: str) -> int:
+        return peak(goheap.run([death.core, "--exe", exe, *command.split(), "--stats"]))
+
+    for command in ("info", "memstats", "goroutines"):
+        assert needs(death.exe, command) == pytest.approx(needs(stripped, command), rel=0.1)
+    assert needs(death.exe, "top") > needs(stripped, "top") * 1.2
