@@ -193,7 +193,9 @@ static void arrange(const struct gh_runtime *rt, struct gh_span_table *table)
 		}
 		end = span.base + gh_span_bytes(&span);
 		span.host = gh_image_at(rt->image, span.base, gh_span_bytes(&span));
-		if (!span.host)
+		if (gh_span_is_freed_arena(&span))
+			table->freed_arena_pages += span.npages;
+		else if (!span.host)
 			table->lost_pages += span.npages;
 		span.slot0 = table->nslots;
 		table->nslots += span.nelems;
