@@ -227,7 +227,7 @@ struct gh_error *gh_doctor_run(struct gh_session *session, struct gh_doctor *ret
 			      no_heap->message);
 	else
 		gh_doctor_heap(ret, session->heap);
-	gh_doctor_pages(ret, session->rt);
+	gh_doctor_pages(ret, session->rt, no_heap ? 0 : session->heap->table.freed_arena_pages);
 	err = gh_doctor_goroutines(ret, session);
 	if (!err)
 		gh_doctor_threads(ret, session->rt);

@@ -44,7 +44,8 @@ void gh_doctor_equal(struct gh_doctor *doctor, const char *name, uint64_t ours, 
 void gh_doctor_target(struct gh_doctor *doctor, const struct gh_target *target);
 void gh_doctor_runtime(struct gh_doctor *doctor, const struct gh_runtime *rt);
 void gh_doctor_heap(struct gh_doctor *doctor, const struct gh_heap *heap);
-void gh_doctor_pages(struct gh_doctor *doctor, const struct gh_runtime *rt);
+void gh_doctor_pages(struct gh_doctor *doctor, const struct gh_runtime *rt,
+		     uint64_t freed_arena_pages);
 struct gh_error *gh_doctor_goroutines(struct gh_doctor *doctor,
 				      struct gh_session *session) GH_MUST_CHECK;
 struct gh_error *gh_doctor_live(struct gh_doctor *doctor, struct gh_session *session) GH_MUST_CHECK;

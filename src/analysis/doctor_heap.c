@@ -254,15 +254,17 @@ static void check_counter(struct gh_doctor *doctor, const struct gh_runtime *rt,
 				"in the runtime's counter");
 }
 
-void gh_doctor_pages(struct gh_doctor *doctor, const struct gh_runtime *rt)
+void gh_doctor_pages(struct gh_doctor *doctor, const struct gh_runtime *rt,
+		     uint64_t freed_arena_pages)
 {
 	struct page_counts counts = {.whole = true};
 	uint64_t in_use = 0;
 	bool known = rt->var[GH_V_mheap_] &&
 		     gh_field(rt, rt->var[GH_V_mheap_], GH_F_mheap_pagesInUse, &in_use);
 
+	// a freed user arena chunk is a span in use without memory
 	check_counter(doctor, rt, "heapInUse equals pagesInUse", GH_F_gcController_heapInUse,
-		      in_use, known);
+		      in_use - gh_min_u64(in_use, freed_arena_pages), known);
 	if (rt->var[GH_V_mheap_]) {
 		count_pages(rt, &counts);
 		count_caches(rt, &counts);

@@ -198,8 +198,10 @@ static void arrange(const struct gh_runtime *rt, struct gh_span_table *table)
 		}
 		end = span.base + gh_span_bytes(&span);
 		span.host = gh_image_at(rt->image, span.base, gh_span_bytes(&span));
-		if (!span.host &&
-		    gh_image_absence(rt->image, span.base, gh_span_bytes(&span)) != GH_NOT_COPIED)
+		if (gh_span_is_freed_arena(&span))
+			table->freed_arena_pages += span.npages;
+		else if (!span.host && gh_image_absence(rt->image, span.base,
+							gh_span_bytes(&span)) != GH_NOT_COPIED)
 			table->lost_pages += span.npages;
 		span.slot0 = table->nslots;
 		table->nslots += span.nelems;

@@ -60,6 +60,7 @@ struct gh_span_table {
 	uint64_t alloc_count;	      // sum of the spans' allocCount
 	uint64_t unreadable, damaged; // spans that were left out
 	uint64_t lost_pages;	      // pages of spans whose memory the core lacks
+	uint64_t freed_arena_pages;   // of user arena chunks whose memory was given back
 	struct gh_span_class classes[GH_SPAN_CLASSES];
 };
 
@@ -83,6 +84,15 @@ static inline bool gh_span_has_header(const struct gh_span *span)
 {
 	return !gh_span_is_noscan(span) && !gh_span_is_large(span) &&
 	       span->elem_bytes > GH_HEAP_BITS_MAX;
+}
+
+/**
+ * A user arena chunk that was freed: its memory is gone, but it is in use as long as pointers lead
+ * there (runtime/arena.go: isUnusedUserArenaChunk).
+ */
+static inline bool gh_span_is_freed_arena(const struct gh_span *span)
+{
+	return span->is_user_arena && gh_span_is_large(span) && gh_span_is_noscan(span);
 }
 
 /**

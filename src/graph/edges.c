@@ -3,6 +3,7 @@
 // a time. See edges.h.
 #include "graph/edges.h"
 
+#include "base/bitmap.h"
 #include "graph/mark_state.h"
 
 /* An object as the walk needs it. */
@@ -172,6 +173,41 @@ void gh_edges_of_contents(struct gh_mark *m, gh_addr object, struct gh_edge edge
 		visit_object(&w, &o, gh_edge_compile(m, edge, GH_STRENGTH_EXACT).code);
 }
 
+/* Words of a value in a chunk of a user arena, of those that the chunk's own bitmap has. */
+static void visit_inside(const struct walk *w, const struct object *o, gh_addr addr, uint16_t code,
+			 uint64_t bytes)
+{
+	const struct code_words *words = gh_code_words(w->m, code);
+	struct gh_header_type header = gh_edges_header(w->m, o->base);
+	const struct tile *found = header.rtype ? gh_tile_of(w->m, header.rtype) : NULL;
+	uint64_t first = (addr - o->base) / 8, n = bytes / 8, size;
+	struct tile tile;
+
+	if (!found || first >= found->nwords)
+		return;
+	tile = *found; // the table may move
+	if (!n) {      // an array of unknown length: its first element
+		size = gh_types_get(w->m->types, w->m->codes.data[code].type)->size;
+		n = size / 8;
+	}
+	n = gh_min_u64(n, tile.nwords - first);
+	for (uint64_t i = 0; i < n; i++) {
+		uint64_t in = words->stride ? i % words->stride : i;
+		uint64_t after = gh_min_u64((words->stride ? words->stride : n) - in, n - i) - 1;
+
+		if (gh_bitmap_test(tile.mask, first + i))
+			visit(w, addr + i * 8, o->host + (first + i) * 8,
+			      (uint32_t)gh_min_u64(in, UINT32_MAX),
+			      (uint32_t)gh_min_u64(after, UINT32_MAX), edge_at(words, i), false);
+	}
+}
+
+static bool is_user_arena(const struct gh_mark *m, const struct object *o)
+{
+	return gh_edges_is_open(m, gh_mark_code(m, gh_state_at(&m->states, o->slot))) &&
+	       o->page->class == 0;
+}
+
 void gh_edges_of_part(struct gh_mark *m, gh_addr addr, uint16_t code, uint32_t bytes, gh_word_fn fn,
 		      void *ctx)
 {
@@ -179,7 +215,11 @@ void gh_edges_of_part(struct gh_mark *m, gh_addr addr, uint16_t code, uint32_t b
 	uint64_t bits, first;
 	struct object o;
 
-	if (!open_object(m, addr, &o) || !o.k->heap_bits_offset || addr % 8)
+	if (!open_object(m, addr, &o) || addr % 8)
+		return;
+	if (is_user_arena(m, &o))
+		visit_inside(&w, &o, addr, code, bytes);
+	if (!o.k->heap_bits_offset)
 		return;
 	first = (addr - o.base) / 8;
 	bits = gh_heap_bits(o.host, o.base, o.page, o.k) >> first;
@@ -224,6 +264,12 @@ static bool covers(const struct gh_mark *m, const struct gh_word *word, struct g
 	return word->bytes > o->k->cover_lo && word->bytes <= o->k->cover_hi;
 }
 
+bool gh_edges_is_open(const struct gh_mark *m, struct gh_code code)
+{
+	return !gh_code_names(code) ||
+	       gh_types_get(m->types, code.type)->shape == GH_SHAPE_USER_ARENA;
+}
+
 enum gh_claim gh_edges_claim(struct gh_mark *m, const struct gh_word *word)
 {
 	struct gh_code claimed = gh_mark_code(m, word->code), is;
@@ -242,10 +288,12 @@ enum gh_claim gh_edges_claim(struct gh_mark *m, const struct gh_word *word)
 			       : GH_CLAIM_NOTHING;
 	if (!claimed.type)
 		return GH_CLAIM_NOTHING;
+	if (is.type && gh_edges_is_open(m, is) && o.page->class == 0)
+		return GH_CLAIM_PART;
 	if (at_start && is.type && same_type(m, claimed, is, o.host + o.k->header) &&
 	    covers(m, word, is, &o))
 		return claimed.strength >= is.strength ? GH_CLAIM_TYPE : GH_CLAIM_WEAKER;
-	if (!gh_code_names(is))
+	if (gh_edges_is_open(m, is))
 		return GH_CLAIM_PART;
 	return is.strength == GH_STRENGTH_INFERRED &&
 			       gh_part_fits(m, is, word->value - o.base - o.k->header, word->code,

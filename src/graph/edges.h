@@ -45,6 +45,10 @@ struct gh_header_type {
 };
 struct gh_header_type gh_edges_header(struct gh_mark *mark, gh_addr base);
 
+/** Do pointers to parts tell what is in such an object: of unknown type, or a user arena's chunk?
+ */
+bool gh_edges_is_open(const struct gh_mark *mark, struct gh_code code);
+
 /** What a word makes of its target. */
 enum gh_claim {
 	GH_CLAIM_NOTHING, // of the object's type

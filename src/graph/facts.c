@@ -54,7 +54,8 @@ static bool grow_code_of(struct gh_mark *m, gh_type_id type)
 static uint8_t pointers_of(const struct gh_type *type)
 {
 	if (type->shape == GH_SHAPE_CLOSURE || type->shape == GH_SHAPE_CHAN ||
-	    type->shape == GH_SHAPE_DWARF || type->shape == GH_SHAPE_TRIE_NODE)
+	    type->shape == GH_SHAPE_DWARF || type->shape == GH_SHAPE_TRIE_NODE ||
+	    type->shape == GH_SHAPE_USER_ARENA)
 		return ANY_POINTERS;
 	return type->nwords != 0;
 }

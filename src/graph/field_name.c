@@ -142,6 +142,7 @@ static void of_value(const struct gh_types *types, const struct gh_type *type, u
 	case GH_SHAPE_DIRECTORY:
 	case GH_SHAPE_OVERFLOW:
 	case GH_SHAPE_OVERFLOWS:
+	case GH_SHAPE_USER_ARENA:
 	case GH_SHAPES:
 		break;
 	}

@@ -56,8 +56,8 @@ static struct gh_error *allocate(struct gh_heap *heap)
 	return NULL;
 }
 
-/* Copy the heap pages of an arena to its place in the one local copy of the heap's range. */
-static void copy_arena(struct gh_heap *heap, uint64_t arena)
+/* Copy the heap pages of an arena to the place that is its own. */
+static void copy_arena(struct gh_heap *heap, uint64_t arena, uint8_t *to)
 {
 	uint64_t from = arena << GH_ARENA_SHIFT;
 
@@ -68,9 +68,9 @@ static void copy_arena(struct gh_heap *heap, uint64_t arena)
 					: NULL;
 
 		if (p)
-			memcpy(heap->copy + at, p, GH_PAGE_BYTES);
+			memcpy(to + (at - from), p, GH_PAGE_BYTES);
 	}
-	heap->delta[arena] = (int64_t)((uint64_t)(uintptr_t)heap->copy - heap->lo);
+	heap->delta[arena] = (int64_t)((uint64_t)(uintptr_t)to - (heap->lo + from));
 }
 
 static void enter_span(struct gh_heap *heap, const struct gh_span *span)
@@ -155,13 +155,14 @@ static struct gh_error *place_arenas(struct gh_heap *heap)
 		    gh_min_u64(napart * ARENA_BYTES, heap->table.heap_pages * GH_PAGE_BYTES),
 		    "a copy of the heap, whose bytes lie apart in the core"))
 		return gh_error_nomem();
-	heap->copy_bytes = heap->hi - heap->lo;
+	heap->copy_bytes = napart << GH_ARENA_SHIFT;
 	heap->copy = reserve(heap->copy_bytes);
 	if (!heap->copy)
 		return gh_error_nomem();
-	for (uint64_t a = 0; a < narenas; a++)
+	// neighbours stay neighbours; user arenas may lie 64 TiB from the rest
+	for (uint64_t a = 0, n = 0; a < narenas; a++)
 		if (state[a] == ARENA_APART)
-			copy_arena(heap, a);
+			copy_arena(heap, a, heap->copy + (n++ << GH_ARENA_SHIFT));
 	return NULL;
 }
 

@@ -23,7 +23,7 @@ struct gh_heap {
 	struct gh_page *pages;	     // owned mapping, one entry a page of [lo, hi)
 	size_t pages_bytes;
 	int64_t *delta; // owned: local minus target address, one an arena of [lo, hi)
-	uint8_t *copy;	// owned mapping of [lo, hi): arenas whose bytes lie apart; mostly NULL
+	uint8_t *copy;	// owned mapping: arenas whose bytes lie apart, by address; mostly NULL
 	uint64_t copy_bytes;
 	uint64_t *
 		allocated; // owned: bit a slot: allocated and not known garbage (gh_span_allocated)

@@ -68,6 +68,8 @@ static bool is_named(const struct gh_mark *m, uint16_t state)
 
 void gh_mark_note_loose(struct gh_mark *m, uint64_t slot, uint64_t at, uint32_t bytes)
 {
+	if (GH_UNLIKELY(m->arenas.len) && gh_user_arena_note(m, slot, at, bytes))
+		return;
 	if (is_named(m, gh_state_at(&m->states, slot)))
 		return;
 	if (m->loose.len >= m->max_loose) {

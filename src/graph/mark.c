@@ -154,6 +154,7 @@ struct gh_error *gh_mark_create(const struct gh_heap *heap, struct gh_types *typ
 	m->pages = heap->pages;
 	m->nslots = heap->table.nslots;
 	modules_range(heap->rt, m);
+	gh_user_arenas_init(m);
 	m->max_loose = gh_max_u64(MIN_LOOSE, m->nslots / SLOTS_A_LOOSE_FACT);
 	for (int i = 0; i < NCLASSES; i++)
 		m->classes[i] = class_of(&heap->table.classes[i], (uint8_t)i);
@@ -176,6 +177,7 @@ void gh_mark_destroy(struct gh_mark *mark)
 	free(mark->code_of);
 	free(mark->tiles);
 	gh_arena_deinit(&mark->arena);
+	gh_user_arenas_deinit(mark);
 	gh_inference_destroy(mark->inference);
 	gh_budget_give(gh_runtime_budget(mark->heap->rt),
 		       (mark->stacks[0].cap + mark->stacks[1].cap) * sizeof(uint64_t) +
@@ -447,6 +449,45 @@ void gh_mark_follow_part(struct gh_mark *m, gh_addr addr, uint16_t code, uint32_
 		look_up_found(m, false);
 }
 
+/* Type the words of one value, or array, in a chunk: of those that the chunk's own bitmap has. */
+static void follow_inside(struct gh_mark *m, const struct user_arena *arena,
+			  const struct loose_fact *fact)
+{
+	const struct code_words *w = gh_code_words(m, (uint16_t)fact->at);
+	const struct tile *tile = gh_tile_of(m, arena->span->large_type);
+	const uint8_t *host = gh_heap_host(m->heap, arena->span->base);
+	uint64_t first = ((fact->at >> 16) - arena->span->base) / 8, n = fact->bytes / 8;
+	uint64_t nwords = (arena->span->limit - arena->span->base) / 8; // of the chunk
+
+	n = gh_min_u64(n, tile ? gh_min_u64(nwords, tile->nwords) : 0);
+	for (uint64_t i = 0; i < n && first + i < gh_min_u64(nwords, tile->nwords); i++) {
+		uint64_t word = first + i, in = w->stride ? i % w->stride : i;
+		uint64_t after = gh_min_u64((w->stride ? w->stride : n) - in, nwords - word) - 1;
+
+		if (!gh_bitmap_test(tile->mask, word) || gh_bitmap_test(arena->typed, word))
+			continue;
+		gh_bitmap_set(arena->typed, word);
+		follow(m, host + word * 8, (uint32_t)gh_min_u64(in, UINT32_MAX),
+		       (uint32_t)gh_min_u64(after, UINT32_MAX), edge_of(w, in));
+		if (m->nfound >= FOUND_MAX)
+			look_up_found(m, false);
+	}
+}
+
+/* False: nothing waits. */
+static bool follow_user_arenas(struct gh_mark *m)
+{
+	const struct user_arena *arena;
+	struct loose_fact fact;
+	bool found = false;
+
+	while ((arena = gh_user_arena_next(m, &fact)) != NULL) {
+		follow_inside(m, arena, &fact);
+		found = true;
+	}
+	return found;
+}
+
 static uint64_t slot_of(struct gh_mark *m, gh_addr base)
 {
 	return locate(m, base << 16, 0).slot;
@@ -649,7 +690,8 @@ struct gh_error *gh_mark_drain(struct gh_mark *m, const struct gh_poll *poll)
 			scan(m, ready);
 		if (!entry || m->nfound >= GROUP)
 			look_up_found(m, !entry);
-		if (m->stacks[0].len || m->stacks[1].len)
+		if (m->stacks[0].len || m->stacks[1].len ||
+		    (GH_UNLIKELY(m->inside.len) && idle == RING && follow_user_arenas(m)))
 			idle = 0;
 		if (++steps % POLL_EVERY == 0) {
 			err = gh_poll(poll, "marking", m->counts.live, m->heap->nallocated);

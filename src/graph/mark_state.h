@@ -64,6 +64,14 @@ GH_VEC(loose_fact_vec, struct loose_fact);
 
 struct gh_inference;
 
+/** A chunk of a user arena: which of its words were typed by pointers into it. */
+struct user_arena {
+	uint64_t slot;
+	const struct gh_span *span;
+	uint64_t *typed; // owned: bit a word; NULL until needed
+};
+GH_VEC(user_arena_vec, struct user_arena);
+
 struct mark_stack {
 	uint64_t *data; // owned: address << 16 | code
 	size_t len, cap;
@@ -113,6 +121,10 @@ struct gh_mark {
 	struct loose_fact_vec loose;
 	size_t max_loose;
 	struct gh_inference *inference; // owned; NULL until needed
+
+	struct user_arena_vec arenas; // by slot
+	struct loose_fact_vec inside; // of them: facts that wait
+	uint64_t inside_steps;	      // words looked at, of a bounded number
 
 	struct gh_mark_counts counts;
 	struct gh_conflict conflicts[GH_CONFLICTS_KEPT];
@@ -215,6 +227,16 @@ bool gh_part_fits(const struct gh_mark *m, struct gh_code is, uint64_t offset, u
 
 /** Mark an object of that code to be scanned. */
 void gh_mark_push(struct gh_mark *m, gh_addr base, uint16_t code);
+
+/**
+ * User arenas (userarena.c). Values in their chunks have types that only pointers to them tell.
+ * _note: is the slot such a chunk? Then the fact is kept. _next: a fact that waits, and its chunk;
+ * NULL: none.
+ */
+void gh_user_arenas_init(struct gh_mark *m);
+void gh_user_arenas_deinit(struct gh_mark *m);
+bool gh_user_arena_note(struct gh_mark *m, uint64_t slot, uint64_t at, uint32_t bytes);
+const struct user_arena *gh_user_arena_next(struct gh_mark *m, struct loose_fact *ret);
 
 void gh_inference_destroy(struct gh_inference *inference);
 

@@ -192,6 +192,16 @@ static void visit_special(struct visit *v, const struct gh_span *span, gh_addr r
 	}
 }
 
+/* The span says what its one object is. */
+static void visit_user_arena(struct visit *v, const struct gh_span *span)
+{
+	if (!span->is_user_arena)
+		return;
+	v->counts.has_specials = true;
+	if (v->sink->names_object)
+		v->sink->names_object(v->sink->ctx, span->base, gh_types_user_arena(v->types));
+}
+
 static void visit_specials(struct visit *v)
 {
 	const struct gh_span_vec *spans = &v->heap->table.spans;
@@ -200,6 +210,7 @@ static void visit_specials(struct visit *v)
 	for (size_t i = 0; i < spans->len; i++) {
 		uint64_t record = spans->data[i].specials;
 
+		visit_user_arena(v, &spans->data[i]);
 		for (; record && steps < MAX_SPECIALS; steps++) {
 			visit_special(v, &spans->data[i], record);
 			if (!gh_field(v->rt, record, GH_F_special_next, &record))

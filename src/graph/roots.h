@@ -50,7 +50,7 @@ struct gh_root_counts {
 	uint64_t goroutines_incomplete;	   // unwound only in part: the rest is conservative
 	uint64_t conservative_frames;
 	uint64_t stack_words, typed_stack_words;
-	bool has_specials;	// some object's type is told by a special record
+	bool has_specials;	// some object's type is told by a special record or by its span
 	uint64_t damaged_lists; // queues and special records that end in nowhere
 };
 

@@ -164,6 +164,9 @@ static void append_name(struct gh_types *types, const struct gh_type *type, stru
 	case GH_SHAPE_OVERFLOWS:
 		gh_strbuf_puts(sb, "[]*runtime.bmap");
 		break;
+	case GH_SHAPE_USER_ARENA:
+		gh_strbuf_puts(sb, "user arena chunk");
+		break;
 	case GH_SHAPES:
 		break;
 	}
@@ -213,6 +216,16 @@ gh_type_id gh_types_string(struct gh_types *types)
 	return id ? id
 		  : gh_types_add(types, &(struct gh_type){.source = 1,
 							  .shape = GH_SHAPE_STRING,
+							  .tiles = true});
+}
+
+gh_type_id gh_types_user_arena(struct gh_types *types)
+{
+	gh_type_id id = gh_types_find(types, 1, GH_SHAPE_USER_ARENA);
+
+	return id ? id
+		  : gh_types_add(types, &(struct gh_type){.source = 1,
+							  .shape = GH_SHAPE_USER_ARENA,
 							  .tiles = true});
 }
 

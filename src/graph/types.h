@@ -52,6 +52,7 @@ enum gh_shape {
 	GH_SHAPE_MAP_EXTRA,   // runtime.mapextra (up to go1.23)
 	GH_SHAPE_OVERFLOW,    // slice header of overflow buckets, and
 	GH_SHAPE_OVERFLOWS,   // its backing array (both up to go1.23)
+	GH_SHAPE_USER_ARENA,  // a chunk of GOEXPERIMENT=arenas: values of any types
 	GH_SHAPES,
 };
 
@@ -94,6 +95,7 @@ gh_type_id gh_types_map_part(struct gh_types *types, gh_addr group, enum gh_shap
 gh_type_id gh_types_chan(struct gh_types *types, gh_type_id elem);
 gh_type_id gh_types_chan_buffer(struct gh_types *types, gh_type_id elem);
 gh_type_id gh_types_string(struct gh_types *types);
+gh_type_id gh_types_user_arena(struct gh_types *types);
 
 /** What the object behind a pointer to a TRIE_NODE is; its first byte tells. 0: not known. */
 gh_type_id gh_types_trie_part(const struct gh_types *types, gh_type_id node, uint8_t first_byte);

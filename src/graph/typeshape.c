@@ -420,6 +420,7 @@ static void put(struct layout *l, const struct gh_type *type)
 	case GH_SHAPE_CHAN_BUFFER:
 	case GH_SHAPE_CLOSURE: // gh_types_lay_out_closure
 	case GH_SHAPE_STRING:
+	case GH_SHAPE_USER_ARENA:
 	case GH_SHAPE_TRIE_NODE: // gh_types_trie_part
 	case GH_SHAPES:
 		break;

@@ -13,7 +13,8 @@
 
 enum {
 	POLL_EVERY = 1 << 16,
-	BYTES_A_SLOT = 28, // two facts and a place in three queues
+	BYTES_A_SLOT = 28,	  // two facts and a place in three queues
+	MAX_PART_WORDS = 1 << 30, // ten thousand slices may share an array
 };
 
 /* Where a slot's fact stands: a word's address, or a number in one of the lists. */
@@ -36,6 +37,13 @@ struct part {
 };
 GH_VEC(part_vec, struct part);
 
+/** A pointer to a part whose words are still to be looked at. */
+struct pointer {
+	struct gh_word word;
+	uint64_t fact;
+};
+GH_VEC(pointer_vec, struct pointer);
+
 struct queue {
 	uint32_t *slots; // owned
 	size_t head, tail;
@@ -48,8 +56,12 @@ struct gh_why {
 	struct queue sure, unsure, reached;
 	struct root_vec roots;
 	struct part_vec parts;
+	struct pointer_vec todo;
+	uint64_t *seen; // owned: address << 16 | code of parts looked at; open addressing
+	size_t nseen, seen_cap;
 	uint64_t unexplained;
-	uint64_t charged; // bytes of the budget
+	uint64_t charged;    // bytes of the budget
+	uint64_t part_words; // looked at so far
 	bool nomem;
 
 	// of the object or root at hand
@@ -103,17 +115,50 @@ static uint64_t fact_of(struct gh_why *why, const struct gh_word *word)
 	return tagged(TAG_WORD, word->at);
 }
 
-static void consider(void *ctx, const struct gh_word *word);
-
-/* The target's type is not known; that of a part of it is: its words say something. */
-static void consider_part(struct gh_why *why, const struct gh_word *word)
+static size_t place_of(const uint64_t *seen, size_t cap, uint64_t key)
 {
-	if (why->via || why->nomem) // a part's words tell of whole objects
+	size_t i = (size_t)((key * 0x9e3779b97f4a7c15ULL) >> 20) & (cap - 1);
+
+	while (seen[i] && seen[i] != key)
+		i = (i + 1) & (cap - 1);
+	return i;
+}
+
+/* True the first time. */
+static bool see(struct gh_why *why, uint64_t key)
+{
+	size_t i;
+
+	if (why->nseen * 2 >= why->seen_cap) {
+		size_t cap = why->seen_cap ? why->seen_cap * 2 : 1024;
+		uint64_t *seen = gh_alloc_array(cap, sizeof(*seen));
+
+		if (!seen) {
+			why->nomem = true;
+			return false;
+		}
+		for (i = 0; i < why->seen_cap; i++)
+			if (why->seen[i])
+				seen[place_of(seen, cap, why->seen[i])] = why->seen[i];
+		free(why->seen);
+		why->seen = seen;
+		why->seen_cap = cap;
+	}
+	i = place_of(why->seen, why->seen_cap, key);
+	if (why->seen[i])
+		return false;
+	why->seen[i] = key;
+	why->nseen++;
+	return true;
+}
+
+/* The target's type is not known; that of a part of it is: its words say something, later. */
+static void note_part(struct gh_why *why, const struct gh_word *word)
+{
+	if (why->part_words >= MAX_PART_WORDS || !see(why, word->value << 16 | word->code))
 		return;
-	why->via_fact = fact_of(why, word);
-	why->via = word;
-	gh_edges_of_part(why->in.mark, word->value, word->code, word->bytes, consider, why);
-	why->via = NULL;
+	why->part_words += 1 + word->bytes / 8;
+	why->nomem |= !pointer_vec_push(&why->todo, (struct pointer){*word, fact_of(why, word)});
 }
 
 static void consider(void *ctx, const struct gh_word *word)
@@ -127,7 +172,7 @@ static void consider(void *ctx, const struct gh_word *word)
 	    !gh_state_is_live(gh_mark_state(why->in.mark, ref.slot)))
 		return;
 	is = gh_mark_code(why->in.mark, gh_mark_state(why->in.mark, ref.slot));
-	if (why->fact[ref.slot] && gh_code_names(is))
+	if (why->fact[ref.slot] && !gh_edges_is_open(why->in.mark, is))
 		return;
 	claim = gh_edges_claim(why->in.mark, word);
 	if (!why->fact[ref.slot]) {
@@ -143,7 +188,7 @@ static void consider(void *ctx, const struct gh_word *word)
 		}
 	}
 	if (claim == GH_CLAIM_PART)
-		consider_part(why, word);
+		note_part(why, word);
 }
 
 static void walk(struct gh_why *why, uint64_t slot)
@@ -151,12 +196,25 @@ static void walk(struct gh_why *why, uint64_t slot)
 	gh_edges_of(why->in.mark, gh_heap_slot_base(why->in.heap, slot), consider, why);
 }
 
+static void walk_part(struct gh_why *why, const struct pointer *pointer)
+{
+	why->via = &pointer->word;
+	why->via_fact = pointer->fact;
+	gh_edges_of_part(why->in.mark, pointer->word.value, pointer->word.code, pointer->word.bytes,
+			 consider, why);
+	why->via = NULL;
+}
+
 static struct gh_error *drain(struct gh_why *why, const struct gh_poll *poll)
 {
 	struct gh_error *err = NULL;
 
 	for (uint64_t n = 0; !err && !why->nomem; n++) {
-		if (why->sure.head < why->sure.tail) {
+		if (why->todo.len) {
+			struct pointer pointer = why->todo.data[--why->todo.len];
+
+			walk_part(why, &pointer);
+		} else if (why->sure.head < why->sure.tail) {
 			walk(why, why->sure.slots[why->sure.head++]);
 		} else if (why->unsure.head < why->unsure.tail) {
 			uint32_t slot = why->unsure.slots[why->unsure.head++];
@@ -178,10 +236,14 @@ static struct gh_error *drain(struct gh_why *why, const struct gh_poll *poll)
 	return err;
 }
 
-/* The type noted is the object's, or the unnamed struct that a closure is allocated as. */
+/* The type noted is the object's, or the unnamed struct that a closure is allocated as; of a chunk
+ * of a user arena the span says that it is one. */
 static bool tells(const struct gh_why *why, gh_type_id noted, gh_type_id is)
 {
-	return noted && (noted == is || gh_types_get(why->in.types, is)->shape == GH_SHAPE_CLOSURE);
+	uint8_t shape = gh_types_get(why->in.types, is)->shape;
+
+	return shape == GH_SHAPE_USER_ARENA ||
+	       (noted && (noted == is || shape == GH_SHAPE_CLOSURE));
 }
 
 /* Objects whose type the allocator noted. */
@@ -344,6 +406,8 @@ void gh_why_destroy(struct gh_why *why)
 	root_vec_deinit(&why->roots);
 	root_vec_deinit(&why->at_root);
 	part_vec_deinit(&why->parts);
+	pointer_vec_deinit(&why->todo);
+	free(why->seen);
 	free(why);
 }
 

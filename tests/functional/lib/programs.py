@@ -23,8 +23,9 @@ RELEASES: List[str] = (ROOT / "tests" / "releases.txt").read_text().split()
 STATING = ["trees", "slices", "stackobjects", "defers", "closures", "maps", "chans", "selects",
            "interfaces", "finalizers", "interior", "tiny", "huge", "masks", "syncs", "panics",
            "iterators", "goroutines", "cgocall", "server", "types", "known", "parts", "holdings",
-           "captured"]
+           "captured", "userarenas"]
 NEEDS_CGO = {"cgocall"}
+NEEDS_ARENAS = {"userarenas"}  # GOEXPERIMENT=arenas, which another standard library goes with
 
 VARIANTS: Dict[str, List[str]] = {
     "plain": [],
@@ -97,15 +98,17 @@ class Workshop:
         :raises Failure: it does not build; says why
         """
         cgo = build.program in NEEDS_CGO or build.variant == "cgo"
-        programs = [build.program] if cgo else [
-            name for name in [*STATING, "allocator", "casts", "loaded",
-                                 "registers"] if name not in NEEDS_CGO]
+        arenas = build.program in NEEDS_ARENAS
+        programs = [build.program] if cgo or arenas else [
+            name for name in [*STATING, "allocator", "casts", "loaded", "registers"]
+            if name not in NEEDS_CGO | NEEDS_ARENAS]
         folder = self.folder / self._sources / build.release / build.variant
         exe = folder / build.program
-        with self._lock_of(str(folder) + str(cgo)):
+        with self._lock_of(str(folder) + str(cgo) + str(arenas)):
             if not exe.exists():
                 go(build.release, ["build", *VARIANTS[build.variant], "-o", str(folder) + "/",
-                                   *("./" + name for name in programs)], cgo=cgo)
+                                   *("./" + name for name in programs)], cgo=cgo,
+                   more={"GOEXPERIMENT": "arenas"} if arenas else None)
         return exe
 
     def run(self, build: Build, mode: str) -> Death:

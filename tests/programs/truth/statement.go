@@ -50,6 +50,14 @@ func Objects(name string, count int, size uintptr, scan bool) *Row {
 	return row
 }
 
+// Slots states count objects that the allocator gives slots of a size of their own.
+func Slots(name string, count int, bytes uintptr) *Row {
+	row := find(name)
+	row.count += uint64(count)
+	row.bytes += uint64(count) * uint64(bytes)
+	return row
+}
+
 func isChannel(name string) bool { return len(name) > 5 && name[:5] == "chan " }
 
 func find(name string) *Row {
