@@ -6,7 +6,7 @@ from typing import List
 
 from lib import case, goheap, programs, rederive
 
-CHAINS = 100  # of a case: some 15,000 of all
+CHAINS = 100  # of a case: some 30,000 of all
 # Of the links: what only DWARF tells (captured variables), records of the runtime.
 MAX_TRUSTED = 0.5
 

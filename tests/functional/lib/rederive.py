@@ -15,6 +15,7 @@ from lib import gocore
 ARRAY, CHAN, FUNC, INTERFACE, MAP, POINTER, SLICE, STRING, STRUCT = 17, 18, 19, 20, 21, 22, 23, 24, 25
 TYPE_BYTES = 48
 EXTRA_STAR = 2
+FLAG_INDIR = 1 << 7  # reflect/value.go
 KIND_MASK = 31
 MAX_DEPTH = 32
 MAX_LINKS = 100  # longer chains are cut there
@@ -205,9 +206,9 @@ class Reader:
             return Value("chan", self.elem(rtype))
         if kind == FUNC:
             return Value("closure", 0)
-        if kind == STRING:
+        if kind == STRING and at == 0:
             return Value("string", 0)
-        if kind == SLICE:
+        if kind == SLICE and at == 0:
             return Value("type", self.elem(rtype), True)
         if kind == INTERFACE and at == 8 and word:
             first = self.word(word - 8)
@@ -225,6 +226,12 @@ class Reader:
         if kind == STRUCT and self.name(rtype).startswith("atomic.Pointer["):
             first, _ = next(self.fields(rtype))  # _ [0]*T, then v unsafe.Pointer
             return Value("type", self.elem(self.elem(first)))
+        if kind == STRUCT and self.name(rtype) in ("reflect.Value", "reflectlite.Value"):
+            if offset != 8:
+                return None
+            dynamic = self.word(word - 8)
+            is_indirect = self.word(word + 8) & FLAG_INDIR
+            return Value("type", dynamic) if is_indirect else self.dynamic(dynamic)
         if kind == STRUCT:
             for field, start in self.fields(rtype):
                 if start <= offset < start + self.size(field):
