@@ -138,17 +138,11 @@ static const char *fact_name(const struct gh_fact *fact)
 
 static const char *claimed(const struct request *r, const struct gh_fact *fact)
 {
-	struct gh_code code = gh_mark_code(r->session->mark, fact->word.code);
-	const char *name;
-
 	if (fact->kind == GH_FACT_HEADER)
 		return gh_types_name(r->session->types, fact->header.type);
-	if (!code.type)
+	if (!gh_mark_code(r->session->mark, fact->word.code).type)
 		return NULL;
-	name = gh_types_name(r->session->types, code.type);
-	return code.form == GH_FORM_ARRAY || (code.form == GH_FORM_LOOSE && strcmp(name, "string"))
-		       ? gh_arena_printf(&r->report->arena, "[]%s", name)
-		       : name;
+	return gh_object_name(r->session, r->session->mark, fact->word.code, 0, &r->report->arena);
 }
 
 static struct gh_error *add_fact(const struct request *r, gh_addr object, gh_addr at,

@@ -74,6 +74,12 @@ static inline bool gh_span_is_large(const struct gh_span *span)
 	return span->spanclass >> 1 == 0;
 }
 
+/** Bytes that a large object was asked for with: its slot is whole pages. */
+static inline uint64_t gh_span_large_bytes(const struct gh_span *span)
+{
+	return gh_min_u64(span->limit - span->base, span->elem_bytes);
+}
+
 static inline uint64_t gh_span_bytes(const struct gh_span *span)
 {
 	return (uint64_t)span->npages << GH_PAGE_SHIFT;

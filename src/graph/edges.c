@@ -57,13 +57,6 @@ static void visit(const struct walk *w, gh_addr at, const uint8_t *host, uint32_
 	w->fn(w->ctx, &word);
 }
 
-static struct mark_edge edge_at(const struct code_words *words, uint64_t i)
-{
-	if (words->stride)
-		i %= words->stride;
-	return i < words->nedges ? words->edges[i] : (struct mark_edge){.code = GH_CODE_UNKNOWN};
-}
-
 /* nwords: of the slot. */
 static void visit_bits(const struct walk *w, gh_addr addr, const uint8_t *host, uint64_t bits,
 		       uint32_t nwords, uint16_t code)
@@ -74,7 +67,7 @@ static void visit_bits(const struct walk *w, gh_addr addr, const uint8_t *host, 
 
 	while (bits) {
 		uint32_t i = (uint32_t)__builtin_ctzll(bits);
-		struct mark_edge edge = edge_at(words, i);
+		struct mark_edge edge = gh_word_edge(words, i);
 		bool guess = is_untyped && i && behind_data >> i & 1;
 
 		bits &= bits - 1;
@@ -85,11 +78,6 @@ static void visit_bits(const struct walk *w, gh_addr addr, const uint8_t *host, 
 		visit(w, addr + i * 8, host + i * 8, i, nwords - 1 - i, edge,
 		      guess && edge.code != GH_CODE_UNKNOWN);
 	}
-}
-
-static uint64_t large_bytes(const struct gh_span *span)
-{
-	return gh_min_u64(span->limit - span->base, span->elem_bytes);
 }
 
 struct gh_header_type gh_edges_header(struct gh_mark *m, gh_addr base)
@@ -119,6 +107,7 @@ struct gh_header_type gh_edges_header(struct gh_mark *m, gh_addr base)
 static void visit_headed(const struct walk *w, const struct object *o, uint16_t code)
 {
 	const struct gh_span *span = gh_span_find(&w->m->heap->table, o->base);
+	const struct code_words *words = gh_code_words(w->m, code); // never moves
 	uint64_t nwords = (o->k->elem_bytes - o->k->header) / 8;
 	struct gh_header_type header = gh_edges_header(w->m, o->base);
 	const struct tile *found = header.rtype ? gh_tile_of(w->m, header.rtype) : NULL;
@@ -128,7 +117,7 @@ static void visit_headed(const struct walk *w, const struct object *o, uint16_t 
 		return;
 	tile = *found; // the table may move
 	if (o->page->class < 2)
-		nwords = span ? large_bytes(span) / 8 : 0;
+		nwords = span ? gh_span_large_bytes(span) / 8 : 0;
 	for (uint64_t elem = 0; elem < nwords; elem += tile.stride)
 		for (uint64_t i = 0; i < tile.nwords && elem + i < nwords; i++) {
 			uint64_t at = elem + i, offset = o->k->header + at * 8;
@@ -139,7 +128,7 @@ static void visit_headed(const struct walk *w, const struct object *o, uint16_t 
 			      (uint32_t)gh_min_u64(i, UINT32_MAX),
 			      (uint32_t)gh_min_u64(gh_min_u64(nwords - 1 - at, tile.stride - 1 - i),
 						   UINT32_MAX),
-			      edge_at(gh_code_words(w->m, code), i), false);
+			      gh_word_edge(words, i), false);
 		}
 }
 
@@ -198,7 +187,8 @@ static void visit_inside(const struct walk *w, const struct object *o, gh_addr a
 		if (gh_bitmap_test(tile.mask, first + i))
 			visit(w, addr + i * 8, o->host + (first + i) * 8,
 			      (uint32_t)gh_min_u64(in, UINT32_MAX),
-			      (uint32_t)gh_min_u64(after, UINT32_MAX), edge_at(words, i), false);
+			      (uint32_t)gh_min_u64(after, UINT32_MAX), gh_word_edge(words, i),
+			      false);
 	}
 }
 

@@ -424,13 +424,6 @@ static inline void follow(struct gh_mark *m, const uint8_t *word, uint32_t befor
 	m->nfound += value - m->lo < m->span_bytes;
 }
 
-static inline struct mark_edge edge_of(const struct code_words *w, uint64_t i)
-{
-	if (i >= w->stride && w->stride)
-		i %= w->stride;
-	return i < w->nedges ? w->edges[i] : (struct mark_edge){.code = GH_CODE_UNKNOWN};
-}
-
 void gh_mark_follow_part(struct gh_mark *m, gh_addr addr, uint16_t code, uint32_t bytes,
 			 uint64_t bits)
 {
@@ -443,7 +436,7 @@ void gh_mark_follow_part(struct gh_mark *m, gh_addr addr, uint16_t code, uint32_
 
 		bits &= bits - 1;
 		if (i < words)
-			follow(m, host + i * 8, i, words - 1 - i, edge_of(w, i));
+			follow(m, host + i * 8, i, words - 1 - i, gh_word_edge(w, i));
 	}
 	if (m->nfound >= FOUND_MAX - 64)
 		look_up_found(m, false);
@@ -468,7 +461,7 @@ static void follow_inside(struct gh_mark *m, const struct user_arena *arena,
 			continue;
 		gh_bitmap_set(arena->typed, word);
 		follow(m, host + word * 8, (uint32_t)gh_min_u64(in, UINT32_MAX),
-		       (uint32_t)gh_min_u64(after, UINT32_MAX), edge_of(w, in));
+		       (uint32_t)gh_min_u64(after, UINT32_MAX), gh_word_edge(w, in));
 		if (m->nfound >= FOUND_MAX)
 			look_up_found(m, false);
 	}
@@ -554,7 +547,7 @@ static void scan_inline(struct gh_mark *m, gh_addr base, uint16_t code, const ui
 		uint32_t i = (uint32_t)__builtin_ctzll(bits);
 
 		bits &= bits - 1;
-		follow(m, host + i * 8, i, k->words - 1 - i, edge_of(w, i));
+		follow(m, host + i * 8, i, k->words - 1 - i, gh_word_edge(w, i));
 	}
 }
 
@@ -580,7 +573,7 @@ static void scan_tiles(struct gh_mark *m, const uint8_t *data, uint64_t bytes,
 				       (uint32_t)gh_min_u64(
 					       gh_min_u64(nwords - 1 - at, tile->stride - 1 - j),
 					       UINT32_MAX),
-				       edge_of(w, m->hide_header_types ? at : j));
+				       gh_word_edge(w, m->hide_header_types ? at : j));
 			}
 			if (m->nfound >= FOUND_MAX - 64)
 				look_up_found(m, false);
@@ -601,7 +594,7 @@ static void scan_headed(struct gh_mark *m, gh_addr base, const uint8_t *host,
 		const struct gh_span *span = gh_span_find(&m->heap->table, base);
 
 		rtype = span ? span->large_type : 0;
-		bytes = span ? gh_min_u64(span->limit - span->base, span->elem_bytes) : 0;
+		bytes = span ? gh_span_large_bytes(span) : 0;
 	} else {
 		rtype = gh_u64_at(host);
 	}

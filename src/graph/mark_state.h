@@ -173,6 +173,14 @@ uint16_t gh_code_for(struct gh_mark *m, gh_type_id type, enum gh_form form,
 /** Words of a code, made on first use. Never NULL. */
 const struct code_words *gh_code_words(struct gh_mark *m, uint16_t code);
 
+/** What word i of an object with such words says; a type's words repeat. */
+static inline struct mark_edge gh_word_edge(const struct code_words *words, uint64_t i)
+{
+	if (i >= words->stride && words->stride)
+		i %= words->stride;
+	return i < words->nedges ? words->edges[i] : (struct mark_edge){.code = GH_CODE_UNKNOWN};
+}
+
 /** What an edge says, as the scan uses it. */
 struct mark_edge gh_edge_compile(struct gh_mark *m, struct gh_edge edge, enum gh_strength strength);
 
