@@ -13,6 +13,32 @@ struct gh_object {
 	enum gh_strength strength;
 };
 
+/**
+ * What slots are called and whether they are wanted, by their class and state: each pair is judged
+ * once. Filled by the caller up to `budget`, zeros elsewhere.
+ */
+struct gh_object_kinds {
+	struct gh_session *session; // borrowed, as the mark
+	const struct gh_mark *mark;
+	/* Is a type of that full name wanted? NULL: all are. */
+	bool (*wanted)(void *ctx, const char *type);
+	void *ctx;		  // borrowed
+	struct gh_arena *arena;	  // borrowed: names that no type table holds
+	struct gh_budget *budget; // borrowed: what the arrays are taken from; NULL: nothing
+	size_t ncodes;		  // of the arrays: later codes are no slot's state
+	uint8_t *verdicts[GH_SPAN_CLASSES];  // owned: by state
+	const char **names[GH_SPAN_CLASSES]; // owned: by state, of those asked for
+};
+
+/** Before slots of a class are asked for. False: out of memory, or of the budget. */
+bool gh_object_kinds_prepare(struct gh_object_kinds *kinds, uint8_t class) GH_MUST_CHECK;
+
+/** Is a slot of that class and (live) state wanted? Its name is in `names` then. */
+bool gh_object_kinds_wanted(struct gh_object_kinds *kinds, uint8_t class, uint16_t state);
+
+/** Without a budget also once session and mark are gone. */
+void gh_object_kinds_deinit(struct gh_object_kinds *kinds);
+
 /** Which objects, and where their names live. */
 struct gh_objects_query {
 	bool dead;	    // garbage instead of what is live
@@ -25,13 +51,10 @@ struct gh_objects_query {
 
 /** An iterator; embedded, its members are its own. */
 struct gh_objects {
-	struct gh_objects_query query;
-	struct gh_session *session;	     // borrowed
-	const struct gh_mark *mark;	     // borrowed from the session
-	size_t span;			     // where to go on
-	uint32_t index;			     // in that span
-	uint8_t *verdicts[GH_SPAN_CLASSES];  // owned: by state
-	const char **names[GH_SPAN_CLASSES]; // owned: by state
+	struct gh_object_kinds kinds;
+	uint64_t min_bytes;
+	size_t span;	// where to go on
+	uint32_t index; // in that span
 };
 
 /**

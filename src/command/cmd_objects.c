@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "analysis/histogram.h"
+#include "analysis/objects.h"
 #include "base/cleanup.h"
 #include "command/command.h"
 #include "command/filter.h"
@@ -17,29 +18,18 @@ static const struct gh_column columns[NCOLUMNS] = {
 	[STRENGTH] = {"strength", GH_UNIT_TEXT, false},
 };
 
-/* Slots are wanted or not by their class and state: each pair is judged once. */
-enum verdict { UNDECIDED, WANTED, UNWANTED };
-
-/* One mark of the heap: the live objects, or the garbage. */
-struct part {
-	const struct gh_mark *mark;
-	uint8_t *verdicts[GH_SPAN_CLASSES];  // owned: by state
-	const char **names[GH_SPAN_CLASSES]; // owned: by state
-};
-
 /*
  * What the table stands on: numbers of slots. Cells are made when a row is shown, so that an object
  * costs four bytes.
  */
 struct listing {
 	struct gh_session *session;
-	struct gh_arena *arena;	    // borrowed: of the report's texts
-	struct part parts[2];	    // live ones, garbage
-	uint32_t *slots;	    // owned: of parts[0], then of parts[1]
-	uint64_t counts[2];	    // objects of each part
-	uint64_t bytes;		    // of all
-	uint64_t slots_bytes;	    // taken from the budget
-	const struct gh_span *span; // of the row before
+	struct gh_object_kinds parts[2]; // live ones, garbage; without a mark: not asked for
+	uint32_t *slots;		 // owned: of parts[0], then of parts[1]
+	uint64_t counts[2];		 // objects of each part
+	uint64_t bytes;			 // of all
+	uint64_t slots_bytes;		 // taken from the budget
+	const struct gh_span *span;	 // of the row before
 };
 
 static void listing_destroy(void *ctx)
@@ -47,14 +37,7 @@ static void listing_destroy(void *ctx)
 	struct listing *l = ctx;
 
 	for (int p = 0; l && p < 2; p++)
-		for (int i = 0; i < GH_SPAN_CLASSES; i++) {
-			if (l->parts[p].verdicts[i])
-				gh_budget_give(l->session->target->budget,
-					       gh_mark_ncodes(l->parts[p].mark) *
-						       (1 + sizeof(**l->parts[p].names)));
-			free(l->parts[p].verdicts[i]);
-			free(l->parts[p].names[i]);
-		}
+		gh_object_kinds_deinit(&l->parts[p]);
 	if (l) {
 		gh_budget_give(l->session->target->budget, l->slots_bytes);
 		free(l->slots);
@@ -65,7 +48,7 @@ static void listing_destroy(void *ctx)
 static void fill_row(void *ctx, size_t row, struct gh_cell *cells)
 {
 	struct listing *l = ctx;
-	const struct part *part = &l->parts[row >= l->counts[0]];
+	const struct gh_object_kinds *part = &l->parts[row >= l->counts[0]];
 	const struct gh_span *span = l->span;
 	uint64_t slot = l->slots[row];
 	uint16_t state = gh_mark_state(part->mark, slot);
@@ -84,7 +67,7 @@ static void fill_row(void *ctx, size_t row, struct gh_cell *cells)
 /* What is looked for. */
 struct search {
 	struct listing *listing;
-	struct part *part;
+	struct gh_object_kinds *part;
 	const struct gh_filter *filter;
 	const char *type; // wanted name; NULL: any
 	bool one;	  // only the object that holds addr
@@ -93,35 +76,11 @@ struct search {
 	uint64_t n;
 };
 
-static bool prepare(struct gh_budget *budget, struct part *part, uint8_t class)
+static bool is_wanted(void *ctx, const char *type)
 {
-	size_t n = gh_mark_ncodes(part->mark);
+	const struct search *s = ctx;
 
-	if (!part->verdicts[class] &&
-	    !gh_budget_take(budget, n * (1 + sizeof(**part->names)), "names of types"))
-		return false;
-	if (!part->verdicts[class])
-		part->verdicts[class] = gh_alloc_array(n, 1);
-	if (!part->names[class])
-		part->names[class] = gh_alloc_array(n, sizeof(**part->names));
-	return part->verdicts[class] && part->names[class];
-}
-
-static bool is_wanted(struct search *s, uint8_t class, uint16_t state)
-{
-	uint8_t *verdict = &s->part->verdicts[class][state];
-
-	if (*verdict == UNDECIDED) {
-		const char *name = gh_object_name(s->listing->session, s->part->mark, state, class,
-						  s->listing->arena);
-
-		s->part->names[class][state] = name ? name : "?";
-		*verdict = name && (!s->type || !strcmp(s->type, name)) &&
-					   gh_filter_type(s->filter, name)
-				   ? WANTED
-				   : UNWANTED;
-	}
-	return *verdict == WANTED;
+	return (!s->type || !strcmp(s->type, type)) && gh_filter_type(s->filter, type);
 }
 
 static void take(struct search *s, const struct gh_span *span, uint32_t from, uint32_t to)
@@ -131,7 +90,8 @@ static void take(struct search *s, const struct gh_span *span, uint32_t from, ui
 	for (uint32_t k = from; k < to; k++) {
 		uint16_t state = gh_state_at(&states, span->slot0 + k);
 
-		if (!gh_state_is_live(state) || !is_wanted(s, span->spanclass, state))
+		if (!gh_state_is_live(state) ||
+		    !gh_object_kinds_wanted(s->part, span->spanclass, state))
 			continue;
 		if (s->to)
 			s->to[s->n] = (uint32_t)(span->slot0 + k);
@@ -154,7 +114,7 @@ static struct gh_error *look_through(struct search *s)
 
 		if (s->one && (s->addr < span->base || at >= span->nelems))
 			continue;
-		if (!prepare(s->listing->session->target->budget, s->part, span->spanclass))
+		if (!gh_object_kinds_prepare(s->part, span->spanclass))
 			return gh_error_nomem();
 		if (span->elem_bytes < s->filter->min_bytes)
 			continue;
@@ -232,15 +192,25 @@ static struct gh_error *fill(struct gh_session *session, const struct gh_args *a
 	s.one = what && gh_parse_address(what, &s.addr);
 	s.type = s.one ? NULL : what;
 	l->session = session;
-	l->arena = &report->arena;
-	l->parts[0].mark = dead ? NULL : session->mark;
-	l->parts[1].mark = dead || all ? session->garbage : NULL;
+	for (int p = 0; p < 2; p++)
+		l->parts[p] = (struct gh_object_kinds){
+			.session = session,
+			.mark = p ? (dead || all ? session->garbage : NULL)
+				  : (dead ? NULL : session->mark),
+			.wanted = is_wanted,
+			.ctx = &s,
+			.arena = &report->arena,
+			.budget = session->target->budget,
+		};
 	err = list(l, &s);
 	if (err) {
 		listing_destroy(l);
 		return err;
 	}
-	l->arena = NULL; // the report may go over to another
+	for (int p = 0; p < 2; p++) { // all are judged; the report may go over to another
+		l->parts[p].arena = NULL;
+		l->parts[p].ctx = NULL;
+	}
 	return enter(l, report);
 }
 
