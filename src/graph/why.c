@@ -65,7 +65,7 @@ struct gh_why {
 	bool nomem;
 
 	// of the object or root at hand
-	struct root_vec at_root; // one entry, or none
+	const struct gh_root_owner *owner; // NULL: the word is an object's
 	const struct gh_word *via;
 	uint64_t via_fact;
 };
@@ -105,10 +105,12 @@ static uint64_t fact_of(struct gh_why *why, const struct gh_word *word)
 		why->nomem |= !part_vec_push(&why->parts, part);
 		return tagged(TAG_PART, why->parts.len - 1);
 	}
-	if (why->at_root.len) {
-		struct root root = why->at_root.data[0];
+	if (why->owner) {
+		struct root root = {.word = *word,
+				    .kind = why->owner->kind,
+				    .name = why->owner->name,
+				    .goid = why->owner->goid};
 
-		root.word = *word;
 		why->nomem |= !root_vec_push(&why->roots, root);
 		return tagged(TAG_ROOT, why->roots.len - 1);
 	}
@@ -280,22 +282,14 @@ static void on_named(void *ctx, gh_addr object, gh_type_id type)
 		explain(why, ref.slot, tagged(TAG_SPECIAL, 0));
 }
 
-static void at_owner(struct gh_why *why, const struct gh_root_owner *owner)
-{
-	why->at_root.len = 0;
-	why->nomem |= !root_vec_push(
-		&why->at_root,
-		(struct root){.kind = owner->kind, .name = owner->name, .goid = owner->goid});
-}
-
 static void on_word(void *ctx, const struct gh_root_owner *owner, const struct gh_root *root)
 {
 	struct gh_why *why = ctx;
 	struct gh_word word = gh_edges_of_root(why->in.mark, root);
 
-	at_owner(why, owner);
-	if (!why->nomem)
-		consider(why, &word);
+	why->owner = owner;
+	consider(why, &word);
+	why->owner = NULL;
 }
 
 static void on_contents(void *ctx, const struct gh_root_owner *owner, gh_addr object,
@@ -303,9 +297,9 @@ static void on_contents(void *ctx, const struct gh_root_owner *owner, gh_addr ob
 {
 	struct gh_why *why = ctx;
 
-	at_owner(why, owner);
-	if (!why->nomem)
-		gh_edges_of_contents(why->in.mark, object, edge, consider, why);
+	why->owner = owner;
+	gh_edges_of_contents(why->in.mark, object, edge, consider, why);
+	why->owner = NULL;
 }
 
 static void on_conservative(void *ctx, const struct gh_root_owner *owner, uint64_t value)
@@ -322,7 +316,6 @@ static struct gh_error *visit_roots(struct gh_why *why, const struct gh_poll *po
 	sink.names = true;
 	err = gh_roots_visit(why->in.heap, why->in.types, why->in.statics, why->in.goroutines, poll,
 			     &sink, NULL);
-	why->at_root.len = 0;
 	return err ? err : drain(why, poll);
 }
 
@@ -404,7 +397,6 @@ void gh_why_destroy(struct gh_why *why)
 	free(why->unsure.slots);
 	free(why->reached.slots);
 	root_vec_deinit(&why->roots);
-	root_vec_deinit(&why->at_root);
 	part_vec_deinit(&why->parts);
 	pointer_vec_deinit(&why->todo);
 	free(why->seen);
