@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// The owner graph: the live objects of the mark, with the runtime's bookkeeping resolved. The
+// collector reaches everything stuck through runtime.allgs; people ask which goroutine, timer,
+// variable or queue has it. An owner is a node of its own in front of the heap: a package variable,
+// a goroutine (all of its frames), a pending defer (inside its goroutine), a timer, a queue, a part
+// of the runtime. Objects that only describe an owner (g, m, p, sudog, _defer, the arrays of the
+// timer heaps) are no nodes: their bytes are the owner's own, what they point to it holds, and
+// pointers to them hold nothing.
+//
+// Nodes are numbered densely: owners first (0: the root of all), then objects in the order of their
+// slots. Objects without pointers that one word alone refers to ("leaves") are no nodes either:
+// their bytes count for the object with that word.
+#pragma once
+
+#include "graph/mark.h"
+#include "graph/roots.h"
+
+/** A node of the owner graph: below gh_owner_graph_nodes(). */
+typedef uint32_t gh_node;
+enum { GH_NODE_ROOT = 0 };
+#define GH_NODE_NONE UINT32_MAX
+
+struct gh_owner {
+	enum gh_root_kind kind;
+	const char *name;   // package variable, queue, part of the runtime, callback of a timer,
+			    // function of a defer; NULL: it has none (goroutines). Borrowed
+	uint64_t goid;	    // of a goroutine and its defers; else 0
+	gh_addr addr;	    // of the variable, g, timer or defer record; 0: none
+	gh_node parent;	    // the owner that it lies in, or GH_NODE_ROOT
+	uint64_t own_bytes; // of the objects that describe it
+	uint32_t own_objects;
+	uint32_t nwords;     // pointers into the heap that it holds directly
+	uint64_t first_word; // of gh_owner_graph.words
+};
+GH_VEC(gh_owner_vec, struct gh_owner);
+
+struct gh_owner_word {
+	gh_addr at; // where it lies; 0: a register, or the runtime reads it from elsewhere
+	uint64_t value;
+};
+
+struct gh_owner_graph {
+	const struct gh_heap *heap;   // borrowed
+	struct gh_mark *mark;	      // borrowed; its types may grow
+	struct gh_owner_vec owners;   // [0]: the root of all
+	struct gh_owner_word *words;  // owned; by owner
+	uint64_t nwords;
+	uint64_t *nodes;	      // owned: bit a slot that is a node
+	uint64_t *leaves;	      // owned: bit a live slot that counts for its one referrer
+	uint32_t *rank;		      // owned: nodes in the slots before each 512
+	uint64_t nslots;
+	gh_node nobjects;	      // nodes that are objects
+	struct gh_owned_slot *own;    // owned: slots that describe owners, sorted
+	size_t nown;
+	uint64_t live_bytes, live_objects; // all that is live in the mark
+	struct gh_arena arena;	      // names
+	uint64_t charged_bytes;
+};
+
+/** A slot that describes an owner. */
+struct gh_owned_slot {
+	uint64_t slot;
+	gh_node owner;
+};
+
+/** All borrowed, as long as the result. */
+struct gh_owner_input {
+	const struct gh_heap *heap;
+	struct gh_mark *mark;
+	struct gh_types *types;
+	struct gh_statics *statics;
+	const struct gh_goroutine_vec *goroutines;
+};
+
+/** After the mark. O(live words). Errors: NOMEM, LIMIT, CANCELLED. */
+struct gh_error *gh_owner_graph_create(const struct gh_owner_input *input,
+				       const struct gh_poll *poll,
+				       struct gh_owner_graph **ret) GH_MUST_CHECK;
+void gh_owner_graph_destroy(struct gh_owner_graph *graph);
+
+static inline uint64_t gh_owner_graph_nodes(const struct gh_owner_graph *graph)
+{
+	return graph->owners.len + (uint64_t)graph->nobjects;
+}
+
+static inline bool gh_node_is_owner(const struct gh_owner_graph *graph, gh_node node)
+{
+	return node < graph->owners.len;
+}
+
+static inline bool gh_slot_is_node(const struct gh_owner_graph *graph, uint64_t slot)
+{
+	return graph->nodes[slot >> 6] >> (slot & 63) & 1;
+}
+
+static inline bool gh_slot_is_leaf(const struct gh_owner_graph *graph, uint64_t slot)
+{
+	return graph->leaves[slot >> 6] >> (slot & 63) & 1;
+}
+
+/** Node of a slot that is one. A few loads. */
+gh_node gh_node_of_slot(const struct gh_owner_graph *graph, uint64_t slot);
+
+/** Slot of a node that is an object. O(log slots). */
+uint64_t gh_node_slot(const struct gh_owner_graph *graph, gh_node node);
+
+/** The owner that a slot describes; GH_NODE_NONE: none, it is an object of the program. */
+gh_node gh_owner_of_slot(const struct gh_owner_graph *graph, uint64_t slot);
+
+/**
+ * "goroutine 12", "main.cache", "timer main.poll.func1", "defer main.f.func1 of goroutine 12".
+ * Appends to sb.
+ */
+void gh_owner_describe(const struct gh_owner_graph *graph, gh_node owner, struct gh_strbuf *sb);
