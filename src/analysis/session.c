@@ -76,6 +76,8 @@ void gh_session_destroy(struct gh_session *session)
 		return;
 	if (session->shown_destroy)
 		session->shown_destroy(session->shown);
+	gh_domtree_destroy(session->domtree);
+	gh_owner_graph_destroy(session->owners);
 	gh_why_destroy(session->why);
 	gh_mark_destroy(session->garbage);
 	gh_mark_destroy(session->mark);

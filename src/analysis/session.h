@@ -5,6 +5,7 @@
 
 #include "goruntime/goroutine.h"
 #include "goruntime/runtime.h"
+#include "graph/domtree.h"
 #include "graph/roots.h"
 #include "graph/why.h"
 #include "target/target.h"
@@ -25,6 +26,8 @@ struct gh_session {
 	struct gh_root_counts root_counts; // stage MARK
 	struct gh_mark *garbage;	   // stage GARBAGE: what is dead, typed; owned
 	struct gh_why *why;		   // stage WHY: what gives each live object its type
+	struct gh_owner_graph *owners;	   // stage OWNERS; owned
+	struct gh_domtree *domtree;	   // stage DOMINATORS; owned
 	struct gh_shown *shown;		   // what a dialogue remembers (command/shown.h); owned
 	void (*shown_destroy)(struct gh_shown *shown);
 	bool hide_header_types;	     // see gh_mark_hide_header_types; set before stage MARK
@@ -52,5 +55,9 @@ struct gh_error *gh_session_types(struct gh_session *session) GH_MUST_CHECK;
 struct gh_error *gh_session_mark(struct gh_session *session) GH_MUST_CHECK;
 /** The chains of facts behind the types of live objects. */
 struct gh_error *gh_session_why(struct gh_session *session) GH_MUST_CHECK;
+/** The owner graph: who holds what, with the runtime's bookkeeping resolved. */
+struct gh_error *gh_session_owners(struct gh_session *session) GH_MUST_CHECK;
+/** What every owner and every object retains. */
+struct gh_error *gh_session_dominators(struct gh_session *session) GH_MUST_CHECK;
 /** Slots handed out and not live, and their types as far as they tell. */
 struct gh_error *gh_session_garbage(struct gh_session *session) GH_MUST_CHECK;

@@ -9,58 +9,64 @@
 //
 // Nodes are numbered densely: owners first (0: the root of all), then objects in the order of their
 // slots. Objects without pointers that one word alone refers to ("leaves") are no nodes either:
-// their bytes count for the object with that word.
+// their bytes count for the object with that word. Walks read the words anew (graph/words.h): no
+// edges are stored.
 #pragma once
 
+#include "base/bitmap.h"
 #include "graph/mark.h"
 #include "graph/roots.h"
 
-/** A node of the owner graph: below gh_owner_graph_nodes(). */
+/** A node: below gh_owner_graph_nodes(). */
 typedef uint32_t gh_node;
-enum { GH_NODE_ROOT = 0 };
+enum {
+	GH_NODE_ROOT = 0,
+	GH_NODE_ORPHANS = 1, // an owner: what is live and nothing seen leads to
+};
 #define GH_NODE_NONE UINT32_MAX
 
 struct gh_owner {
 	enum gh_root_kind kind;
 	const char *name;   // package variable, queue, part of the runtime, callback of a timer,
-			    // function of a defer; NULL: it has none (goroutines). Borrowed
+			    // function of a defer; NULL: none (goroutines). The graph's
 	uint64_t goid;	    // of a goroutine and its defers; else 0
 	gh_addr addr;	    // of the variable, g, timer or defer record; 0: none
 	gh_node parent;	    // the owner that it lies in, or GH_NODE_ROOT
-	uint64_t own_bytes; // of the objects that describe it
+	gh_node child;	    // the first owner in it; 0: none
+	gh_node sibling;    // the next one in the same; 0: none
 	uint32_t own_objects;
-	uint32_t nwords;     // pointers into the heap that it holds directly
-	uint64_t first_word; // of gh_owner_graph.words
+	uint64_t own_bytes;  // of the objects that describe it
+	uint64_t first_word; // pointers into the heap that it holds directly: in graph->words
+	uint64_t nwords;
 };
 GH_VEC(gh_owner_vec, struct gh_owner);
 
 struct gh_owner_word {
-	gh_addr at; // where it lies; 0: a register, or the runtime reads it from elsewhere
+	gh_addr at; // where it lies; 0: a register
 	uint64_t value;
 };
 
-struct gh_owner_graph {
-	const struct gh_heap *heap;   // borrowed
-	struct gh_mark *mark;	      // borrowed; its types may grow
-	struct gh_owner_vec owners;   // [0]: the root of all
-	struct gh_owner_word *words;  // owned; by owner
-	uint64_t nwords;
-	uint64_t *nodes;	      // owned: bit a slot that is a node
-	uint64_t *leaves;	      // owned: bit a live slot that counts for its one referrer
-	uint32_t *rank;		      // owned: nodes in the slots before each 512
-	uint64_t nslots;
-	gh_node nobjects;	      // nodes that are objects
-	struct gh_owned_slot *own;    // owned: slots that describe owners, sorted
-	size_t nown;
-	uint64_t live_bytes, live_objects; // all that is live in the mark
-	struct gh_arena arena;	      // names
-	uint64_t charged_bytes;
-};
-
 /** A slot that describes an owner. */
-struct gh_owned_slot {
+struct gh_own_slot {
 	uint64_t slot;
 	gh_node owner;
+};
+GH_VEC(gh_own_slot_vec, struct gh_own_slot);
+
+struct gh_owner_graph {
+	const struct gh_heap *heap;  // borrowed
+	struct gh_mark *mark;	     // borrowed; its types may grow
+	struct gh_owner_vec owners;  // [0]: the root of all
+	struct gh_owner_word *words; // owned; by owner
+	uint64_t nwords;
+	uint64_t *nodes;	    // owned: bit a slot that is a node
+	uint64_t *leaves;	    // owned: bit a live slot that counts for its one referrer
+	uint32_t *rank;		    // owned: nodes in the 64 * i slots before slot 64 * i
+	gh_node nobjects;	    // nodes that are objects
+	struct gh_own_slot_vec own; // by slot
+	uint64_t live_bytes, live_objects; // of the mark
+	struct gh_arena arena;		   // names
+	uint64_t charged_bytes;
 };
 
 /** All borrowed, as long as the result. */
@@ -90,16 +96,22 @@ static inline bool gh_node_is_owner(const struct gh_owner_graph *graph, gh_node 
 
 static inline bool gh_slot_is_node(const struct gh_owner_graph *graph, uint64_t slot)
 {
-	return graph->nodes[slot >> 6] >> (slot & 63) & 1;
+	return gh_bitmap_test(graph->nodes, slot);
 }
 
 static inline bool gh_slot_is_leaf(const struct gh_owner_graph *graph, uint64_t slot)
 {
-	return graph->leaves[slot >> 6] >> (slot & 63) & 1;
+	return gh_bitmap_test(graph->leaves, slot);
 }
 
-/** Node of a slot that is one. A few loads. */
-gh_node gh_node_of_slot(const struct gh_owner_graph *graph, uint64_t slot);
+/** Node of a slot whose bit is set in graph->nodes. */
+static inline gh_node gh_node_of_slot(const struct gh_owner_graph *graph, uint64_t slot)
+{
+	uint64_t before = graph->nodes[slot >> 6] & ((1ULL << (slot & 63)) - 1);
+
+	return (gh_node)graph->owners.len + graph->rank[slot >> 6] +
+	       (gh_node)__builtin_popcountll(before);
+}
 
 /** Slot of a node that is an object. O(log slots). */
 uint64_t gh_node_slot(const struct gh_owner_graph *graph, gh_node node);

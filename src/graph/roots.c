@@ -29,7 +29,8 @@ struct visit {
 const char *gh_root_kind_name(enum gh_root_kind kind)
 {
 	static const char *const names[GH_ROOT_KINDS] = {
-		"global", "goroutine", "timer", "finalizer", "cleanup", "weak", "runtime"};
+		"global",    "goroutine", "timer", "defer",
+		"finalizer", "cleanup",   "weak",  "runtime"};
 
 	return kind < GH_ROOT_KINDS ? names[kind] : "unknown";
 }
@@ -353,8 +354,13 @@ static void find_host(struct visit *v, gh_addr at, struct gh_root *root)
 
 static void visit_stack_word(struct visit *v, const struct gh_stack_word *word)
 {
-	struct gh_root root = root_of_word(v, word);
+	struct gh_root root = {.value = word->value, .at = word->at};
 
+	if (v->sink->raw) {
+		emit(v, &root);
+		return;
+	}
+	root = root_of_word(v, word);
 	v->counts.stack_words++;
 	if (word->at && root.edge.kind == GH_EDGE_UNKNOWN) {
 		const struct gh_stack_typed *typed = gh_stack_types_at(&v->stack_types, word->at);
@@ -407,7 +413,7 @@ static struct gh_error *visit_goroutine(struct visit *v, const struct gh_gorouti
 	v->owner = (struct gh_root_owner){.kind = GH_ROOT_GOROUTINE, .goid = g->goid, .g = g};
 	if (!conservative)
 		note_scan(v);
-	if (!conservative && v->sink->word)
+	if (!conservative && v->sink->word && !v->sink->raw)
 		err = type_stack(v, g);
 	for (size_t i = 0; !err && i < v->scan.words.len; i++) {
 		const struct gh_stack_word *word = &v->scan.words.data[i];

@@ -10,6 +10,7 @@ enum gh_root_kind {
 	GH_ROOT_GLOBAL,
 	GH_ROOT_GOROUTINE,
 	GH_ROOT_TIMER,
+	GH_ROOT_DEFER, // of the owner graph only, as TIMER: the collector reaches both otherwise
 	GH_ROOT_FINALIZER,
 	GH_ROOT_CLEANUP,
 	GH_ROOT_WEAK,
@@ -32,6 +33,7 @@ struct gh_root_owner {
 struct gh_root_sink {
 	void *ctx;
 	bool names; // look up the names of package variables
+	bool raw;   // only where words lie and lead: the edges of roots need not be right
 	/* A precise word. */
 	void (*word)(void *ctx, const struct gh_root_owner *owner, const struct gh_root *root);
 	/* A word that may be a pointer. Called after all precise ones. */

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stages OWNERS and DOMINATORS of a session. See session.h.
+#include "analysis/session.h"
+
+struct gh_error *gh_session_owners(struct gh_session *s)
+{
+	struct gh_error *err = gh_session_mark(s);
+
+	if (err || s->owners)
+		return err;
+	return gh_owner_graph_create(&(struct gh_owner_input){.heap = s->heap,
+							      .mark = s->mark,
+							      .types = s->types,
+							      .statics = s->statics,
+							      .goroutines = &s->goroutines},
+				     &s->poll, &s->owners);
+}
+
+struct gh_error *gh_session_dominators(struct gh_session *s)
+{
+	struct gh_error *err = gh_session_owners(s);
+
+	if (err || s->domtree)
+		return err;
+	return gh_domtree_create(s->owners, &s->poll, &s->domtree);
+}

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+// A depth-first walk of the owner graph that reads its edges from memory and keeps only those that
+// are not in the tree; then dominators (dominators.c), then sums up the tree. See domtree.h.
+#include "graph/domtree.h"
+
+#include <stdlib.h>
+
+#include "base/budget.h"
+#include "base/cleanup.h"
+#include "graph/dominators.h"
+#include "graph/words.h"
+
+enum {
+	POLL_EVERY = 1 << 18,	  // nodes
+	UNIT = 8,		  // bytes; slots are multiples of it
+	BYTES_A_NODE = 28,	  // place, parent, weight, count, offset, and two of the semi step
+	BYTES_A_NODE_KEPT = 24,
+};
+
+/** A node that waits, and from where it was seen. */
+struct waiting {
+	gh_addr base; // 0: an owner
+	gh_node node;
+	uint32_t parent; // place
+};
+GH_VEC(waiting_vec, struct waiting);
+GH_VEC(flow_edge_vec, struct gh_flow_edge); // to: a node until all have places
+
+/** What a weight of 32 bits does not hold: 2^32 units each. */
+struct carry {
+	uint32_t place;
+};
+GH_VEC(carry_vec, struct carry);
+
+struct walk {
+	const struct gh_owner_graph *graph;
+	struct gh_mark *m;
+	const struct gh_poll *poll;
+	struct waiting_vec stack;
+	struct flow_edge_vec edges;
+	struct carry_vec carries;
+	uint64_t *seen; // owned: bit a node that has a place
+	uint32_t *place, *parent, *weight, *count; // owned
+	uint32_t n;    // places given
+	uint32_t here; // place of the node whose words are followed
+	gh_addr base;  // and where it lies
+	bool nomem;
+};
+
+static void add_weight(struct walk *w, uint64_t bytes, uint32_t objects)
+{
+	uint64_t units = w->weight[w->here] + bytes / UNIT;
+
+	w->weight[w->here] = (uint32_t)units;
+	for (uint64_t i = units >> 32; i; i--)
+		w->nomem |= !carry_vec_push(&w->carries, (struct carry){w->here});
+	w->count[w->here] += objects;
+}
+
+static inline void reach(struct walk *w, gh_addr base, const struct gh_page *page, gh_node node)
+{
+	if (gh_bitmap_test(w->seen, node)) {
+		w->nomem |= !flow_edge_vec_push(&w->edges, (struct gh_flow_edge){node, w->here});
+		return;
+	}
+	if (page)
+		gh_object_prefetch(w->m, base, page);
+	w->nomem |= !waiting_vec_push(&w->stack, (struct waiting){base, node, w->here});
+}
+
+__attribute__((always_inline)) static inline void follow(void *ctx, gh_addr at, uint64_t value)
+{
+	struct walk *w = ctx;
+	struct gh_word_slot t = gh_word_slot(w->m, value);
+
+	(void)at;
+	if (t.slot == GH_SLOT_NONE || t.base == w->base)
+		return;
+	if (gh_slot_is_node(w->graph, t.slot))
+		reach(w, t.base, t.page, gh_node_of_slot(w->graph, t.slot));
+	else if (gh_slot_is_leaf(w->graph, t.slot))
+		add_weight(w, gh_slot_bytes(w->m, t.base, t.page), 1);
+}
+
+static void follow_owner(struct walk *w, gh_node node)
+{
+	const struct gh_owner *o = &w->graph->owners.data[node];
+
+	add_weight(w, o->own_bytes, o->own_objects);
+	for (uint64_t i = 0; i < o->nwords; i++)
+		follow(w, 0, w->graph->words[o->first_word + i].value);
+	for (gh_node child = o->child; child; child = w->graph->owners.data[child].sibling)
+		reach(w, 0, NULL, child);
+}
+
+/* Give the node a place and follow its words. */
+static void enter(struct walk *w, const struct waiting *at)
+{
+	if (gh_bitmap_test_and_set(w->seen, at->node)) { // reached another way meanwhile
+		w->nomem |= !flow_edge_vec_push(&w->edges,
+						(struct gh_flow_edge){at->node, at->parent});
+		return;
+	}
+	w->here = w->n++;
+	w->base = at->base;
+	w->place[at->node] = w->here;
+	w->parent[w->here] = at->parent;
+	if (gh_node_is_owner(w->graph, at->node)) {
+		follow_owner(w, at->node);
+	} else {
+		const struct gh_page *page = gh_page_at(w->m, at->base);
+
+		add_weight(w, gh_slot_bytes(w->m, at->base, page), 1);
+		gh_object_words(w->m, at->base, page, follow, w);
+	}
+}
+
+static struct gh_error *drain(struct walk *w)
+{
+	struct gh_error *err = NULL;
+
+	for (uint64_t steps = 1; w->stack.len && !w->nomem && !err; steps++) {
+		struct waiting at = w->stack.data[--w->stack.len];
+
+		enter(w, &at);
+		if (steps % POLL_EVERY == 0)
+			err = gh_poll(w->poll, "walking the owner graph", w->n,
+				      gh_owner_graph_nodes(w->graph));
+	}
+	return err || !w->nomem ? err : gh_error_nomem();
+}
+
+/* What is live and nothing seen leads to: its owner is the first that waits, so the last to go on. */
+static struct gh_error *adopt_orphans(struct walk *w)
+{
+	uint32_t orphans = w->place[GH_NODE_ORPHANS];
+	struct gh_error *err = NULL;
+
+	for (uint64_t i = 0; i < gh_bitmap_words(w->graph->heap->table.nslots) && !err; i++) {
+		uint64_t bits = w->graph->nodes[i];
+
+		while (bits && !err) {
+			uint64_t slot = i * 64 + (uint64_t)__builtin_ctzll(bits);
+			gh_node node = gh_node_of_slot(w->graph, slot);
+
+			bits &= bits - 1;
+			if (gh_bitmap_test(w->seen, node))
+				continue;
+			w->here = orphans;
+			w->base = 0;
+			reach(w, gh_heap_slot_base(w->graph->heap, slot), NULL, node);
+			err = drain(w);
+		}
+	}
+	return err;
+}
+
+static struct gh_error *walk_graph(struct walk *w)
+{
+	struct waiting root = {0};
+	struct gh_error *err;
+
+	enter(w, &root);
+	err = drain(w);
+	return err ? err : adopt_orphans(w);
+}
+
+/* Sort the edges by where they lead: offsets and sources. */
+static bool sort_edges(struct walk *w, uint32_t **offset_ret, uint32_t **sources_ret)
+{
+	uint32_t *offset = gh_alloc_array((size_t)w->n + 2, sizeof(*offset));
+	uint32_t *sources = gh_alloc_array(w->edges.len, sizeof(*sources));
+
+	*offset_ret = offset;
+	*sources_ret = sources;
+	if (!offset || !sources)
+		return false;
+	for (size_t i = 0; i < w->edges.len; i++) {
+		w->edges.data[i].to = w->place[w->edges.data[i].to];
+		offset[w->edges.data[i].to + 2]++;
+	}
+	for (uint32_t v = 2; v < w->n + 2; v++)
+		offset[v] += offset[v - 1];
+	for (size_t i = 0; i < w->edges.len; i++)
+		sources[offset[w->edges.data[i].to + 1]++] = w->edges.data[i].from;
+	flow_edge_vec_deinit(&w->edges);
+	return true;
+}
+
+static bool sum_up(struct walk *w, struct gh_domtree *tree)
+{
+	tree->retained = gh_alloc_array(w->n, sizeof(*tree->retained));
+	if (!tree->retained)
+		return false;
+	for (uint32_t i = 0; i < w->n; i++)
+		tree->retained[i] = (uint64_t)w->weight[i] * UNIT;
+	free(w->weight);
+	w->weight = NULL;
+	for (size_t i = 0; i < w->carries.len; i++)
+		tree->retained[w->carries.data[i].place] += UNIT * (1ULL << 32);
+	for (uint32_t i = w->n; i-- > 1;) {
+		tree->retained[tree->idom[i]] += tree->retained[i];
+		tree->count[tree->idom[i]] += tree->count[i];
+	}
+	tree->node = gh_alloc_array(w->n, sizeof(*tree->node));
+	if (!tree->node)
+		return false;
+	for (uint64_t i = 0; i < w->n; i++)
+		tree->node[tree->place[i]] = (gh_node)i;
+	return true;
+}
+
+static bool allocate(struct walk *w, uint64_t nodes)
+{
+	w->seen = gh_alloc_array(gh_bitmap_words(nodes), sizeof(*w->seen));
+	w->place = gh_alloc_array(nodes, sizeof(*w->place));
+	w->parent = gh_alloc_array(nodes, sizeof(*w->parent));
+	w->weight = gh_alloc_array(nodes, sizeof(*w->weight));
+	w->count = gh_alloc_array(nodes, sizeof(*w->count));
+	return w->seen && w->place && w->parent && w->weight && w->count;
+}
+
+static struct gh_error *make(struct walk *w, struct gh_domtree *tree)
+{
+	_cleanup_free_ uint32_t *offset = NULL, *sources = NULL;
+	struct gh_error *err;
+
+	err = walk_graph(w);
+	if (err)
+		return err;
+	waiting_vec_deinit(&w->stack);
+	free(w->seen);
+	w->seen = NULL;
+	if (w->edges.len >= UINT32_MAX)
+		return gh_error_create(GH_ERR_LIMIT,
+				       "cannot find dominators: more than 4 G shared references");
+	if (!sort_edges(w, &offset, &sources))
+		return gh_error_nomem();
+	err = gh_dominators(w->n, w->parent, offset, sources, w->poll);
+	if (err)
+		return err;
+	tree->n = w->n;
+	tree->place = gh_steal(w->place);
+	tree->idom = gh_steal(w->parent);
+	tree->count = gh_steal(w->count);
+	free(offset);
+	offset = NULL;
+	free(sources);
+	sources = NULL;
+	return sum_up(w, tree) ? NULL : gh_error_nomem();
+}
+
+static void walk_deinit(struct walk *w)
+{
+	waiting_vec_deinit(&w->stack);
+	flow_edge_vec_deinit(&w->edges);
+	carry_vec_deinit(&w->carries);
+	free(w->seen);
+	free(w->place);
+	free(w->parent);
+	free(w->weight);
+	free(w->count);
+}
+
+struct gh_error *gh_domtree_create(const struct gh_owner_graph *graph, const struct gh_poll *poll,
+				   struct gh_domtree **ret)
+{
+	struct gh_budget *budget = gh_runtime_budget(graph->heap->rt);
+	uint64_t nodes = gh_owner_graph_nodes(graph);
+	struct gh_domtree *tree = calloc(1, sizeof(*tree));
+	struct walk w = {.graph = graph, .m = graph->mark, .poll = poll};
+	struct gh_error *err;
+
+	if (!tree)
+		return gh_error_nomem();
+	tree->graph = graph;
+	err = gh_budget_charge(budget, nodes * BYTES_A_NODE, "the dominators of live objects");
+	if (err) {
+		free(tree);
+		return err;
+	}
+	err = allocate(&w, nodes) ? make(&w, tree) : gh_error_nomem();
+	walk_deinit(&w);
+	tree->charged_bytes = nodes * BYTES_A_NODE_KEPT;
+	gh_budget_give(budget, nodes * (BYTES_A_NODE - BYTES_A_NODE_KEPT));
+	if (err) {
+		gh_domtree_destroy(tree);
+		return err;
+	}
+	*ret = tree;
+	return NULL;
+}
+
+void gh_domtree_destroy(struct gh_domtree *tree)
+{
+	if (!tree)
+		return;
+	gh_budget_give(gh_runtime_budget(tree->graph->heap->rt), tree->charged_bytes);
+	free(tree->place);
+	free(tree->node);
+	free(tree->idom);
+	free(tree->retained);
+	free(tree->count);
+	free(tree);
+}

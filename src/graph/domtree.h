@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// The dominator tree of the owner graph, and what each node retains: the bytes that nothing would
+// lead to if it were gone. Exact for every owner and every object.
+//
+// Nodes have a second number here, their place in a depth-first walk: dominators have smaller ones.
+#pragma once
+
+#include "graph/owners.h"
+
+struct gh_domtree {
+	const struct gh_owner_graph *graph; // borrowed
+	uint32_t n;			    // of places; all nodes have one
+	uint32_t *place;		    // owned: by node
+	gh_node *node;			    // owned: by place
+	uint32_t *idom;	    // owned: place of the immediate dominator, by place; [0] is 0
+	uint64_t *retained; // owned: bytes, by place: slots, leaves and what describes owners
+	uint32_t *count;    // owned: objects, likewise
+	uint64_t charged_bytes;
+	uint64_t peak_bytes; // of anonymous memory, by our own count, while it was made
+};
+
+/** Errors: NOMEM, LIMIT, CANCELLED. */
+struct gh_error *gh_domtree_create(const struct gh_owner_graph *graph, const struct gh_poll *poll,
+				   struct gh_domtree **ret) GH_MUST_CHECK;
+void gh_domtree_destroy(struct gh_domtree *tree);
+
+static inline uint64_t gh_domtree_retained(const struct gh_domtree *tree, gh_node node)
+{
+	return tree->retained[tree->place[node]];
+}
+
+/** Objects that the node retains, itself among them; an owner counts what describes it. */
+static inline uint64_t gh_domtree_count(const struct gh_domtree *tree, gh_node node)
+{
+	return tree->count[tree->place[node]];
+}
+
+/** The immediate dominator of a node; the root's is the root. */
+static inline gh_node gh_domtree_idom(const struct gh_domtree *tree, gh_node node)
+{
+	return tree->node[tree->idom[tree->place[node]]];
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// The numbering of the owner graph's nodes: which slots are nodes, which leaves count for their one
+// referrer. One sweep over all live words, in the order of addresses. See owners.h.
+#include <stdlib.h>
+
+#include "base/budget.h"
+#include "graph/owner_build.h"
+
+enum { POLL_EVERY = 1024 }; // spans
+
+struct sweep {
+	struct gh_mark *m;
+	uint64_t *once, *twice; // bit a slot without pointers that so many words lead to
+};
+
+__attribute__((always_inline)) static inline void count_reference(void *ctx, gh_addr at,
+								  uint64_t value)
+{
+	const struct sweep *s = ctx;
+	struct gh_word_slot t = gh_word_slot(s->m, value);
+
+	(void)at;
+	if (t.slot == GH_SLOT_NONE || !(t.page->class & 1))
+		return;
+	if (gh_bitmap_test_and_set(s->once, t.slot))
+		gh_bitmap_set(s->twice, t.slot);
+}
+
+/* Set the bits of live slots in one of the two bitmaps; count them. */
+static void enter_span(struct gh_owner_graph *graph, const struct gh_span *span, uint64_t *bits)
+{
+	const struct gh_states *states = &graph->mark->states;
+
+	for (uint32_t i = 0; i < span->nelems; i++)
+		if (gh_state_is_live(gh_state_at(states, span->slot0 + i))) {
+			gh_bitmap_set(bits, span->slot0 + i);
+			graph->live_objects++;
+			graph->live_bytes += span->elem_bytes;
+		}
+}
+
+static void enter_live(struct gh_owner_graph *graph, const uint64_t *own)
+{
+	const struct gh_span_vec *spans = &graph->heap->table.spans;
+
+	for (size_t i = 0; i < spans->len; i++)
+		enter_span(graph, &spans->data[i],
+			   gh_span_is_noscan(&spans->data[i]) ? graph->leaves : graph->nodes);
+	for (uint64_t w = 0; w < gh_bitmap_words(graph->heap->table.nslots); w++) {
+		graph->nodes[w] &= ~own[w];
+		graph->leaves[w] &= ~own[w];
+	}
+}
+
+static void sweep_span(const struct gh_owner_graph *graph, const struct gh_span *span,
+		       struct sweep *s)
+{
+	const struct gh_page *page = gh_page_at(s->m, span->base);
+
+	for (uint32_t i = 0; i < span->nelems; i++)
+		if (gh_bitmap_test(graph->nodes, span->slot0 + i))
+			gh_object_words(s->m, span->base + i * span->elem_bytes,
+					page + (i * span->elem_bytes >> GH_PAGE_SHIFT),
+					count_reference, s);
+}
+
+static struct gh_error *sweep_references(const struct gh_owner_graph *graph, struct sweep *s,
+					 const struct gh_poll *poll)
+{
+	const struct gh_span_vec *spans = &graph->heap->table.spans;
+	struct gh_error *err = NULL;
+
+	for (size_t i = 0; !err && i < spans->len; i++) {
+		if (!gh_span_is_noscan(&spans->data[i]))
+			sweep_span(graph, &spans->data[i], s);
+		if (i % POLL_EVERY == 0)
+			err = gh_poll(poll, "counting references", i, spans->len);
+	}
+	for (uint64_t i = 0; !err && i < graph->nwords; i++)
+		count_reference(s, 0, graph->words[i].value);
+	return err;
+}
+
+/* A leaf is what one word leads to; other live slots without pointers are nodes. */
+static struct gh_error *rank_nodes(struct gh_owner_graph *graph, const struct sweep *s)
+{
+	uint64_t words = gh_bitmap_words(graph->heap->table.nslots), n = 0;
+
+	for (uint64_t w = 0; w < words; w++) {
+		uint64_t leaves = graph->leaves[w] & s->once[w] & ~s->twice[w];
+
+		graph->nodes[w] |= graph->leaves[w] & ~leaves;
+		graph->leaves[w] = leaves;
+		graph->rank[w] = (uint32_t)n;
+		n += (uint64_t)__builtin_popcountll(graph->nodes[w]);
+	}
+	if (n + graph->owners.len >= GH_NODE_NONE)
+		return gh_error_create(GH_ERR_LIMIT, "cannot number the live objects: %llu of them",
+				       (unsigned long long)n);
+	graph->nobjects = (gh_node)n;
+	return NULL;
+}
+
+struct gh_error *gh_nodes_number(struct gh_owner_graph *graph, const uint64_t *own,
+				 const struct gh_poll *poll)
+{
+	uint64_t words = gh_bitmap_words(graph->heap->table.nslots) + 1;
+	uint64_t kept = words * (2 * sizeof(uint64_t) + sizeof(uint32_t));
+	struct gh_budget *budget = gh_runtime_budget(graph->heap->rt);
+	struct sweep s = {.m = graph->mark};
+	struct gh_error *err;
+
+	err = gh_budget_charge(budget, kept, "the numbers of live objects");
+	if (err)
+		return err;
+	graph->charged_bytes += kept;
+	graph->nodes = gh_alloc_array(words, sizeof(*graph->nodes));
+	graph->leaves = gh_alloc_array(words, sizeof(*graph->leaves));
+	graph->rank = gh_alloc_array(words, sizeof(*graph->rank));
+	s.once = gh_alloc_array(words, sizeof(*s.once));
+	s.twice = gh_alloc_array(words, sizeof(*s.twice));
+	if (graph->nodes && graph->leaves && graph->rank && s.once && s.twice) {
+		enter_live(graph, own);
+		err = sweep_references(graph, &s, poll);
+		if (!err)
+			err = rank_nodes(graph, &s);
+	} else {
+		err = gh_error_nomem();
+	}
+	free(s.once);
+	free(s.twice);
+	return err;
+}
+
+/* The last word whose rank is not above the number. */
+uint64_t gh_node_slot(const struct gh_owner_graph *graph, gh_node node)
+{
+	uint64_t lo = 0, hi = gh_bitmap_words(graph->heap->table.nslots), bits;
+	uint32_t number = node - (gh_node)graph->owners.len;
+
+	while (lo + 1 < hi) {
+		uint64_t mid = lo + (hi - lo) / 2;
+
+		if (graph->rank[mid] <= number)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	bits = graph->nodes[lo];
+	for (uint32_t i = graph->rank[lo]; i < number; i++)
+		bits &= bits - 1;
+	return lo * 64 + (uint64_t)__builtin_ctzll(bits);
+}

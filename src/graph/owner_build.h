@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// An owner graph in the making: owners and the words that they hold, in the order in which they are
+// found. Shared by the files that find owners; others use owners.h.
+#pragma once
+
+#include "graph/owners.h"
+#include "graph/words.h"
+
+struct owner_found {
+	gh_node owner;
+	struct gh_owner_word word;
+};
+GH_VEC(owner_found_vec, struct owner_found);
+
+/** A goroutine by the address of its g. */
+struct g_owner {
+	gh_addr g;
+	gh_node owner; // GH_NODE_ROOT: it is dead
+};
+
+struct owner_build {
+	const struct gh_owner_input *in;
+	struct gh_owner_graph *graph;
+	struct gh_mark *m;
+	struct owner_found_vec found;
+	struct g_owner *by_g; // owned: one a goroutine of the input, sorted
+	uint64_t *own;	      // owned: bit a slot that describes an owner
+	bool nomem;	      // sticky
+};
+
+/** A new owner, its name copied. GH_NODE_ROOT when memory ran out. */
+gh_node gh_owner_add(struct owner_build *b, struct gh_owner owner);
+
+/** The part of the runtime of that name, made on first use. */
+gh_node gh_owner_runtime(struct owner_build *b, const char *name);
+
+/** The owner holds this word, if it leads into the heap. */
+void gh_owner_hold(struct owner_build *b, gh_node owner, gh_addr at, uint64_t value);
+
+/** The live slot that addr lies in describes the owner, unless it describes one already. */
+void gh_owner_describe_slot(struct owner_build *b, gh_node owner, gh_addr addr);
+
+/** Owner of the goroutine whose g lies at addr; GH_NODE_ROOT: none that lives. */
+gh_node gh_owner_of_g(const struct owner_build *b, gh_addr g);
+
+/** Find the objects behind goroutines, threads and processors. */
+void gh_owner_find_bookkeeping(struct owner_build *b);
+
+/** Number the nodes: graph->nodes, leaves, rank. own: slots that are none. */
+struct gh_error *gh_nodes_number(struct gh_owner_graph *graph, const uint64_t *own,
+				 const struct gh_poll *poll) GH_MUST_CHECK;

@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owners from the roots, with the words that they hold. What describes them is found in
+// bookkeeping.c, nodes are numbered in nodes.c. See owners.h.
+#include "graph/owners.h"
+
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "graph/owner_build.h"
+
+gh_node gh_owner_add(struct owner_build *b, struct gh_owner owner)
+{
+	struct gh_owner_graph *graph = b->graph;
+
+	if (owner.name) {
+		owner.name = gh_arena_strndup(&graph->arena, owner.name, strlen(owner.name));
+		b->nomem |= !owner.name;
+	}
+	if (graph->owners.len >= INT32_MAX || !gh_owner_vec_push(&graph->owners, owner)) {
+		b->nomem = true;
+		return GH_NODE_ROOT;
+	}
+	return (gh_node)(graph->owners.len - 1);
+}
+
+/* There are a handful, the last ones first. */
+gh_node gh_owner_runtime(struct owner_build *b, const char *name)
+{
+	const struct gh_owner_vec *owners = &b->graph->owners;
+
+	for (size_t i = owners->len; i-- > 1;) {
+		const struct gh_owner *o = &owners->data[i];
+
+		if (o->kind == GH_ROOT_RUNTIME && !strcmp(o->name, name))
+			return (gh_node)i;
+	}
+	return gh_owner_add(b, (struct gh_owner){.kind = GH_ROOT_RUNTIME, .name = name});
+}
+
+void gh_owner_hold(struct owner_build *b, gh_node owner, gh_addr at, uint64_t value)
+{
+	if (value - b->m->lo < b->m->span_bytes)
+		b->nomem |= !owner_found_vec_push(&b->found,
+						  (struct owner_found){owner, {at, value}});
+}
+
+void gh_owner_describe_slot(struct owner_build *b, gh_node owner, gh_addr addr)
+{
+	struct gh_word_slot t = gh_word_slot(b->m, addr);
+	struct gh_owner *o = &b->graph->owners.data[owner];
+
+	if (t.slot == GH_SLOT_NONE || !gh_state_is_live(gh_state_at(&b->m->states, t.slot)) ||
+	    gh_bitmap_test_and_set(b->own, t.slot))
+		return;
+	b->nomem |= !gh_own_slot_vec_push(&b->graph->own, (struct gh_own_slot){t.slot, owner});
+	o->own_objects++;
+	o->own_bytes += gh_slot_bytes(b->m, t.base, t.page);
+}
+
+static int by_g(const void *a, const void *b)
+{
+	const struct g_owner *x = a, *y = b;
+
+	return x->g < y->g ? -1 : x->g > y->g;
+}
+
+gh_node gh_owner_of_g(const struct owner_build *b, gh_addr g)
+{
+	struct g_owner key = {.g = g}, *found;
+
+	found = bsearch(&key, b->by_g, b->in->goroutines->len, sizeof(key), by_g);
+	return found ? found->owner : GH_NODE_ROOT;
+}
+
+static void add_goroutines(struct owner_build *b)
+{
+	const struct gh_goroutine_vec *all = b->in->goroutines;
+
+	b->by_g = gh_alloc_array(all->len, sizeof(*b->by_g));
+	if (!b->by_g) {
+		b->nomem = true;
+		return;
+	}
+	for (size_t i = 0; i < all->len; i++) {
+		const struct gh_goroutine *g = &all->data[i];
+
+		b->by_g[i].g = g->addr;
+		if (!gh_goroutine_is_dead(g))
+			b->by_g[i].owner = gh_owner_add(
+				b, (struct gh_owner){.kind = GH_ROOT_GOROUTINE,
+						     .goid = g->goid,
+						     .addr = g->addr});
+	}
+	qsort(b->by_g, all->len, sizeof(*b->by_g), by_g);
+}
+
+/* A variable of the runtime itself: "runtime.allgs", "internal/runtime/maps.x". */
+static bool is_runtime_variable(const char *name)
+{
+	static const char *const packages[] = {"runtime.", "internal/runtime/",
+					       "runtime/internal/"};
+
+	for (size_t i = 0; i < GH_ARRAY_SIZE(packages); i++)
+		if (!strncmp(name, packages[i], strlen(packages[i])))
+			return true;
+	return false;
+}
+
+/* The owner of a root. Words of one variable, and of one queue, come one after the other. */
+static gh_node owner_of(struct owner_build *b, const struct gh_root_owner *root, gh_addr at)
+{
+	const struct gh_owner *last = &b->graph->owners.data[b->graph->owners.len - 1];
+	enum gh_root_kind kind = root->kind;
+
+	if (kind == GH_ROOT_GOROUTINE)
+		return gh_owner_of_g(b, root->g->addr);
+	if (kind == GH_ROOT_GLOBAL && is_runtime_variable(root->name))
+		kind = GH_ROOT_RUNTIME;
+	if (last->kind == kind && last->name && !strcmp(last->name, root->name))
+		return (gh_node)(b->graph->owners.len - 1);
+	if (root->kind != GH_ROOT_GLOBAL)
+		for (size_t i = 1; i < b->graph->owners.len; i++) {
+			const struct gh_owner *o = &b->graph->owners.data[i];
+
+			if (o->kind == kind && o->name && !strcmp(o->name, root->name))
+				return (gh_node)i;
+		}
+	return gh_owner_add(b, (struct gh_owner){.kind = kind, .name = root->name, .addr = at});
+}
+
+static void hold_word(void *ctx, const struct gh_root_owner *owner, const struct gh_root *root)
+{
+	struct owner_build *b = ctx;
+
+	if (root->value - b->m->lo < b->m->span_bytes)
+		gh_owner_hold(b, owner_of(b, owner, root->at), root->at, root->value);
+}
+
+static void hold_conservative(void *ctx, const struct gh_root_owner *owner, uint64_t value)
+{
+	struct owner_build *b = ctx;
+	struct gh_word_slot t = gh_word_slot(b->m, value);
+
+	if (t.slot != GH_SLOT_NONE && gh_state_is_live(gh_state_at(&b->m->states, t.slot)))
+		gh_owner_hold(b, owner_of(b, owner, 0), 0, value);
+}
+
+/* What an object is held by while it is followed. */
+struct holding {
+	struct owner_build *b;
+	gh_node owner;
+	gh_addr base;
+	uint64_t bytes;
+};
+
+static void hold_raw(void *ctx, gh_addr at, uint64_t value)
+{
+	const struct holding *h = ctx;
+
+	if (value - h->base >= h->bytes)
+		gh_owner_hold(h->b, h->owner, at, value);
+}
+
+static void hold_words_of(struct owner_build *b, gh_node owner, const struct gh_word_slot *t)
+{
+	struct holding h = {.b = b,
+			    .owner = owner,
+			    .base = t->base,
+			    .bytes = gh_slot_bytes(b->m, t->base, t->page)};
+
+	gh_object_words(b->m, t->base, t->page, hold_raw, &h);
+}
+
+/*
+ * The collector follows the words of an object with a finalizer as if they were roots. While the
+ * object itself is live that says nothing: who holds it holds them.
+ */
+static void hold_contents(void *ctx, const struct gh_root_owner *owner, gh_addr object,
+			  struct gh_edge edge)
+{
+	struct owner_build *b = ctx;
+	struct gh_word_slot t = gh_word_slot(b->m, object);
+
+	(void)edge;
+	if (t.slot != GH_SLOT_NONE && !gh_state_is_live(gh_state_at(&b->m->states, t.slot)))
+		hold_words_of(b, owner_of(b, owner, 0), &t);
+}
+
+/* What describes an owner is held by nobody, and what it points to is the owner's. */
+static void hold_own(struct owner_build *b)
+{
+	for (size_t i = 0; i < b->graph->own.len; i++) {
+		const struct gh_own_slot *own = &b->graph->own.data[i];
+		gh_addr base = gh_heap_slot_base(b->in->heap, own->slot);
+		struct gh_word_slot t = gh_word_slot(b->m, base);
+
+		if (t.slot == own->slot)
+			hold_words_of(b, own->owner, &t);
+	}
+}
+
+/* Drop words that lead to nothing, or to what describes an owner; the rest by owner. */
+static struct gh_error *sort_words(struct owner_build *b)
+{
+	struct gh_owner_graph *graph = b->graph;
+	struct gh_owner *owners = graph->owners.data;
+	uint64_t n = 0, next = 0;
+	struct gh_error *err;
+
+	for (size_t i = 0; i < b->found.len; i++) {
+		struct gh_word_slot t = gh_word_slot(b->m, b->found.data[i].word.value);
+
+		if (t.slot == GH_SLOT_NONE || gh_bitmap_test(b->own, t.slot) ||
+		    !gh_state_is_live(gh_state_at(&b->m->states, t.slot)))
+			continue;
+		b->found.data[n++] = b->found.data[i];
+		owners[b->found.data[n - 1].owner].nwords++;
+	}
+	err = gh_budget_charge(gh_runtime_budget(b->in->heap->rt), n * sizeof(*graph->words),
+			       "what owners hold");
+	if (err)
+		return err;
+	graph->charged_bytes += n * sizeof(*graph->words);
+	graph->words = gh_alloc_array(n, sizeof(*graph->words));
+	if (!graph->words)
+		return gh_error_nomem();
+	graph->nwords = n;
+	for (size_t i = 0; i < graph->owners.len; i++) {
+		owners[i].first_word = next;
+		next += owners[i].nwords;
+		owners[i].nwords = 0;
+	}
+	for (uint64_t i = 0; i < n; i++) {
+		struct gh_owner *o = &owners[b->found.data[i].owner];
+
+		graph->words[o->first_word + o->nwords++] = b->found.data[i].word;
+	}
+	return NULL;
+}
+
+static int by_slot(const void *a, const void *b)
+{
+	const struct gh_own_slot *x = a, *y = b;
+
+	return x->slot < y->slot ? -1 : x->slot > y->slot;
+}
+
+/* Owners that lie in one another. */
+static void link_children(struct gh_owner_graph *graph)
+{
+	for (size_t i = graph->owners.len; i-- > 1;) {
+		struct gh_owner *o = &graph->owners.data[i];
+		struct gh_owner *parent = &graph->owners.data[o->parent];
+
+		o->sibling = parent->child;
+		parent->child = (gh_node)i;
+	}
+}
+
+static struct gh_error *find_owners(struct owner_build *b, const struct gh_poll *poll)
+{
+	struct gh_root_sink sink = {.ctx = b,
+				    .names = true,
+				    .raw = true,
+				    .word = hold_word,
+				    .conservative = hold_conservative,
+				    .contents = hold_contents};
+	const struct gh_owner_input *in = b->in;
+	struct gh_error *err;
+
+	gh_owner_add(b, (struct gh_owner){.kind = GH_ROOT_RUNTIME, .name = "everything"});
+	gh_owner_add(b, (struct gh_owner){.kind = GH_ROOT_RUNTIME, .name = "nobody that is known"});
+	add_goroutines(b);
+	if (b->nomem)
+		return gh_error_nomem();
+	gh_owner_find_bookkeeping(b);
+	if (b->nomem)
+		return gh_error_nomem();
+	err = gh_roots_visit(in->heap, in->types, in->statics, in->goroutines, poll, &sink, NULL);
+	if (err)
+		return err;
+	hold_own(b);
+	if (b->nomem)
+		return gh_error_nomem();
+	if (b->graph->own.len)
+		qsort(b->graph->own.data, b->graph->own.len, sizeof(*b->graph->own.data), by_slot);
+	link_children(b->graph);
+	return sort_words(b);
+}
+
+struct gh_error *gh_owner_graph_create(const struct gh_owner_input *in, const struct gh_poll *poll,
+				       struct gh_owner_graph **ret)
+{
+	struct gh_owner_graph *graph = calloc(1, sizeof(*graph));
+	struct owner_build b = {.in = in, .graph = graph, .m = in->mark};
+	struct gh_error *err;
+
+	if (!graph)
+		return gh_error_nomem();
+	graph->heap = in->heap;
+	graph->mark = in->mark;
+	b.own = gh_alloc_array(gh_bitmap_words(in->heap->table.nslots) + 1, sizeof(*b.own));
+	err = b.own ? find_owners(&b, poll) : gh_error_nomem();
+	owner_found_vec_deinit(&b.found);
+	free(b.by_g);
+	if (!err)
+		err = gh_nodes_number(graph, b.own, poll);
+	free(b.own);
+	if (err) {
+		gh_owner_graph_destroy(graph);
+		return err;
+	}
+	*ret = graph;
+	return NULL;
+}
+
+void gh_owner_graph_destroy(struct gh_owner_graph *graph)
+{
+	if (!graph)
+		return;
+	gh_budget_give(gh_runtime_budget(graph->heap->rt), graph->charged_bytes);
+	gh_owner_vec_deinit(&graph->owners);
+	gh_own_slot_vec_deinit(&graph->own);
+	gh_arena_deinit(&graph->arena);
+	free(graph->words);
+	free(graph->nodes);
+	free(graph->leaves);
+	free(graph->rank);
+	free(graph);
+}
+
+gh_node gh_owner_of_slot(const struct gh_owner_graph *graph, uint64_t slot)
+{
+	struct gh_own_slot key = {.slot = slot}, *found;
+
+	if (!graph->own.len)
+		return GH_NODE_NONE;
+	found = bsearch(&key, graph->own.data, graph->own.len, sizeof(key), by_slot);
+	return found ? found->owner : GH_NODE_NONE;
+}
+
+void gh_owner_describe(const struct gh_owner_graph *graph, gh_node owner, struct gh_strbuf *sb)
+{
+	const struct gh_owner *o = &graph->owners.data[owner];
+
+	switch (o->kind) {
+	case GH_ROOT_GOROUTINE:
+		gh_strbuf_printf(sb, "goroutine %llu", (unsigned long long)o->goid);
+		return;
+	case GH_ROOT_TIMER:
+		gh_strbuf_printf(sb, "timer %s", o->name ? o->name : "of unknown callback");
+		return;
+	case GH_ROOT_DEFER:
+		gh_strbuf_printf(sb, "defer %s of goroutine %llu",
+				 o->name ? o->name : "of unknown function",
+				 (unsigned long long)o->goid);
+		return;
+	case GH_ROOT_GLOBAL:
+	case GH_ROOT_FINALIZER:
+	case GH_ROOT_CLEANUP:
+	case GH_ROOT_WEAK:
+	case GH_ROOT_RUNTIME:
+	case GH_ROOT_KINDS:
+		break;
+	}
+	gh_strbuf_puts(sb, o->name ? o->name : "unknown");
+}
