@@ -40,3 +40,5 @@ bool gh_vec_reserve_exactly(void **data, size_t *cap, size_t need, size_t size) 
 		*v = (struct name){0};                                                             \
 	}                                                                                          \
 	_Static_assert(sizeof(type) > 0, "element type is complete")
+
+GH_VEC(gh_addr_vec, gh_addr);

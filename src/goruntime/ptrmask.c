@@ -79,23 +79,6 @@ static bool build(struct mask *m, gh_addr addr, uint64_t at, int depth)
 	}
 }
 
-static bool uvarint(const struct gh_runtime *rt, gh_addr *p, uint64_t *ret)
-{
-	uint64_t value = 0;
-	uint8_t byte;
-
-	for (int shift = 0; shift < 63; shift += 7) {
-		if (!gh_read_u8(rt->image, (*p)++, &byte))
-			return false;
-		value |= (uint64_t)(byte & 0x7f) << shift;
-		if (!(byte & 0x80)) {
-			*ret = value;
-			return true;
-		}
-	}
-	return false;
-}
-
 /* Run a GC program: literal bits, and repeats of the bits before. */
 static bool run_program(struct mask *m, gh_addr p)
 {
@@ -118,7 +101,8 @@ static bool run_program(struct mask *m, gh_addr p)
 			}
 			continue;
 		}
-		if ((n == 0 && !uvarint(m->rt, &p, &n)) || !uvarint(m->rt, &p, &count) || n > out)
+		if ((n == 0 && !gh_read_uvarint(m->rt->image, &p, &n)) || 
+		    !gh_read_uvarint(m->rt->image, &p, &count) || n > out)
 			return false;
 		for (uint64_t c = 0; c < count && out < m->nwords; c++)
 			for (uint64_t i = 0; i < n && out < m->nwords; i++, out++)

@@ -52,6 +52,23 @@ bool gh_read_slice(const struct gh_image *image, gh_addr addr, struct gh_slice *
 	return true;
 }
 
+bool gh_read_uvarint(const struct gh_image *image, gh_addr *at, uint64_t *ret)
+{
+	uint64_t value = 0;
+	uint8_t byte;
+
+	for (int shift = 0; shift < 63; shift += 7) {
+		if (!gh_read_u8(image, (*at)++, &byte))
+			return false;
+		value |= (uint64_t)(byte & 0x7f) << shift;
+		if (!(byte & 0x80)) {
+			*ret = value;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Where a variable lies: by symbol, relocated. */
 static gh_addr symbol_addr(const struct gh_target *target, const char *name)
 {

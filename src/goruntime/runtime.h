@@ -77,6 +77,9 @@ struct gh_slice {
 };
 bool gh_read_slice(const struct gh_image *image, gh_addr addr, struct gh_slice *ret);
 
+/** A uvarint at *at, which moves behind it (encoding/binary). False: missing, or too long. */
+bool gh_read_uvarint(const struct gh_image *image, gh_addr *at, uint64_t *ret);
+
 /** The module whose text, or data, or types hold addr; NULL if none. */
 const struct gh_module *gh_module_of_text(const struct gh_runtime *rt, gh_addr pc);
 const struct gh_module *gh_module_of_types(const struct gh_runtime *rt, gh_addr addr);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/bitmap.h"
+#include "base/ring.h"
 #include "goruntime/rtype.h"
 #include "goruntime/unwind.h"
 
@@ -35,12 +36,11 @@ struct stack_object {
 	bool is_program, is_scanned;
 };
 GH_VEC(object_vec, struct stack_object);
-GH_VEC(addr_vec, gh_addr);
 
 struct gh_stack_scratch {
 	struct gh_pc_cache cache;
 	struct object_vec objects;
-	struct addr_vec precise, conservative; // pointers to the stack, still to follow
+	struct gh_addr_vec precise, conservative; // pointers to the stack, still to follow
 	struct gh_stack_word_vec conservative_words;
 };
 
@@ -79,7 +79,7 @@ static void see(struct scan *s, gh_addr at, uint64_t value, uint32_t frame, bool
 		return;
 	}
 	s->nomem |=
-		!addr_vec_push(conservative ? &scratch->conservative : &scratch->precise, value);
+		!gh_addr_vec_push(conservative ? &scratch->conservative : &scratch->precise, value);
 	if (!conservative)
 		s->nomem |= !gh_stack_word_vec_push(&s->ret->inner, word);
 }
@@ -399,19 +399,14 @@ static void scan_defers(struct scan *s)
 {
 	const struct gh_layout *layout = &s->rt->layout;
 	gh_addr at = s->g->addr + (uint64_t)layout->offset[GH_F_g__defer];
-	gh_addr record = s->g->defer, tortoise = record;
-	uint64_t step = 0, limit = 1;
+	struct gh_ring ring = {0};
+	gh_addr record = s->g->defer;
 
-	while (record && !s->nomem) {
+	while (record && !s->nomem && !gh_ring_closes(&ring, record)) {
 		scan_defer(s, at, record);
 		at = record + (uint64_t)layout->offset[GH_F__defer_link];
-		if (!gh_field(s->rt, record, GH_F__defer_link, &record) || record == tortoise)
-			return;	       // unreadable, or a damaged list that bites its tail
-		if (++step == limit) { // Brent: the tortoise jumps in powers of two
-			tortoise = record;
-			limit *= 2;
-			step = 0;
-		}
+		if (!gh_field(s->rt, record, GH_F__defer_link, &record))
+			return;
 	}
 }
 
@@ -505,7 +500,7 @@ static void trace_objects(struct scan *s)
 	index_objects(&scratch->objects);
 	while (!s->nomem && scratch->precise.len + scratch->conservative.len) {
 		bool conservative = scratch->precise.len == 0;
-		struct addr_vec *list = conservative ? &scratch->conservative : &scratch->precise;
+		struct gh_addr_vec *list = conservative ? &scratch->conservative : &scratch->precise;
 		struct stack_object *object =
 			find_object(&scratch->objects, list->data[--list->len]);
 
@@ -595,8 +590,8 @@ void gh_stack_scan_deinit(struct gh_stack_scan *scan)
 	gh_stack_word_vec_deinit(&scan->inner);
 	if (scratch) {
 		object_vec_deinit(&scratch->objects);
-		addr_vec_deinit(&scratch->precise);
-		addr_vec_deinit(&scratch->conservative);
+		gh_addr_vec_deinit(&scratch->precise);
+		gh_addr_vec_deinit(&scratch->conservative);
 		gh_stack_word_vec_deinit(&scratch->conservative_words);
 	}
 	free(scratch);
