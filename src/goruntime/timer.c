@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reading timers. See timer.h.
+#include "goruntime/timer.h"
+
+#include <stdlib.h>
+
+enum {
+	MAX_PS = 1 << 20,      // runtime/proc.go has no bound; GOMAXPROCS is far below
+	MUTEX_LOCKED = 1,      // runtime/lock_futex.go, lock_spinbit.go: lowest bit of the key
+	TIME_TIMER_OFFSET = 8, // up to go1.22: time.Timer {C, r runtimeTimer} (time/sleep.go)
+	KIND_CACHE = 256,      // a power of two
+	POLL_ENTRIES = 1 << 16,
+	// states up to go1.22 (runtime/time.go)
+	STATUS_WAITING = 1,
+	STATUS_RUNNING = 2,
+	STATUS_DELETED = 3,
+	STATUS_REMOVING = 4,
+	STATUS_MODIFYING = 6,
+	STATUS_MODIFIED_EARLIER = 7,
+	STATUS_MODIFIED_LATER = 8,
+	STATUS_MOVING = 9,
+	// bits of the state since go1.23
+	STATE_HEAPED = 1,
+	STATE_ZOMBIE = 4,
+};
+
+/* What the code at a pc means for a timer. */
+struct meaning {
+	gh_addr pc;
+	uint8_t kind;
+	bool calls_arg; // time.goFunc: its argument is the function
+};
+
+struct reader {
+	const struct gh_runtime *rt;
+	const struct gh_poll *poll;
+	struct gh_timers *ret;
+	struct meaning cache[KIND_CACHE];
+	uint64_t seen;
+};
+
+static bool has_prefix(const char *s, const char *prefix)
+{
+	return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+static struct meaning find_meaning(const struct gh_runtime *rt, gh_addr pc)
+{
+	struct meaning ret = {.pc = pc, .kind = GH_TIMER_AFTER_FUNC};
+	struct gh_func func;
+	const char *name = pc && gh_func_find(rt, pc, &func) ? gh_func_name(rt, &func) : NULL;
+
+	if (!name)
+		ret.kind = GH_TIMER_RUNTIME;
+	else if (strcmp(name, "time.sendTime") == 0)
+		ret.kind = GH_TIMER_TIMER;
+	else if (strcmp(name, "time.goFunc") == 0)
+		ret.calls_arg = true;
+	else if (strcmp(name, "runtime.goroutineReady") == 0)
+		ret.kind = GH_TIMER_SLEEP;
+	else if (has_prefix(name, "runtime.netpoll"))
+		ret.kind = GH_TIMER_DEADLINE;
+	else if (has_prefix(name, "runtime."))
+		ret.kind = GH_TIMER_RUNTIME;
+	else if (strstr(name, "WithDeadlineCause.func") || has_prefix(name, "context.WithDeadline"))
+		ret.kind = GH_TIMER_CONTEXT;
+	return ret;
+}
+
+static struct meaning meaning_of(struct reader *r, gh_addr pc)
+{
+	struct meaning *slot;
+
+	if (!r->rt || !pc)
+		return (struct meaning){.kind = GH_TIMER_RUNTIME};
+	slot = &r->cache[(pc * 0x9e3779b97f4a7c15ULL) >> 56 & (KIND_CACHE - 1)];
+	if (slot->pc != pc)
+		*slot = find_meaning(r->rt, pc);
+	return *slot;
+}
+
+static gh_addr code_of(const struct gh_runtime *rt, gh_addr funcval)
+{
+	gh_addr pc = 0;
+
+	return funcval && gh_read_u64(rt->image, funcval, &pc) ? pc : 0;
+}
+
+static void classify(struct reader *r, struct gh_timer *t)
+{
+	struct meaning meaning;
+
+	t->f_pc = code_of(r->rt, t->f);
+	meaning = meaning_of(r, t->f_pc);
+	t->kind = meaning.kind;
+	t->callback = t->f_pc;
+	if (meaning.calls_arg) {
+		t->callback = code_of(r->rt, t->arg);
+		if (meaning_of(r, t->callback).kind == GH_TIMER_CONTEXT)
+			t->kind = GH_TIMER_CONTEXT;
+	}
+	if (t->kind == GH_TIMER_TIMER && t->period_ns)
+		t->kind = GH_TIMER_TICKER;
+}
+
+/* Up to go1.22 (runtime/time.go, timerNoStatus to timerMoving). */
+static enum gh_timer_state state_of_status(uint64_t status, struct gh_timer *t, int64_t nextwhen)
+{
+	switch (status) {
+	case STATUS_WAITING:
+		return GH_TIMER_ARMED;
+	case STATUS_MODIFIED_EARLIER:
+	case STATUS_MODIFIED_LATER:
+		t->when_ns = nextwhen;
+		return GH_TIMER_ARMED;
+	case STATUS_RUNNING:
+	case STATUS_REMOVING:
+	case STATUS_MODIFYING:
+	case STATUS_MOVING:
+		return GH_TIMER_CHANGING;
+	case STATUS_DELETED:
+		t->is_zombie = true;
+		break;
+	default:
+		break;
+	}
+	t->when_ns = 0;
+	return GH_TIMER_STOPPED;
+}
+
+static bool read_timer(struct reader *r, gh_addr addr, struct gh_timer *ret)
+{
+	const struct gh_runtime *rt = r->rt;
+	struct gh_timer t = {.addr = addr, .heap = GH_TIMER_NO_HEAP};
+	uint64_t when, period, state;
+
+	if (!gh_field(rt, addr, GH_F_timer_when, &when) ||
+	    !gh_field(rt, addr, GH_F_timer_period, &period) ||
+	    !gh_field(rt, addr, GH_F_timer_f, &t.f) ||
+	    !gh_field(rt, addr, GH_F_timer_arg, &t.arg_type) ||
+	    !gh_field(rt, addr, GH_F_timer_seq, &t.seq))
+		return false;
+	t.when_ns = (int64_t)when;
+	t.period_ns = (int64_t)period;
+	t.arg_at = addr + (uint64_t)rt->layout.offset[GH_F_timer_arg] + 8;
+	if (!gh_read_u64(rt->image, t.arg_at, &t.arg))
+		return false;
+	if (gh_field(rt, addr, GH_F_timer_status, &state)) {
+		t.state = state_of_status(
+			state, &t, (int64_t)gh_field_or_zero(rt, addr, GH_F_timer_nextwhen));
+	} else {
+		state = gh_field_or_zero(rt, addr, GH_F_timer_state);
+		t.state = t.when_ns > 0 ? GH_TIMER_ARMED : GH_TIMER_STOPPED;
+		t.is_zombie = state & STATE_ZOMBIE;
+		t.is_chan = gh_field_or_zero(rt, addr, GH_F_timer_isChan);
+		t.is_fake = gh_field_or_zero(rt, addr, GH_F_timer_isFake);
+		t.blocked = (uint32_t)gh_field_or_zero(rt, addr, GH_F_timer_blocked);
+	}
+	classify(r, &t);
+	*ret = t;
+	return true;
+}
+
+bool gh_timer_read(const struct gh_runtime *rt, gh_addr addr, struct gh_timer *ret)
+{
+	struct reader r = {.rt = rt};
+
+	return read_timer(&r, addr, ret);
+}
+
+/* Does the timer say that it is in this heap? Before go1.23 it names the P. */
+static bool belongs(const struct gh_runtime *rt, gh_addr timer, gh_addr owner, gh_addr set)
+{
+	uint64_t is;
+
+	if (gh_has(&rt->layout, GH_F_timer_ts))
+		return gh_field(rt, timer, GH_F_timer_ts, &is) && is == set &&
+		       gh_field_or_zero(rt, timer, GH_F_timer_state) & STATE_HEAPED;
+	// while Ps are destroyed their timers have none for a moment
+	return gh_field(rt, timer, GH_F_timer_pp, &is) && is == owner;
+}
+
+static struct gh_error *read_entry(struct reader *r, const struct gh_timer_heap *heap, gh_addr set,
+				   uint64_t i)
+{
+	gh_addr slot = heap->array + i * heap->elem_bytes, addr;
+	struct gh_timer t;
+
+	if (!gh_read_u64(r->rt->image, slot, &addr) || !addr ||
+	    !gh_image_at(r->rt->image, addr,
+			 (uint64_t)r->rt->layout.struct_size[GH_S_timer])) {
+		r->ret->unreadable++;
+		return NULL;
+	}
+	if (!belongs(r->rt, addr, heap->owner, set) || !read_timer(r, addr, &t)) {
+		r->ret->damaged++;
+		return NULL;
+	}
+	t.slot = slot;
+	t.heap = (uint32_t)(heap - r->ret->heaps.data);
+	return gh_timer_vec_push(&r->ret->list, t) ? NULL : gh_error_nomem();
+}
+
+/* set: the struct timers, or up to go1.22 the slice itself. */
+static struct gh_error *read_heap(struct reader *r, gh_addr set, struct gh_timer_heap heap)
+{
+	const struct gh_runtime *rt = r->rt;
+	int32_t in_set = gh_has(&rt->layout, GH_F_timers_heap)
+				 ? rt->layout.offset[GH_F_timers_heap]
+				 : 0;
+	struct gh_slice slice;
+	struct gh_error *err = NULL;
+	uint64_t readable;
+
+	heap.elem_bytes = gh_has(&rt->layout, GH_F_timers_heap)
+				  ? (uint32_t)rt->layout.struct_size[GH_S_timerWhen]
+				  : 8;
+	if (!gh_read_slice(rt->image, set + (uint32_t)in_set, &slice)) {
+		r->ret->unreadable++;
+		return NULL;
+	}
+	if (slice.len == 0)
+		return NULL;
+	readable = gh_image_readable(rt->image, slice.data,
+				     gh_min_u64(slice.len, UINT32_MAX) * heap.elem_bytes) /
+		   heap.elem_bytes;
+	r->ret->unreadable += gh_min_u64(slice.len, UINT32_MAX) - readable;
+	heap.array = slice.data;
+	heap.len = readable;
+	heap.cap = gh_max_u64(slice.cap, readable);
+	if (!gh_timer_heap_vec_push(&r->ret->heaps, heap))
+		return gh_error_nomem();
+	for (uint64_t i = 0; i < readable && !err; i++) {
+		if (r->seen++ % POLL_ENTRIES == 0)
+			err = gh_poll(r->poll, "reading timers", i, readable);
+		if (!err)
+			err = read_entry(r, &r->ret->heaps.data[r->ret->heaps.len - 1], set, i);
+	}
+	return err;
+}
+
+static bool is_locked(const struct gh_runtime *rt, gh_addr base, enum gh_layout_field mutex)
+{
+	return gh_field_or_zero(rt, base, mutex) & MUTEX_LOCKED;
+}
+
+static struct gh_error *read_p(struct reader *r, gh_addr p)
+{
+	const struct gh_runtime *rt = r->rt;
+	gh_addr set = p + (uint64_t)rt->layout.offset[GH_F_p_timers];
+	struct gh_timer_heap heap = {
+		.owner = p, .p = (int32_t)gh_field_or_zero(rt, p, GH_F_p_id)};
+
+	heap.is_locked = gh_has(&rt->layout, GH_F_timers_mu)
+				 ? is_locked(rt, set, GH_F_timers_mu)
+				 : is_locked(rt, p, GH_F_p_timersLock);
+	return read_heap(r, set, heap);
+}
+
+static struct gh_error *read_ps(struct reader *r)
+{
+	const struct gh_runtime *rt = r->rt;
+	struct gh_error *err = NULL;
+	struct gh_slice ps;
+	uint64_t readable;
+
+	if (!rt->var[GH_V_allp] || !gh_read_slice(rt->image, rt->var[GH_V_allp], &ps))
+		return gh_error_create(GH_ERR_MISSING,
+				       "cannot list timers: runtime.allp is not in the core: "
+				       "take a whole core, or pass the executable that ran with "
+				       "--exe");
+	readable = gh_image_readable(rt->image, ps.data, gh_min_u64(ps.len, MAX_PS) * 8) / 8;
+	r->ret->unreadable += gh_min_u64(ps.len, MAX_PS) - readable;
+	for (uint64_t i = 0; i < readable && !err; i++) {
+		gh_addr p;
+
+		if (gh_read_u64(rt->image, ps.data + i * 8, &p) && p)
+			err = read_p(r, p);
+	}
+	return err;
+}
+
+static int compare_addr(const void *a, const void *b)
+{
+	gh_addr x = *(const gh_addr *)a, y = *(const gh_addr *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Bubbles are known by their goroutines: each once. */
+static struct gh_error *list_bubbles(const struct gh_runtime *rt,
+				     const struct gh_goroutine_vec *goroutines,
+				     struct gh_addr_vec *ret)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < goroutines->len; i++) {
+		const struct gh_goroutine *g = &goroutines->data[i];
+		gh_addr bubble = gh_goroutine_is_dead(g)
+					 ? 0
+					 : gh_field_or_zero(rt, g->addr, GH_F_g_bubble);
+
+		if (bubble && !gh_addr_vec_push(ret, bubble))
+			return gh_error_nomem();
+	}
+	if (ret->len)
+		qsort(ret->data, ret->len, sizeof(*ret->data), compare_addr);
+	for (size_t i = 0; i < ret->len; i++)
+		if (n == 0 || ret->data[n - 1] != ret->data[i])
+			ret->data[n++] = ret->data[i];
+	ret->len = n;
+	return NULL;
+}
+
+static struct gh_error *read_bubbles(struct reader *r, const struct gh_goroutine_vec *goroutines)
+{
+	const struct gh_runtime *rt = r->rt;
+	struct gh_addr_vec bubbles = {0};
+	struct gh_error *err;
+
+	if (!goroutines || !gh_has(&rt->layout, GH_F_synctestBubble_timers))
+		return NULL;
+	err = list_bubbles(rt, goroutines, &bubbles);
+	for (size_t i = 0; i < bubbles.len && !err; i++) {
+		gh_addr bubble = bubbles.data[i];
+		gh_addr set = bubble + (uint64_t)rt->layout.offset[GH_F_synctestBubble_timers];
+		struct gh_timer_heap heap = {
+			.owner = bubble,
+			.p = -1,
+			.now_ns = (int64_t)gh_field_or_zero(rt, bubble, GH_F_synctestBubble_now),
+			.is_locked = is_locked(rt, set, GH_F_timers_mu),
+		};
+
+		err = read_heap(r, set, heap);
+	}
+	gh_addr_vec_deinit(&bubbles);
+	return err;
+}
+
+static int compare_timer(const void *a, const void *b)
+{
+	const struct gh_timer *x = a, *y = b;
+
+	if (x->addr != y->addr)
+		return x->addr < y->addr ? -1 : 1;
+	return x->slot < y->slot ? -1 : x->slot > y->slot;
+}
+
+/* Sorted, each once: while a heap is arranged an entry stands twice, damage may do more. */
+static void arrange(struct gh_timers *timers)
+{
+	struct gh_timer_vec *list = &timers->list;
+	size_t n = 0;
+
+	if (list->len)
+		qsort(list->data, list->len, sizeof(*list->data), compare_timer);
+	for (size_t i = 0; i < list->len; i++) {
+		if (n && list->data[n - 1].addr == list->data[i].addr)
+			timers->doubles++;
+		else
+			list->data[n++] = list->data[i];
+	}
+	list->len = n;
+}
+
+struct gh_error *gh_timers_load(const struct gh_runtime *rt,
+				const struct gh_goroutine_vec *goroutines,
+				const struct gh_poll *poll, struct gh_timers *ret)
+{
+	struct reader r = {.rt = rt, .poll = poll, .ret = ret};
+	struct gh_error *err;
+
+	*ret = (struct gh_timers){0};
+	err = read_ps(&r);
+	if (!err)
+		err = read_bubbles(&r, goroutines);
+	if (err) {
+		gh_timers_deinit(ret);
+		return err;
+	}
+	arrange(ret);
+	return NULL;
+}
+
+void gh_timers_deinit(struct gh_timers *timers)
+{
+	gh_timer_vec_deinit(&timers->list);
+	gh_timer_heap_vec_deinit(&timers->heaps);
+	*timers = (struct gh_timers){0};
+}
+
+const struct gh_timer *gh_timers_find(const struct gh_timers *timers, gh_addr addr)
+{
+	const struct gh_timer_vec *list = &timers->list;
+	size_t lo = 0, hi = list->len;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (list->data[mid].addr < addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < list->len && list->data[lo].addr == addr ? &list->data[lo] : NULL;
+}
+
+static uint64_t offset_in_object(const struct gh_runtime *rt)
+{
+	return gh_has(&rt->layout, GH_F_timeTimer_timer)
+		       ? (uint64_t)rt->layout.offset[GH_F_timeTimer_timer]
+		       : TIME_TIMER_OFFSET;
+}
+
+gh_addr gh_timer_of_object(const struct gh_runtime *rt, gh_addr object)
+{
+	return object + offset_in_object(rt);
+}
+
+gh_addr gh_timer_object(const struct gh_runtime *rt, const struct gh_timer *timer)
+{
+	return timer->addr - offset_in_object(rt);
+}
+
+const char *gh_timer_kind_name(enum gh_timer_kind kind)
+{
+	switch (kind) {
+	case GH_TIMER_TIMER:
+		return "Timer";
+	case GH_TIMER_TICKER:
+		return "Ticker";
+	case GH_TIMER_AFTER_FUNC:
+		return "AfterFunc";
+	case GH_TIMER_SLEEP:
+		return "Sleep";
+	case GH_TIMER_CONTEXT:
+		return "context";
+	case GH_TIMER_DEADLINE:
+		return "deadline";
+	case GH_TIMER_RUNTIME:
+		return "runtime";
+	}
+	return "unknown";
+}
