@@ -5,44 +5,13 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
-
-enum { RECENT = 256 };
-
-/* The data or the bss of a module: what the collector scans of it, word by word. */
-struct block {
-	gh_addr lo, hi;
-	const uint8_t *host;   // local bytes
-	const uint8_t *mask;   // local: bit a word
-	uint64_t nwords;       // that both cover
-	struct gh_edge *edges; // owned: one a word
-	const char *name;
-};
-GH_VEC(block_vec, struct block);
-
-struct range {
-	gh_addr addr;
-	gh_type_id type;
-	uint64_t count;
-};
-GH_VEC(range_vec, struct range);
-
-struct gh_statics {
-	const struct gh_runtime *rt; // borrowed
-	struct gh_types *types;	     // borrowed
-	struct block_vec blocks;
-	const struct gh_dvar *vars; // of rt->dwarf
-	size_t nvars;
-	struct range_vec todo;
-	struct range recent[RECENT]; // what was typed lately: heap objects point to few places
-	uint64_t words, untyped;
-	bool nomem;
-};
+#include "graph/statics_table.h"
 
 static struct gh_error *add_block(struct gh_statics *s, const char *name, gh_addr lo, gh_addr hi,
 				  gh_addr mask, uint64_t bits)
 {
 	const struct gh_image *image = s->rt->image;
-	struct block b = {.lo = lo, .hi = hi, .name = name};
+	struct static_block b = {.lo = lo, .hi = hi, .name = name};
 
 	if (hi <= lo || !bits)
 		return NULL;
@@ -52,7 +21,7 @@ static struct gh_error *add_block(struct gh_statics *s, const char *name, gh_add
 	if (!b.host || !b.mask)
 		return NULL;
 	b.edges = gh_alloc_array(b.nwords, sizeof(*b.edges));
-	if (!b.edges || !block_vec_push(&s->blocks, b)) {
+	if (!b.edges || !static_block_vec_push(&s->blocks, b)) {
 		free(b.edges);
 		return gh_error_nomem();
 	}
@@ -73,7 +42,7 @@ static struct gh_error *add_blocks(struct gh_statics *s)
 	return err;
 }
 
-static struct block *block_of(const struct gh_statics *s, gh_addr addr)
+struct static_block *gh_static_block_of(const struct gh_statics *s, gh_addr addr)
 {
 	for (size_t i = 0; i < s->blocks.len; i++)
 		if (addr - s->blocks.data[i].lo < s->blocks.data[i].nwords * 8)
@@ -81,7 +50,7 @@ static struct block *block_of(const struct gh_statics *s, gh_addr addr)
 	return NULL;
 }
 
-static struct gh_root root_of(const struct block *b, uint64_t i)
+struct gh_root gh_static_root(const struct static_block *b, uint64_t i)
 {
 	return (struct gh_root){
 		.value = gh_u64_at(b->host + i * 8),
@@ -96,7 +65,7 @@ static struct gh_root root_of(const struct block *b, uint64_t i)
 /* A typed word leads on into static data: note what is there. */
 static void carry_on(struct gh_statics *s, const struct gh_root *root)
 {
-	struct range r = {root->value, root->edge.type, 1};
+	struct static_range r = {root->value, root->edge.type, 1};
 
 	switch ((enum gh_edge_kind)root->edge.kind) {
 	case GH_EDGE_POINTER:
@@ -119,15 +88,16 @@ static void carry_on(struct gh_statics *s, const struct gh_root *root)
 	default:
 		return;
 	}
-	if (r.type && r.count && !range_vec_push(&s->todo, r))
+	if (r.type && r.count && !static_range_vec_push(&s->todo, r))
 		s->nomem = true;
 }
 
-static void type_range(struct gh_statics *s, const struct range *r, gh_static_fn fn, void *ctx)
+static void type_range(struct gh_statics *s, const struct static_range *r, gh_static_fn fn,
+		       void *ctx)
 {
 	const struct gh_edge *edges = gh_types_edges(s->types, r->type);
 	struct gh_type t = *gh_types_get(s->types, r->type);
-	struct block *b = block_of(s, r->addr);
+	struct static_block *b = gh_static_block_of(s, r->addr);
 
 	if (!edges || !b || t.size == 0 || t.size % 8 || r->addr % 8)
 		return;
@@ -143,7 +113,7 @@ static void type_range(struct gh_statics *s, const struct range *r, gh_static_fn
 			    edges[w].kind == GH_EDGE_UNKNOWN || !(b->mask[i / 8] >> (i % 8) & 1))
 				continue;
 			b->edges[i] = edges[w];
-			root = root_of(b, i);
+			root = gh_static_root(b, i);
 			if (!root.value)
 				continue;
 			carry_on(s, &root);
@@ -156,15 +126,15 @@ static void type_range(struct gh_statics *s, const struct range *r, gh_static_fn
 void gh_statics_type(struct gh_statics *s, gh_addr addr, gh_type_id type, uint64_t count,
 		     gh_static_fn fn, void *ctx)
 {
-	struct range *recent = &s->recent[(addr >> 3) % RECENT];
+	struct static_range *recent = &s->recent[(addr >> 3) % GH_STATICS_RECENT];
 
 	if (recent->addr == addr && recent->type == type && recent->count >= count)
 		return;
-	*recent = (struct range){addr, type, count};
-	if (!block_of(s, addr) || !range_vec_push(&s->todo, *recent))
+	*recent = (struct static_range){addr, type, count};
+	if (!gh_static_block_of(s, addr) || !static_range_vec_push(&s->todo, *recent))
 		return;
 	while (s->todo.len) {
-		struct range r = s->todo.data[--s->todo.len];
+		struct static_range r = s->todo.data[--s->todo.len];
 
 		type_range(s, &r, fn, ctx);
 	}
@@ -214,8 +184,11 @@ void gh_statics_destroy(struct gh_statics *s)
 		return;
 	for (size_t i = 0; i < s->blocks.len; i++)
 		free(s->blocks.data[i].edges);
-	block_vec_deinit(&s->blocks);
-	range_vec_deinit(&s->todo);
+	static_block_vec_deinit(&s->blocks);
+	static_range_vec_deinit(&s->todo);
+	gh_elf_symbol_vec_deinit(&s->symbols);
+	static_link_vec_deinit(&s->links);
+	gh_arena_deinit(&s->arena);
 	free(s);
 }
 
@@ -231,47 +204,23 @@ uint64_t gh_statics_range(const struct gh_statics *s, gh_addr *lo_ret)
 	return hi ? hi - lo : 0;
 }
 
-/* The last variable that starts at or below addr. */
-static const char *name_at(const struct gh_statics *s, gh_addr addr, const char *otherwise)
-{
-	size_t lo = 0, hi = s->nvars;
-
-	addr -= s->rt->target->exe_bias;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (s->vars[mid].addr <= addr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	if (lo) {
-		const struct gh_dvar *var = &s->vars[lo - 1];
-		const struct gh_dtype_info *info = gh_dwarf_type(s->rt->dwarf, var->type);
-
-		if (info && addr - var->addr < gh_max_u64(info->size, 1))
-			return var->name;
-	}
-	return otherwise;
-}
-
 void gh_statics_visit(struct gh_statics *s, bool names, gh_static_fn fn, void *ctx)
 {
 	s->words = s->untyped = 0;
 	for (size_t k = 0; k < s->blocks.len; k++) {
-		const struct block *b = &s->blocks.data[k];
+		const struct static_block *b = &s->blocks.data[k];
 
 		for (uint64_t i = 0; i < b->nwords; i++) {
 			struct gh_root root;
 
 			if (!(b->mask[i / 8] >> (i % 8) & 1))
 				continue;
-			root = root_of(b, i);
+			root = gh_static_root(b, i);
 			if (!root.value)
 				continue;
 			s->words++;
 			s->untyped += root.edge.kind == GH_EDGE_UNKNOWN;
-			fn(ctx, names ? name_at(s, root.at, b->name) : b->name, &root);
+			fn(ctx, names ? gh_statics_owner_name(s, root.at, b->name) : b->name, &root);
 		}
 	}
 }

@@ -14,7 +14,9 @@ struct gh_error *gh_statics_create(const struct gh_runtime *rt, struct gh_types 
 				   struct gh_statics **ret) GH_MUST_CHECK;
 void gh_statics_destroy(struct gh_statics *statics);
 
-/** Called for each root word; name is the package variable's, or the section's when none is known.
+/**
+ * Called for each root word; name is the package variable's. A value without a name (`var c =
+ * &Cache{}`) counts for the variable that leads to it. The section's where none is known.
  */
 typedef void (*gh_static_fn)(void *ctx, const char *name, const struct gh_root *root);
 
@@ -35,3 +37,25 @@ void gh_statics_type(struct gh_statics *statics, gh_addr addr, gh_type_id type, 
 /** Words without a type; words scanned. */
 uint64_t gh_statics_untyped(const struct gh_statics *statics);
 uint64_t gh_statics_words(const struct gh_statics *statics);
+
+/** A package variable. */
+struct gh_static_var {
+	const char *name; // "main.cache"; the statics' or DWARF's
+	gh_addr addr;
+	uint64_t size;
+	gh_dtype type; // 0: not known
+};
+
+/** The package variable at addr, by DWARF or else the symbol table. False: none with a name. */
+bool gh_statics_variable(struct gh_statics *s, gh_addr addr, struct gh_static_var *ret);
+
+/**
+ * The word of static data that leads to the static value around addr: the nearest one that begins
+ * at or before it, with no variable between. False: none.
+ */
+bool gh_statics_link(struct gh_statics *s, gh_addr addr, struct gh_root *ret);
+
+enum { GH_STATICS_MAX_LINKS = 32 }; // from a variable to a value without a name
+
+/** Name of the variable that addr counts for; `otherwise` where there is none. */
+const char *gh_statics_owner_name(struct gh_statics *s, gh_addr addr, const char *otherwise);

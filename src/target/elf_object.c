@@ -578,3 +578,32 @@ bool gh_elf_symbol_find(struct gh_elf *elf, const char *name, struct gh_elf_symb
 	}
 	return false;
 }
+
+static int by_address(const void *a, const void *b)
+{
+	const struct gh_elf_symbol *x = a, *y = b;
+
+	if (x->addr != y->addr)
+		return x->addr < y->addr ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+struct gh_error *gh_elf_data_symbols(const struct gh_elf *elf, struct gh_elf_symbol_vec *ret)
+{
+	const struct symbol_table table = symbol_table(elf, SHT_SYMTAB);
+
+	for (uint64_t i = 0; i < table.n; i++) {
+		Elf64_Sym sym;
+		const char *name = symbol_at(&table, i, &sym);
+		struct gh_elf_symbol symbol = {name, sym.st_value, sym.st_size};
+
+		if (!name || !sym.st_size || ELF64_ST_TYPE(sym.st_info) != STT_OBJECT ||
+		    !memchr(name, 0, table.strings_len - sym.st_name))
+			continue;
+		if (!gh_elf_symbol_vec_push(ret, symbol))
+			return gh_error_nomem();
+	}
+	if (ret->len)
+		qsort(ret->data, ret->len, sizeof(*ret->data), by_address);
+	return NULL;
+}

@@ -3,6 +3,7 @@
 // handle that libdw needs. Knows nothing of Go.
 #pragma once
 
+#include "base/vec.h"
 #include "target/file.h"
 
 /** As the file has it: nothing is checked but that the table lies within the file. */
@@ -25,6 +26,7 @@ struct gh_elf_symbol {
 	gh_addr addr;
 	uint64_t size;
 };
+GH_VEC(gh_elf_symbol_vec, struct gh_elf_symbol);
 
 struct gh_elf;
 
@@ -93,3 +95,10 @@ const char *gh_elf_go_build_id(const struct gh_elf *elf);
 /** Symbol by exact name from .symtab (then .dynsym); false if there is none. O(1) after the first.
  */
 bool gh_elf_symbol_find(struct gh_elf *elf, const char *name, struct gh_elf_symbol *ret);
+
+/**
+ * All symbols of data (STT_OBJECT) of some size, by address. Appends to *ret. One pass over the
+ * table. Errors: NOMEM.
+ */
+struct gh_error *gh_elf_data_symbols(const struct gh_elf *elf,
+				     struct gh_elf_symbol_vec *ret) GH_MUST_CHECK;
