@@ -380,8 +380,10 @@ static void visit_stack_word(struct visit *v, const struct gh_stack_word *word)
 /* What lies on the stack without a name, by the pointers that lead to it. */
 static struct gh_error *type_stack(struct visit *v, const struct gh_goroutine *g)
 {
-	gh_stack_types_begin(&v->stack_types, v->rt, v->types, g, &v->scan);
-	for (size_t i = 0; i < v->scan.inner.len; i++) {
+	struct gh_error *err =
+		gh_stack_types_begin(&v->stack_types, v->rt, v->types, g, &v->scan);
+
+	for (size_t i = 0; i < v->scan.inner.len && !err; i++) {
 		const struct gh_stack_word *word = &v->scan.inner.data[i];
 		struct gh_root root = root_of_word(v, word);
 
@@ -390,7 +392,7 @@ static struct gh_error *type_stack(struct visit *v, const struct gh_goroutine *g
 		find_host(v, word->at, &root);
 		gh_stack_types_follow(&v->stack_types, &root);
 	}
-	return gh_stack_types_spread(&v->stack_types);
+	return err ? err : gh_stack_types_spread(&v->stack_types);
 }
 
 static void note_scan(struct visit *v)

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// See stacktypes.h. Mirrors runtime/runtime2.go (sudog, _defer), runtime/panic.go (open-coded
-// defers, go1.22 to go1.27).
+// See stacktypes.h.
 #include "graph/stacktypes.h"
 
 #include <stdlib.h>
 
+#include "goruntime/wait.h"
+
 enum {
 	MAX_STEPS = 1 << 20,  // words of one goroutine: a damaged stack may lead in circles
 	MAX_WAITS = 1 << 16,  // cases of a select: what the compiler allows
-	MAX_DEFERS = 1 << 12, // records on the stack
 	CLOSURE_WORDS = 64,
-	OPEN_DEFERS = 8, // of a function (cmd/compile/internal/walk/stmt.go)
 };
 
 void gh_stack_types_deinit(struct gh_stack_types *st)
@@ -18,6 +17,7 @@ void gh_stack_types_deinit(struct gh_stack_types *st)
 	gh_stack_typed_vec_deinit(&st->words);
 	gh_stack_range_vec_deinit(&st->todo);
 	gh_stack_range_vec_deinit(&st->done);
+	gh_defer_vec_deinit(&st->defers);
 }
 
 static bool is_here(const struct gh_stack_types *st, gh_addr addr)
@@ -125,83 +125,39 @@ static void add_word(struct gh_stack_types *st, struct gh_stack_typed word)
 /* sudogs of the channels that g waits for: elem is a value of the channel's element type. */
 static void add_waits(struct gh_stack_types *st)
 {
-	const struct gh_runtime *rt = st->rt;
-	const struct gh_layout *layout = &rt->layout;
-	uint64_t in_pair = rt->release->elem_is_pair ? 8 : 0; // maybeTraceablePtr.vu
-	gh_addr sudog = gh_field_or_zero(rt, st->g->addr, GH_F_g_waiting), elem, c;
+	gh_addr addr = gh_field_or_zero(st->rt, st->g->addr, GH_F_g_waiting), type;
+	struct gh_sudog sudog;
 
-	if (!gh_has(layout, GH_F_sudog_elem) || !gh_has(layout, GH_F_sudog_c) ||
-	    !gh_has(layout, GH_F_hchan_elemtype))
-		return;
-	for (int i = 0; sudog && i < MAX_WAITS; i++) {
-		gh_addr elem_at = sudog + (uint64_t)layout->offset[GH_F_sudog_elem] + in_pair;
-		gh_addr c_at = sudog + (uint64_t)layout->offset[GH_F_sudog_c] + in_pair, type;
-
-		if (gh_read_u64(rt->image, elem_at, &elem) && gh_read_u64(rt->image, c_at, &c) &&
-		    elem && c && gh_field(rt, c, GH_F_hchan_elemtype, &type) &&
-		    gh_module_of_types(rt, type))
-			add_range(st, elem, gh_types_of_rtype(st->types, type), 1);
-		sudog = gh_field_or_zero(rt, sudog, GH_F_sudog_waitlink);
+	for (int i = 0; addr && i < MAX_WAITS && gh_sudog_read(st->rt, addr, &sudog); i++) {
+		if (sudog.elem && sudog.chan &&
+		    gh_field(st->rt, sudog.chan, GH_F_hchan_elemtype, &type) &&
+		    gh_module_of_types(st->rt, type))
+			add_range(st, sudog.elem, gh_types_of_rtype(st->types, type), 1);
+		addr = sudog.waitlink;
 	}
 }
 
-/* Records on the stack; those in the heap have a type. */
-static void add_defers(struct gh_stack_types *st)
+/* Closures of pending defers whose words lie on the stack; records in the heap have a type. */
+static struct gh_error *add_defers(struct gh_stack_types *st)
 {
-	const struct gh_layout *layout = &st->rt->layout;
-	gh_addr record = st->g->defer;
+	struct gh_defer_skips skips = {0};
+	struct gh_error *err;
 
-	if (!gh_has(layout, GH_F__defer_fn) || !gh_has(layout, GH_F__defer_link))
-		return;
-	for (int i = 0; record && i < MAX_DEFERS; i++) {
-		gh_addr at = record + (uint64_t)layout->offset[GH_F__defer_fn];
+	st->defers.len = 0;
+	err = gh_defers_load(st->rt, st->g, &st->scan->frames, &st->defers, &skips);
+	for (size_t i = 0; i < st->defers.len && !err; i++) {
+		const struct gh_defer *d = &st->defers.data[i];
 
-		if (is_here(st, record))
-			add_word(st, (struct gh_stack_typed){.at = at, .edge.kind = GH_EDGE_FUNC});
-		record = gh_field_or_zero(st->rt, record, GH_F__defer_link);
+		if (!d->is_list && is_here(st, d->fn_at))
+			add_word(st, (struct gh_stack_typed){.at = d->fn_at,
+							     .edge.kind = GH_EDGE_FUNC});
 	}
+	return err;
 }
 
-static bool uvarint(const struct gh_runtime *rt, gh_addr *at, uint64_t *ret)
-{
-	uint8_t byte;
-
-	*ret = 0;
-	for (int shift = 0; shift < 35; shift += 7) {
-		if (!gh_read_u8(rt->image, (*at)++, &byte))
-			return false;
-		*ret |= (uint64_t)(byte & 0x7f) << shift;
-		if (!(byte & 0x80))
-			return true;
-	}
-	return false;
-}
-
-/*
- * Closures of defers that run when the frame returns: varp - deferBitsOffset is a byte of which
- * bit i says that slot i, at varp - slotsOffset + 8 * i, is pending (runtime/panic.go: nextFrame).
- */
-static void add_open_defers(struct gh_stack_types *st, const struct gh_frame *frame)
-{
-	gh_addr info = gh_func_funcdata(st->rt, &frame->func, GH_FUNCDATA_OPEN_CODED_DEFER_INFO);
-	uint64_t bits_offset, slots_offset;
-	uint8_t bits;
-
-	if (!info || !uvarint(st->rt, &info, &bits_offset) ||
-	    !uvarint(st->rt, &info, &slots_offset) || slots_offset % 8 ||
-	    !is_here(st, frame->varp - bits_offset) ||
-	    !gh_read_u8(st->rt->image, frame->varp - bits_offset, &bits))
-		return;
-	for (uint64_t i = 0; i < OPEN_DEFERS; i++)
-		if (bits >> i & 1 && is_here(st, frame->varp - slots_offset + i * 8))
-			add_word(st,
-				 (struct gh_stack_typed){.at = frame->varp - slots_offset + i * 8,
-							 .edge.kind = GH_EDGE_FUNC});
-}
-
-void gh_stack_types_begin(struct gh_stack_types *st, const struct gh_runtime *rt,
-			  struct gh_types *types, const struct gh_goroutine *g,
-			  const struct gh_stack_scan *scan)
+struct gh_error *gh_stack_types_begin(struct gh_stack_types *st, const struct gh_runtime *rt,
+				      struct gh_types *types, const struct gh_goroutine *g,
+				      const struct gh_stack_scan *scan)
 {
 	st->rt = rt;
 	st->types = types;
@@ -210,9 +166,7 @@ void gh_stack_types_begin(struct gh_stack_types *st, const struct gh_runtime *rt
 	st->words.len = st->todo.len = st->done.len = 0;
 	st->steps = 0;
 	add_waits(st);
-	add_defers(st);
-	for (size_t i = 0; i < scan->frames.len; i++)
-		add_open_defers(st, &scan->frames.data[i]);
+	return add_defers(st);
 }
 
 /* Keeps rings of pointers from going round. */

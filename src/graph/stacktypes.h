@@ -4,7 +4,7 @@
 // but typed pointers lead there. Knows nothing of liveness: goruntime/stack.h does.
 #pragma once
 
-#include "goruntime/stack.h"
+#include "goruntime/defer.h"
 #include "graph/mark.h"
 
 /** A word of the stack, as the value around it says. */
@@ -31,16 +31,17 @@ struct gh_stack_types {
 	const struct gh_stack_scan *scan;
 	struct gh_stack_typed_vec words; // owned; by address once gh_stack_types_spread has run
 	struct gh_stack_range_vec todo, done; // owned
+	struct gh_defer_vec defers;	      // owned: scratch
 	uint64_t steps;			      // so far, of a bounded number
 	bool nomem;
 };
 
 void gh_stack_types_deinit(struct gh_stack_types *st);
 
-/** Forget the last goroutine; note what its wait and its pending defers tell. */
-void gh_stack_types_begin(struct gh_stack_types *st, const struct gh_runtime *rt,
-			  struct gh_types *types, const struct gh_goroutine *g,
-			  const struct gh_stack_scan *scan);
+/** Forget the last goroutine; note what its wait and its pending defers tell. Errors: NOMEM. */
+struct gh_error *gh_stack_types_begin(struct gh_stack_types *st, const struct gh_runtime *rt,
+				      struct gh_types *types, const struct gh_goroutine *g,
+				      const struct gh_stack_scan *scan) GH_MUST_CHECK;
 
 /** A word that the collector sees leads into this stack; root->edge: what it is known to be. */
 void gh_stack_types_follow(struct gh_stack_types *st, const struct gh_root *root);
