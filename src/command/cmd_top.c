@@ -144,15 +144,8 @@ static struct group group_of(const struct gh_type_row *row, bool packages)
 {
 	struct group g = {row->kind, strlen(row->kind), row->count, row->bytes};
 
-	if (packages) {
-		g.text = gh_name_package(row->name, &g.len);
-		if (!g.text || !g.len) {
-			bool unknown = !strncmp(row->name, "unknown ", 8);
-
-			g.text = unknown ? "(unknown)" : "(built-in types)";
-			g.len = strlen(g.text);
-		}
-	}
+	if (packages)
+		g.text = gh_name_package_or_not(row->name, &g.len);
 	return g;
 }
 

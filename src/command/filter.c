@@ -136,3 +136,14 @@ const char *gh_name_package(const char *name, size_t *len_ret)
 	}
 	return p;
 }
+
+const char *gh_name_package_or_not(const char *name, size_t *len_ret)
+{
+	const char *package = gh_name_package(name, len_ret);
+
+	if (package && *len_ret)
+		return package;
+	package = strncmp(name, "unknown ", 8) ? "(built-in types)" : "(unknown)";
+	*len_ret = strlen(package);
+	return package;
+}

@@ -29,3 +29,6 @@ bool gh_filter_package(const struct gh_filter *filter, const char *package, size
  * its key); len 0 where there is none (built-in types).
  */
 const char *gh_name_package(const char *name, size_t *len_ret);
+
+/** As gh_name_package, with words for what has no package; never NULL, len never 0. */
+const char *gh_name_package_or_not(const char *name, size_t *len_ret);

@@ -9,6 +9,7 @@
 	X(top) \
 	X(objects) \
 	X(obj) \
+	X(retained) \
 	X(roots) \
 	X(spans) \
 	X(memstats) \

@@ -33,7 +33,7 @@ struct carry {
 GH_VEC(carry_vec, struct carry);
 
 struct walk {
-	const struct gh_owner_graph *graph;
+	struct gh_owner_graph *graph;
 	struct gh_mark *m;
 	const struct gh_poll *poll;
 	struct waiting_vec stack;
@@ -135,6 +135,7 @@ static struct gh_error *adopt_orphans(struct walk *w)
 {
 	uint32_t orphans = w->place[GH_NODE_ORPHANS];
 	struct gh_error *err = NULL;
+	gh_addr base;
 
 	for (uint64_t i = 0; i < gh_bitmap_words(w->graph->heap->table.nslots) && !err; i++) {
 		uint64_t bits = w->graph->nodes[i];
@@ -148,8 +149,11 @@ static struct gh_error *adopt_orphans(struct walk *w)
 				continue;
 			w->here = orphans;
 			w->base = 0;
-			reach(w, gh_heap_slot_base(w->graph->heap, slot), NULL, node);
-			err = drain(w);
+			base = gh_heap_slot_base(w->graph->heap, slot);
+			reach(w, base, NULL, node);
+			err = gh_owner_graph_adopt(w->graph, base);
+			if (!err)
+				err = drain(w);
 		}
 	}
 	return err;
@@ -262,7 +266,7 @@ static void walk_deinit(struct walk *w)
 	free(w->count);
 }
 
-struct gh_error *gh_domtree_create(const struct gh_owner_graph *graph, const struct gh_poll *poll,
+struct gh_error *gh_domtree_create(struct gh_owner_graph *graph, const struct gh_poll *poll,
 				   struct gh_domtree **ret)
 {
 	struct gh_budget *budget = gh_runtime_budget(graph->heap->rt);

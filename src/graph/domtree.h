@@ -20,7 +20,7 @@ struct gh_domtree {
 };
 
 /** Errors: NOMEM, LIMIT, CANCELLED. */
-struct gh_error *gh_domtree_create(const struct gh_owner_graph *graph, const struct gh_poll *poll,
+struct gh_error *gh_domtree_create(struct gh_owner_graph *graph, const struct gh_poll *poll,
 				   struct gh_domtree **ret) GH_MUST_CHECK;
 void gh_domtree_destroy(struct gh_domtree *tree);
 

@@ -224,7 +224,7 @@ static struct gh_error *sort_words(struct owner_build *b)
 	graph->words = gh_alloc_array(n, sizeof(*graph->words));
 	if (!graph->words)
 		return gh_error_nomem();
-	graph->nwords = n;
+	graph->nwords = graph->words_cap = n;
 	for (size_t i = 0; i < graph->owners.len; i++) {
 		owners[i].first_word = next;
 		next += owners[i].nwords;
@@ -327,6 +327,21 @@ void gh_owner_graph_destroy(struct gh_owner_graph *graph)
 	free(graph->leaves);
 	free(graph->rank);
 	free(graph);
+}
+
+/* Its words are the last ones: there are none before the first call. */
+struct gh_error *gh_owner_graph_adopt(struct gh_owner_graph *graph, uint64_t value)
+{
+	struct gh_owner *o = &graph->owners.data[GH_NODE_ORPHANS];
+
+	if (!gh_vec_reserve((void **)&graph->words, &graph->words_cap, graph->nwords + 1,
+			    sizeof(*graph->words)))
+		return gh_error_nomem();
+	if (!o->nwords)
+		o->first_word = graph->nwords;
+	graph->words[graph->nwords++] = (struct gh_owner_word){0, value};
+	o->nwords++;
+	return NULL;
 }
 
 gh_node gh_owner_of_slot(const struct gh_owner_graph *graph, uint64_t slot)

@@ -21,7 +21,7 @@
 typedef uint32_t gh_node;
 enum {
 	GH_NODE_ROOT = 0,
-	GH_NODE_ORPHANS = 1, // an owner: what is live and nothing seen leads to
+	GH_NODE_ORPHANS = 1, // an owner: what is live and nothing seen leads to; a domtree finds it
 };
 #define GH_NODE_NONE UINT32_MAX
 
@@ -58,7 +58,7 @@ struct gh_owner_graph {
 	struct gh_mark *mark;	     // borrowed; its types may grow
 	struct gh_owner_vec owners;  // [0]: the root of all
 	struct gh_owner_word *words; // owned; by owner
-	uint64_t nwords;
+	size_t nwords, words_cap;
 	uint64_t *nodes;	    // owned: bit a slot that is a node
 	uint64_t *leaves;	    // owned: bit a live slot that counts for its one referrer
 	uint32_t *rank;		    // owned: nodes in the 64 * i slots before slot 64 * i
@@ -115,6 +115,9 @@ static inline gh_node gh_node_of_slot(const struct gh_owner_graph *graph, uint64
 
 /** Slot of a node that is an object. O(log slots). */
 uint64_t gh_node_slot(const struct gh_owner_graph *graph, gh_node node);
+
+/** Let the owner of orphans hold a word. Errors: NOMEM. */
+struct gh_error *gh_owner_graph_adopt(struct gh_owner_graph *graph, uint64_t value) GH_MUST_CHECK;
 
 /** The owner that a slot describes; GH_NODE_NONE: none, it is an object of the program. */
 gh_node gh_owner_of_slot(const struct gh_owner_graph *graph, uint64_t slot);
