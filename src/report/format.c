@@ -81,28 +81,6 @@ void gh_format_ns(struct gh_strbuf *sb, int64_t ns)
 	}
 }
 
-size_t gh_utf8_decode(const char *text, uint32_t *ret)
-{
-	const uint8_t *p = (const uint8_t *)text;
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-	uint32_t code = p[0];
-
-	if (len == 0 || p[0] > 0xf4)
-		return 0;
-	if (len > 1)
-		code &= 0x7f >> len;
-	for (size_t i = 1; i < len; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		code = code << 6 | (p[i] & 0x3f);
-	}
-	if (code < least[len] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
-		return 0;
-	*ret = code;
-	return len;
-}
-
 struct range {
 	uint32_t lo, hi;
 };
@@ -113,18 +91,6 @@ static bool in_ranges(uint32_t code, const struct range *ranges, size_t n)
 		if (code >= ranges[i].lo && code <= ranges[i].hi)
 			return true;
 	return false;
-}
-
-/* Controls, marks that reorder a line, and what nobody can see. */
-static bool is_dangerous(uint32_t code)
-{
-	static const struct range ranges[] = {
-		{0, 0x1f},	  {0x7f, 0x9f},	    {0xad, 0xad},	{0x61c, 0x61c},
-		{0x180e, 0x180e}, {0x200b, 0x200f}, {0x2028, 0x202e},	{0x2060, 0x206f},
-		{0xfeff, 0xfeff}, {0xfff9, 0xfffb}, {0xe0000, 0xe0fff},
-	};
-
-	return in_ranges(code, ranges, GH_ARRAY_SIZE(ranges));
 }
 
 /* Columns of a code point: the ranges of combining marks and wide characters that matter. */
@@ -171,7 +137,7 @@ void gh_format_escaped(struct gh_strbuf *sb, const char *text)
 		if (len == 0) {
 			gh_strbuf_printf(sb, "\\x%02x", (uint8_t)*text);
 			len = 1;
-		} else if (is_dangerous(code)) {
+		} else if (gh_code_is_dangerous(code)) {
 			escape_code(sb, code);
 		} else {
 			gh_strbuf_add(sb, text, len);

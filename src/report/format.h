@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/strbuf.h"
+#include "base/text.h"
 #include "report/report.h"
 
 /** IEC units with three digits: "512 B", "1.23 GiB". */
@@ -36,6 +37,3 @@ size_t gh_text_width(const char *text);
 /** Append escaped text in at most `width` columns; cut in the middle with "…" where it is longer.
  */
 void gh_text_fit(struct gh_strbuf *sb, const char *text, size_t width);
-
-/** Length of the UTF-8 sequence at p (1 to 4) and its code point; 0 when it is not UTF-8. */
-size_t gh_utf8_decode(const char *p, uint32_t *ret);
