@@ -39,7 +39,7 @@ enum {
 	T_FIELD_BYTES = 24,
 	T_FUNC_IN = 48,
 	T_FUNC_OUT = 50,
-	T_INTERFACE_METHODS = 56,
+	T_INTERFACE_METHODS_LEN = 64,
 };
 
 static uint32_t base_bytes(const struct gh_runtime *rt, uint8_t kind)
@@ -188,8 +188,8 @@ static gh_addr resolve_offset(const struct gh_runtime *rt, gh_addr at)
 	return module->types + offset;
 }
 
-static const char *type_string(const struct gh_runtime *rt, const struct gh_rtype *t,
-			       uint64_t *len_ret)
+const char *gh_rtype_string(const struct gh_runtime *rt, const struct gh_rtype *t,
+			    uint64_t *len_ret)
 {
 	gh_addr name = resolve_offset(rt, t->addr + T_STR);
 	const char *s = name ? gh_rtype_name_text(rt, name, len_ret) : NULL;
@@ -221,7 +221,7 @@ static void append_named(const struct gh_runtime *rt, const struct gh_rtype *t,
 			 struct gh_strbuf *sb)
 {
 	uint64_t len = 0, path_len = 0, dot, end;
-	const char *s = type_string(rt, t, &len), *path = package_path(rt, t, &path_len);
+	const char *s = gh_rtype_string(rt, t, &len), *path = package_path(rt, t, &path_len);
 
 	if (!s) {
 		gh_strbuf_putc(sb, '?');
@@ -344,7 +344,7 @@ static void append_name(const struct gh_runtime *rt, gh_addr addr, struct gh_str
 		append_struct(rt, &t, sb, depth);
 		break;
 	default: // interface literals and what has no shape: the binary's own words
-		s = type_string(rt, &t, &len);
+		s = gh_rtype_string(rt, &t, &len);
 		if (s)
 			gh_strbuf_add(sb, s, len);
 		else
@@ -363,93 +363,12 @@ void gh_rtype_name(const struct gh_runtime *rt, gh_addr addr, struct gh_strbuf *
 	gh_strbuf_deinit(&name);
 }
 
-/* "map.group[" or "map.bucket[": the length of it, 0 for other names. */
-static uint64_t group_prefix(const char *s, uint64_t len)
+bool gh_rtype_has_methods(const struct gh_runtime *rt, gh_addr interface)
 {
-	static const char *const prefixes[] = {"map.group[", "map.bucket["};
+	uint64_t n = 0;
 
-	for (size_t i = 0; i < GH_ARRAY_SIZE(prefixes); i++) {
-		uint64_t n = strlen(prefixes[i]);
-
-		if (len > n && !memcmp(s, prefixes[i], n))
-			return n;
-	}
-	return 0;
-}
-
-bool gh_rtype_is_group(const struct gh_runtime *rt, gh_addr addr)
-{
-	struct gh_rtype t;
-	uint64_t len = 0;
-	const char *s;
-
-	if (!gh_rtype_read(rt, addr, &t) || t.kind != GH_KIND_STRUCT)
-		return false;
-	s = type_string(rt, &t, &len);
-	return s && group_prefix(s, len);
-}
-
-/* A field by name; for arrays the element's type, where keys, elems and slots hold eight. */
-static gh_addr member(const struct gh_runtime *rt, gh_addr addr, const char *name)
-{
-	struct gh_rtype t, field_type;
-
-	if (!gh_rtype_read(rt, addr, &t))
-		return 0;
-	for (uint64_t i = 0; i < t.nfields && i < 8; i++) {
-		struct gh_rfield field;
-		const char *s;
-		uint64_t len;
-
-		if (!gh_rtype_field(rt, &t, i, &field))
-			return 0;
-		s = gh_rtype_name_text(rt, field.name, &len);
-		if (!s || len != strlen(name) || memcmp(s, name, len) ||
-		    !gh_rtype_read(rt, field.type, &field_type))
-			continue;
-		return field_type.kind == GH_KIND_ARRAY && name[strlen(name) - 1] == 's'
-			       ? field_type.elem
-			       : field.type;
-	}
-	return 0;
-}
-
-/* Keys and elems above 128 bytes are held by pointer; the map's own name tells which those are. */
-static void append_held(const struct gh_runtime *rt, gh_addr held, bool is_pointer,
-			struct gh_strbuf *sb)
-{
-	struct gh_rtype t;
-
-	if (!is_pointer && gh_rtype_read(rt, held, &t) && t.kind == GH_KIND_POINTER && !t.is_named)
-		held = t.elem;
-	gh_rtype_name(rt, held, sb);
-}
-
-void gh_rtype_group_name(const struct gh_runtime *rt, gh_addr group, struct gh_strbuf *sb)
-{
-	gh_addr slot = member(rt, group, "slots"), key, elem;
-	uint64_t len = 0, from, close;
-	struct gh_rtype t;
-	const char *s;
-	int depth = 1;
-
-	key = slot ? member(rt, slot, "key") : member(rt, group, "keys");
-	elem = slot ? member(rt, slot, "elem") : member(rt, group, "elems");
-	s = gh_rtype_read(rt, group, &t) ? type_string(rt, &t, &len) : NULL;
-	from = s ? group_prefix(s, len) : 0;
-	if (!from) { // made by reflect: no name, and what is held by pointer is not known
-		gh_strbuf_puts(sb, "map[");
-		gh_rtype_name(rt, key, sb);
-		gh_strbuf_putc(sb, ']');
-		gh_rtype_name(rt, elem, sb);
-		return;
-	}
-	for (close = from; close + 1 < len && depth; close++)
-		depth += s[close] == '[' ? 1 : s[close] == ']' ? -1 : 0;
-	gh_strbuf_puts(sb, "map[");
-	append_held(rt, key, s[from] == '*', sb);
-	gh_strbuf_putc(sb, ']');
-	append_held(rt, elem, close < len && s[close] == '*', sb);
+	gh_read_u64(rt->image, interface + T_INTERFACE_METHODS_LEN, &n);
+	return n != 0;
 }
 
 gh_addr gh_itab_type(const struct gh_runtime *rt, gh_addr itab)

@@ -81,13 +81,14 @@ const char *gh_rtype_name_text(const struct gh_runtime *rt, gh_addr name, uint64
 void gh_rtype_name(const struct gh_runtime *rt, gh_addr addr, struct gh_strbuf *sb);
 
 /**
- * Is it the struct that the compiler makes for a map's group (go1.24+) or bucket? Known by its name
- * (cmd/compile/internal/types/fmt.go: "map.group[K]V", "map.bucket[K]V").
+ * The type's name as the binary has it, short ("http.Server"); borrowed, not NUL-terminated. NULL
+ * when unreadable.
  */
-bool gh_rtype_is_group(const struct gh_runtime *rt, gh_addr addr);
+const char *gh_rtype_string(const struct gh_runtime *rt, const struct gh_rtype *type,
+			    uint64_t *len_ret);
 
-/** Append "map[K]V" for the descriptor of a map's group or bucket. */
-void gh_rtype_group_name(const struct gh_runtime *rt, gh_addr group, struct gh_strbuf *sb);
+/** Has the interface type methods? Then its first word is an itab, else a descriptor. */
+bool gh_rtype_has_methods(const struct gh_runtime *rt, gh_addr interface);
 
 /**
  * Pointer mask: bit k of words is set when word k of the type holds a pointer, for k < nwords

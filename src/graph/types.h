@@ -7,7 +7,7 @@
 
 #include "base/strbuf.h"
 #include "goruntime/functab.h"
-#include "goruntime/rtype.h"
+#include "goruntime/map.h"
 
 /** Dense type number; 0 is "unknown". */
 typedef uint32_t gh_type_id;

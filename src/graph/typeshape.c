@@ -65,15 +65,6 @@ static struct gh_edge chan_edge(struct gh_types *types, gh_type_id elem)
 	return (struct gh_edge){.type = id, .kind = id ? GH_EDGE_ARRAY : GH_EDGE_UNKNOWN};
 }
 
-static bool has_methods(const struct gh_runtime *rt, gh_addr interface)
-{
-	enum { METHODS_LEN = 64 }; // internal/abi/type.go: InterfaceType.Methods
-	uint64_t n = 0;
-
-	gh_read_u64(rt->image, interface + METHODS_LEN, &n);
-	return n != 0;
-}
-
 static void put_rtype(struct layout *l, gh_addr rtype, uint64_t offset, int depth);
 
 static void repeat(struct layout *l, uint64_t first, uint64_t stride, uint64_t count)
@@ -184,7 +175,7 @@ static void put_rtype(struct layout *l, gh_addr rtype, uint64_t offset, int dept
 		set(l, offset, GH_EDGE_SLICE, pointee(types, t.elem));
 		break;
 	case GH_KIND_INTERFACE:
-		set(l, offset + 8, has_methods(types->rt, rtype) ? GH_EDGE_IFACE : GH_EDGE_EFACE,
+		set(l, offset + 8, gh_rtype_has_methods(types->rt, rtype) ? GH_EDGE_IFACE : GH_EDGE_EFACE,
 		    0);
 		break;
 	case GH_KIND_ARRAY:
