@@ -25,7 +25,7 @@ CONTRACT: Dict[str, Dict[str, List[str]]] = {
     "top": {"types": ["type", "count", "bytes", "share", "avg_bytes", "strength", "exact_bytes",
                       "declared_bytes", "inferred_bytes"]},
     "objects": {"objects": ["address", "type", "bytes", "strength"]},
-    "obj": {"objects": ["address", "type", "bytes", "strength"],
+    "obj": {"objects": ["address", "type", "bytes", "strength", "name"],
             "facts": ["object", "address", "type", "strength", "fact", "claims", "word", "name"]},
     "roots": {"roots": ["kind", "name", "count", "bytes"]},
     "spans": {"classes": ["sizeclass", "elem_bytes", "noscan", "spans", "slots", "live", "free",
