@@ -5,7 +5,7 @@
 // owners.h.
 #include "graph/owner_build.h"
 
-#include "goruntime/runtime.h"
+#include "goruntime/freelist.h"
 
 enum { MAX_THREADS = 1 << 16 };
 
@@ -120,9 +120,29 @@ static void own_by_type(struct owner_build *b)
 	free(kind_of);
 }
 
-void gh_owner_find_bookkeeping(struct owner_build *b)
+static void own_list(struct owner_build *b, const struct gh_addr_vec *list, const char *name)
+{
+	for (size_t i = 0; i < list->len; i++)
+		gh_owner_describe_slot(b, gh_owner_runtime(b, name), list->data[i]);
+}
+
+static struct gh_error *own_free_records(struct owner_build *b)
+{
+	struct gh_freelists lists = {0};
+	struct gh_error *err = gh_freelists_load(b->in->heap->rt, &lists);
+
+	if (!err) {
+		own_list(b, &lists.sudogs, "free waiting records");
+		own_list(b, &lists.defers, "free defer records");
+	}
+	gh_freelists_deinit(&lists);
+	return err;
+}
+
+struct gh_error *gh_owner_find_bookkeeping(struct owner_build *b)
 {
 	own_goroutines(b);
 	own_threads(b);
 	own_by_type(b);
+	return b->nomem ? gh_error_nomem() : own_free_records(b);
 }

@@ -3,6 +3,7 @@
 // found. Shared by the files that find owners; others use owners.h.
 #pragma once
 
+#include "goruntime/defer.h"
 #include "graph/owners.h"
 #include "graph/words.h"
 
@@ -18,6 +19,13 @@ struct g_owner {
 	gh_node owner; // GH_NODE_ROOT: it is dead
 };
 
+/** Words of a stack that belong to an owner inside the goroutine. */
+struct owner_range {
+	gh_addr lo, hi;
+	gh_node owner;
+};
+GH_VEC(owner_range_vec, struct owner_range);
+
 struct owner_build {
 	const struct gh_owner_input *in;
 	struct gh_owner_graph *graph;
@@ -25,6 +33,8 @@ struct owner_build {
 	struct owner_found_vec found;
 	struct g_owner *by_g; // owned: one a goroutine of the input, sorted
 	uint64_t *own;	      // owned: bit a slot that describes an owner
+	struct owner_range_vec ranges; // of the goroutine at hand, by lo
+	struct gh_defer_vec defers;    // likewise
 	bool nomem;	      // sticky
 };
 
@@ -40,11 +50,28 @@ void gh_owner_hold(struct owner_build *b, gh_node owner, gh_addr at, uint64_t va
 /** The live slot that addr lies in describes the owner, unless it describes one already. */
 void gh_owner_describe_slot(struct owner_build *b, gh_node owner, gh_addr addr);
 
+/** The same of an array that only lists other owners: what is in it holds nothing. */
+void gh_owner_describe_list(struct owner_build *b, gh_node owner, gh_addr addr);
+
 /** Owner of the goroutine whose g lies at addr; GH_NODE_ROOT: none that lives. */
 gh_node gh_owner_of_g(const struct owner_build *b, gh_addr g);
 
-/** Find the objects behind goroutines, threads and processors. */
-void gh_owner_find_bookkeeping(struct owner_build *b);
+/** The code that pc is in, by its full name; NULL: none is known. */
+const char *gh_owner_function(const struct owner_build *b, gh_addr pc);
+
+/** Find the objects behind goroutines, threads, processors and what they keep to use again. */
+struct gh_error *gh_owner_find_bookkeeping(struct owner_build *b) GH_MUST_CHECK;
+
+/** Timers in heaps, as owners of what they will call. */
+struct gh_error *gh_owner_find_timers(struct owner_build *b,
+				      const struct gh_poll *poll) GH_MUST_CHECK;
+
+/** The pending defers of a goroutine that was just scanned, as owners inside it. */
+void gh_owner_find_defers(struct owner_build *b, gh_node goroutine, const struct gh_goroutine *g,
+			  const struct gh_stack_scan *scan);
+
+/** Whose a word at that place is: a defer's of the goroutine scanned last, or the goroutine's. */
+gh_node gh_owner_of_word(const struct owner_build *b, gh_node goroutine, gh_addr at);
 
 /** Number the nodes: graph->nodes, leaves, rank. own: slots that are none. */
 struct gh_error *gh_nodes_number(struct gh_owner_graph *graph, const uint64_t *own,

@@ -44,7 +44,7 @@ void gh_owner_hold(struct owner_build *b, gh_node owner, gh_addr at, uint64_t va
 						  (struct owner_found){owner, {at, value}});
 }
 
-void gh_owner_describe_slot(struct owner_build *b, gh_node owner, gh_addr addr)
+static void describe_slot(struct owner_build *b, gh_node owner, gh_addr addr, bool is_list)
 {
 	struct gh_word_slot t = gh_word_slot(b->m, addr);
 	struct gh_owner *o = &b->graph->owners.data[owner];
@@ -52,9 +52,28 @@ void gh_owner_describe_slot(struct owner_build *b, gh_node owner, gh_addr addr)
 	if (t.slot == GH_SLOT_NONE || !gh_state_is_live(gh_state_at(&b->m->states, t.slot)) ||
 	    gh_bitmap_test_and_set(b->own, t.slot))
 		return;
-	b->nomem |= !gh_own_slot_vec_push(&b->graph->own, (struct gh_own_slot){t.slot, owner});
+	b->nomem |= !gh_own_slot_vec_push(&b->graph->own, (struct gh_own_slot){t.slot, owner, is_list});
 	o->own_objects++;
 	o->own_bytes += gh_slot_bytes(b->m, t.base, t.page);
+}
+
+void gh_owner_describe_slot(struct owner_build *b, gh_node owner, gh_addr addr)
+{
+	describe_slot(b, owner, addr, false);
+}
+
+void gh_owner_describe_list(struct owner_build *b, gh_node owner, gh_addr addr)
+{
+	describe_slot(b, owner, addr, true);
+}
+
+const char *gh_owner_function(const struct owner_build *b, gh_addr pc)
+{
+	struct gh_func func;
+
+	return pc && gh_func_find(b->in->heap->rt, pc, &func)
+		       ? gh_func_name(b->in->heap->rt, &func)
+		       : NULL;
 }
 
 static int by_g(const void *a, const void *b)
@@ -112,8 +131,11 @@ static gh_node owner_of(struct owner_build *b, const struct gh_root_owner *root,
 	const struct gh_owner *last = &b->graph->owners.data[b->graph->owners.len - 1];
 	enum gh_root_kind kind = root->kind;
 
-	if (kind == GH_ROOT_GOROUTINE)
-		return gh_owner_of_g(b, root->g->addr);
+	if (kind == GH_ROOT_GOROUTINE) {
+		gh_node goroutine = gh_owner_of_g(b, root->g->addr);
+
+		return at ? gh_owner_of_word(b, goroutine, at) : goroutine;
+	}
 	if (kind == GH_ROOT_GLOBAL && is_runtime_variable(root->name))
 		kind = GH_ROOT_RUNTIME;
 	if (last->kind == kind && last->name && !strcmp(last->name, root->name))
@@ -126,6 +148,14 @@ static gh_node owner_of(struct owner_build *b, const struct gh_root_owner *root,
 				return (gh_node)i;
 		}
 	return gh_owner_add(b, (struct gh_owner){.kind = kind, .name = root->name, .addr = at});
+}
+
+static void enter_goroutine(void *ctx, const struct gh_root_owner *owner,
+			    const struct gh_stack_scan *scan)
+{
+	struct owner_build *b = ctx;
+
+	gh_owner_find_defers(b, gh_owner_of_g(b, owner->g->addr), owner->g, scan);
 }
 
 static void hold_word(void *ctx, const struct gh_root_owner *owner, const struct gh_root *root)
@@ -194,7 +224,7 @@ static void hold_own(struct owner_build *b)
 		gh_addr base = gh_heap_slot_base(b->in->heap, own->slot);
 		struct gh_word_slot t = gh_word_slot(b->m, base);
 
-		if (t.slot == own->slot)
+		if (t.slot == own->slot && !own->is_list)
 			hold_words_of(b, own->owner, &t);
 	}
 }
@@ -262,6 +292,7 @@ static struct gh_error *find_owners(struct owner_build *b, const struct gh_poll 
 	struct gh_root_sink sink = {.ctx = b,
 				    .names = true,
 				    .raw = true,
+				    .scanned = enter_goroutine,
 				    .word = hold_word,
 				    .conservative = hold_conservative,
 				    .contents = hold_contents};
@@ -273,10 +304,12 @@ static struct gh_error *find_owners(struct owner_build *b, const struct gh_poll 
 	add_goroutines(b);
 	if (b->nomem)
 		return gh_error_nomem();
-	gh_owner_find_bookkeeping(b);
-	if (b->nomem)
-		return gh_error_nomem();
-	err = gh_roots_visit(in->heap, in->types, in->statics, in->goroutines, poll, &sink, NULL);
+	err = gh_owner_find_timers(b, poll);
+	if (!err)
+		err = gh_roots_visit(in->heap, in->types, in->statics, in->goroutines, poll, &sink,
+				     NULL);
+	if (!err)
+		err = gh_owner_find_bookkeeping(b);
 	if (err)
 		return err;
 	hold_own(b);
@@ -302,6 +335,8 @@ struct gh_error *gh_owner_graph_create(const struct gh_owner_input *in, const st
 	b.own = gh_alloc_array(gh_bitmap_words(in->heap->table.nslots) + 1, sizeof(*b.own));
 	err = b.own ? find_owners(&b, poll) : gh_error_nomem();
 	owner_found_vec_deinit(&b.found);
+	owner_range_vec_deinit(&b.ranges);
+	gh_defer_vec_deinit(&b.defers);
 	free(b.by_g);
 	if (!err)
 		err = gh_nodes_number(graph, b.own, poll);

@@ -50,6 +50,7 @@ struct gh_owner_word {
 struct gh_own_slot {
 	uint64_t slot;
 	gh_node owner;
+	bool is_list; // of other owners: the words in it hold nothing
 };
 GH_VEC(gh_own_slot_vec, struct gh_own_slot);
 

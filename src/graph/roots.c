@@ -415,6 +415,8 @@ static struct gh_error *visit_goroutine(struct visit *v, const struct gh_gorouti
 	v->owner = (struct gh_root_owner){.kind = GH_ROOT_GOROUTINE, .goid = g->goid, .g = g};
 	if (!conservative)
 		note_scan(v);
+	if (!conservative && v->sink->scanned)
+		v->sink->scanned(v->sink->ctx, &v->owner, &v->scan);
 	if (!conservative && v->sink->word && !v->sink->raw)
 		err = type_stack(v, g);
 	for (size_t i = 0; !err && i < v->scan.words.len; i++) {

@@ -34,6 +34,9 @@ struct gh_root_sink {
 	void *ctx;
 	bool names; // look up the names of package variables
 	bool raw;   // only where words lie and lead: the edges of roots need not be right
+	/* A goroutine's stack was scanned: its words come next. Valid during the call. */
+	void (*scanned)(void *ctx, const struct gh_root_owner *owner,
+			const struct gh_stack_scan *scan);
 	/* A precise word. */
 	void (*word)(void *ctx, const struct gh_root_owner *owner, const struct gh_root *root);
 	/* A word that may be a pointer. Called after all precise ones. */
