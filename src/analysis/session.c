@@ -33,6 +33,13 @@ struct gh_error *gh_session_runtime(struct gh_session *session)
 	return err;
 }
 
+static void forget_goroutines(struct gh_session *session)
+{
+	gh_goroutine_vec_deinit(&session->goroutines);
+	gh_gc_times_deinit(&session->gc_times);
+	session->has_goroutines = false;
+}
+
 /* If the layout was not quite right, what was read by it is read again. */
 struct gh_error *gh_session_dwarf(struct gh_session *session)
 {
@@ -45,9 +52,7 @@ struct gh_error *gh_session_dwarf(struct gh_session *session)
 		err = gh_runtime_dwarf(session->rt);
 	if (err || !is_new || !session->rt->layout_mismatches)
 		return err;
-	gh_goroutine_vec_deinit(&session->goroutines);
-	session->goroutines = (struct gh_goroutine_vec){0};
-	session->has_goroutines = false;
+	forget_goroutines(session);
 	gh_heap_destroy(session->heap);
 	session->heap = NULL;
 	session->has_now = gh_process_now(session->rt, &session->now_ns);
@@ -62,12 +67,27 @@ struct gh_error *gh_session_goroutines(struct gh_session *session)
 		return err;
 	err = gh_goroutines_load(session->rt, &session->goroutines,
 				 &session->unreadable_goroutines);
+	if (!err)
+		err = gh_gc_times_load(session->rt, &session->goroutines, &session->gc_times);
 	if (err) {
-		gh_goroutine_vec_deinit(&session->goroutines);
+		forget_goroutines(session);
 		return err;
 	}
 	session->has_goroutines = true;
 	return NULL;
+}
+
+bool gh_session_wait_ns(const struct gh_session *session, const struct gh_goroutine *g,
+			int64_t *ret)
+{
+	int64_t blocked;
+
+	if (!session->has_now ||
+	    !(g->status == GH_G_WAITING || g->status == GH_G_SYSCALL || g->status == GH_G_LEAKED) ||
+	    !gh_gc_times_blocked(&session->gc_times, g->wait_since_ns, &blocked))
+		return false;
+	*ret = session->now_ns > blocked ? session->now_ns - blocked : 0;
+	return true;
 }
 
 void gh_session_destroy(struct gh_session *session)
@@ -84,7 +104,7 @@ void gh_session_destroy(struct gh_session *session)
 	gh_statics_destroy(session->statics);
 	gh_types_destroy(session->types);
 	gh_heap_destroy(session->heap);
-	gh_goroutine_vec_deinit(&session->goroutines);
+	forget_goroutines(session);
 	gh_runtime_destroy(session->rt);
 	gh_target_destroy(session->target);
 	free(session);

@@ -3,7 +3,7 @@
 // stage it needs and no more. A stage that was cancelled or failed leaves the session usable.
 #pragma once
 
-#include "goruntime/goroutine.h"
+#include "goruntime/gctimes.h"
 #include "goruntime/runtime.h"
 #include "graph/domtree.h"
 #include "graph/roots.h"
@@ -18,6 +18,7 @@ struct gh_session {
 	struct gh_runtime *rt;		    // stage RUNTIME; owned
 	struct gh_goroutine_vec goroutines; // stage GOROUTINES
 	uint64_t unreadable_goroutines;
+	struct gh_gc_times gc_times; // stage GOROUTINES
 	bool has_goroutines;
 	struct gh_heap *heap;		   // stage HEAP; owned
 	struct gh_types *types;		   // stage TYPES; owned
@@ -47,6 +48,12 @@ struct gh_error *gh_session_runtime(struct gh_session *session) GH_MUST_CHECK;
 /** DWARF, where there is any: types, variables, a check of the layout. */
 struct gh_error *gh_session_dwarf(struct gh_session *session) GH_MUST_CHECK;
 struct gh_error *gh_session_goroutines(struct gh_session *session) GH_MUST_CHECK;
+/**
+ * How long the goroutine has waited at least; false when it does not wait, or when that is not
+ * known. Needs stage GOROUTINES.
+ */
+bool gh_session_wait_ns(const struct gh_session *session, const struct gh_goroutine *g,
+			int64_t *ret);
 /** Spans, page table, allocation bits. MISSING where the core lost the span tables. */
 struct gh_error *gh_session_heap(struct gh_session *session) GH_MUST_CHECK;
 /** Type table and package variables. */

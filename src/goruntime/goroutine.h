@@ -27,7 +27,7 @@ struct gh_goroutine {
 	gh_addr syscall_sp, syscall_pc;
 	gh_addr m;		 // runtime.m or 0
 	const char *wait_reason; // "" when it does not wait; runtime's words
-	int64_t wait_since_ns;	 // nanotime of the first GC that saw it blocked; 0 unknown
+	int64_t wait_since_ns;	 // g.waitsince, see gctimes.h; 0: no collection saw it blocked
 	gh_addr start_pc, go_pc;
 	uint64_t parent_goid; // 0 none
 	gh_addr defer, panic;

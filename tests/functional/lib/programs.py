@@ -24,6 +24,8 @@ STATING = ["trees", "slices", "stackobjects", "defers", "closures", "maps", "cha
            "interfaces", "finalizers", "interior", "tiny", "huge", "masks", "syncs", "panics",
            "iterators", "goroutines", "cgocall", "server", "types", "known", "parts", "holdings",
            "captured", "userarenas"]
+# Programs that a test of their own runs.
+OTHERS = ["allocator", "casts", "loaded", "registers", "waits"]
 NEEDS_CGO = {"cgocall"}
 NEEDS_ARENAS = {"userarenas"}  # GOEXPERIMENT=arenas, which another standard library goes with
 
@@ -100,7 +102,7 @@ class Workshop:
         cgo = build.program in NEEDS_CGO or build.variant == "cgo"
         arenas = build.program in NEEDS_ARENAS
         programs = [build.program] if cgo or arenas else [
-            name for name in [*STATING, "allocator", "casts", "loaded", "registers"]
+            name for name in [*STATING, *OTHERS]
             if name not in NEEDS_CGO | NEEDS_ARENAS]
         folder = self.folder / self._sources / build.release / build.variant
         exe = folder / build.program
