@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 
-static struct gh_error *compile(const char *option, const char *re, regex_t *ret)
+struct gh_error *gh_filter_compile(const char *option, const char *re, regex_t *ret)
 {
 	int rc = regcomp(ret, re, REG_EXTENDED | REG_NOSUB);
 	char why[128];
@@ -28,13 +28,13 @@ struct gh_error *gh_filter_init(const struct gh_args *args, struct gh_filter *re
 
 	*ret = (struct gh_filter){.min_bytes = args->min_bytes};
 	if (args->type_re) {
-		err = compile("--type", args->type_re, &ret->type);
+		err = gh_filter_compile("--type", args->type_re, &ret->type);
 		if (err)
 			return err;
 		ret->has_type = true;
 	}
 	if (args->package_re) {
-		err = compile("--package", args->package_re, &ret->package);
+		err = gh_filter_compile("--package", args->package_re, &ret->package);
 		if (err)
 			return err;
 		ret->has_package = true;

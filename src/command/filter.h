@@ -17,6 +17,9 @@ struct gh_error *gh_filter_init(const struct gh_args *args, struct gh_filter *re
 void gh_filter_deinit(struct gh_filter *filter);
 #define _cleanup_filter_ __attribute__((cleanup(gh_filter_deinit)))
 
+/** An extended regular expression, as an option has it. Errors: USAGE, NOMEM. */
+struct gh_error *gh_filter_compile(const char *option, const char *re, regex_t *ret) GH_MUST_CHECK;
+
 /** Does a type of that full name pass --type and --package? */
 bool gh_filter_type(const struct gh_filter *filter, const char *type_name);
 

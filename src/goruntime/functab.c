@@ -219,6 +219,13 @@ static void file_line(const struct gh_runtime *rt, const struct gh_func *func, g
 	frame->line = line;
 }
 
+void gh_func_line(const struct gh_runtime *rt, const struct gh_func *func, gh_addr pc,
+		  struct gh_source_frame *ret)
+{
+	*ret = (struct gh_source_frame){.function = gh_func_name(rt, func), .id = func->id};
+	file_line(rt, func, pc, ret);
+}
+
 bool gh_func_source_frames(const struct gh_runtime *rt, const struct gh_func *func, gh_addr pc,
 			   struct gh_source_frame_vec *ret)
 {
@@ -245,7 +252,6 @@ bool gh_func_source_frames(const struct gh_runtime *rt, const struct gh_func *fu
 			return false;
 		pc = func->entry + gh_u32_at(call + 8);
 	}
-	frame = (struct gh_source_frame){.function = gh_func_name(rt, func), .id = func->id};
-	file_line(rt, func, pc, &frame);
+	gh_func_line(rt, func, pc, &frame);
 	return gh_source_frame_vec_push(ret, frame);
 }

@@ -59,3 +59,7 @@ GH_VEC(gh_source_frame_vec, struct gh_source_frame);
 /** Appends the logical frames of pc (already pc - 1 for calls). False: out of memory. */
 bool gh_func_source_frames(const struct gh_runtime *rt, const struct gh_func *func, gh_addr pc,
 			   struct gh_source_frame_vec *ret);
+
+/** Function, file and line at pc as if nothing was inlined there, as runtime.funcline. */
+void gh_func_line(const struct gh_runtime *rt, const struct gh_func *func, gh_addr pc,
+		  struct gh_source_frame *ret);

@@ -66,6 +66,8 @@ struct gh_release {
 	uint8_t direct_iface_tflag;  // TFlag bit of direct interface types; 0: kind bit 32
 	bool cleanup_is_struct;	     // cleanups carry {call, fn, arg}, not only fn (go1.26+)
 	bool scans_vector_registers; // of asynchronously preempted goroutines (go1.27+)
+	bool shows_exported_methods; // runtime.(*Frames).Next is in tracebacks (go1.23+)
+	bool shows_runners;	     // runFinalizers, runCleanups are in tracebacks (go1.25+)
 };
 
 /** The release of "go1.26.8", "go1.26.8-X:…"; NULL when it is not one that we know. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tracebacks in one line. See traceback.h.
+// Tracebacks. See traceback.h.
 #include "goruntime/traceback.h"
 
 /* Bytes of the package path of a function: up to the first dot after the last slash. */
@@ -59,6 +59,10 @@ void gh_function_print(struct gh_strbuf *sb, const char *name)
 {
 	const char *open = strchr(name, '['), *close = strrchr(name, ']');
 
+	if (strcmp(name, "runtime.gopanic") == 0) {
+		gh_strbuf_puts(sb, "panic");
+		return;
+	}
 	if (!open || !close || close < open) {
 		gh_strbuf_puts(sb, name);
 		return;
@@ -74,12 +78,12 @@ static bool is_upper(char c)
 }
 
 /* runtime.GC, runtime.(*Frames).Next: shown even where the runtime's frames are not. */
-static bool is_exported_runtime(const char *name)
+static bool is_exported_runtime(const struct gh_runtime *rt, const char *name)
 {
 	const char *rest = name + strlen("runtime."), *dot = strrchr(rest, '.');
 	const char *receiver = rest;
 
-	if (!dot)
+	if (!dot || !rt->release->shows_exported_methods)
 		return is_upper(*rest);
 	if (strncmp(receiver, "(*", 2) == 0)
 		receiver += 2;
@@ -95,90 +99,101 @@ static bool is_hidden_wrapper(const struct gh_source_frame *frame, enum gh_func_
 }
 
 /* showfuncinfo at the default GOTRACEBACK. */
-static bool is_shown(const struct gh_source_frame *frame, bool first, enum gh_func_id callee)
+static bool is_shown(const struct gh_runtime *rt, const struct gh_source_frame *frame, bool first,
+		     enum gh_func_id callee)
 {
 	const char *name = frame->function;
 
 	if (!name || is_hidden_wrapper(frame, callee))
 		return false;
+	if (rt->release->shows_runners &&
+	    (frame->id == GH_FUNC_RUN_FINALIZERS || frame->id == GH_FUNC_RUN_CLEANUPS))
+		return true;
 	if (strcmp(name, "runtime.gopanic") == 0 && !first)
 		return true;
 	return strchr(name, '.') &&
-	       (strncmp(name, "runtime.", 8) != 0 || is_exported_runtime(name));
+	       (strncmp(name, "runtime.", 8) != 0 || is_exported_runtime(rt, name));
 }
 
-struct walk {
-	const struct gh_runtime *rt;
-	struct gh_traceback result;
-	const char *first; // name of the very first frame
-	enum gh_func_id callee;
-	bool is_first;
-};
-
-static void visit(struct walk *walk, const struct gh_source_frame *frame)
-{
-	struct gh_traceback *ret = &walk->result;
-
-	if (!walk->first)
-		walk->first = frame->function;
-	if (!ret->top && is_shown(frame, walk->is_first, walk->callee))
-		ret->top = frame->function;
-	if (!ret->wait_function && frame->function && frame->id != GH_FUNC_WRAPPER &&
-	    !gh_is_standard(walk->rt, frame->function)) {
-		ret->wait_function = frame->function;
-		ret->wait_file = frame->file;
-		ret->wait_line = frame->line;
-	}
-	walk->callee = frame->id;
-	walk->is_first = false;
-}
-
-static struct gh_error *walk_frames(struct walk *walk, const struct gh_frame_vec *frames)
+struct gh_error *gh_traceback_frames(const struct gh_runtime *rt, const struct gh_frame_vec *frames,
+				     struct gh_trace_frame_vec *ret)
 {
 	struct gh_source_frame_vec logical = {0};
-	bool fine = true;
+	enum gh_func_id callee = GH_FUNC_NORMAL;
+	bool fine = true, first = true;
 
 	for (size_t i = 0; fine && i < frames->len; i++) {
 		const struct gh_frame *frame = &frames->data[i];
 
 		logical.len = 0;
-		fine = gh_func_source_frames(walk->rt, &frame->func, frame->sym_pc, &logical);
-		for (size_t k = 0; fine && k < logical.len; k++)
-			visit(walk, &logical.data[k]);
-		if (walk->result.top && walk->result.wait_function)
-			break;
+		fine = gh_func_source_frames(rt, &frame->func, frame->sym_pc, &logical);
+		for (size_t k = 0; fine && k < logical.len; k++) {
+			struct gh_trace_frame f = {
+				.source = logical.data[k],
+				.physical = (uint32_t)i,
+				.shown = is_shown(rt, &logical.data[k], first, callee),
+			};
+
+			fine = gh_trace_frame_vec_push(ret, f);
+			callee = f.source.id;
+			first = false;
+		}
 	}
 	gh_source_frame_vec_deinit(&logical);
 	return fine ? NULL : gh_error_nomem();
 }
 
-/* The function that holds the go statement, as printcreatedby names it: never an inlined one. */
-static const char *find_creator(const struct gh_runtime *rt, const struct gh_goroutine *g)
+/* The go statement, as printcreatedby names it: its function is never an inlined one. */
+static void find_creator(const struct gh_runtime *rt, const struct gh_goroutine *g,
+			 struct gh_traceback *ret)
 {
+	struct gh_source_frame frame = {0};
 	struct gh_func func;
 
 	if (g->go_pc == 0 || g->goid == 1 || !gh_func_find(rt, g->go_pc - 1, &func))
-		return NULL;
-	return gh_func_name(rt, &func);
+		return;
+	gh_func_line(rt, &func, g->go_pc - 1, &frame);
+	ret->created_by = frame.function;
+	ret->created_file = frame.file;
+	ret->created_line = frame.line;
+}
+
+void gh_traceback_of(const struct gh_runtime *rt, const struct gh_goroutine *g,
+		     const struct gh_trace_frame_vec *frames, struct gh_traceback *ret)
+{
+	*ret = (struct gh_traceback){0};
+	for (size_t i = 0; i < frames->len && !(ret->top && ret->wait_function); i++) {
+		const struct gh_source_frame *frame = &frames->data[i].source;
+
+		if (!ret->top && frames->data[i].shown)
+			ret->top = frame->function;
+		if (!ret->wait_function && frame->function && frame->id != GH_FUNC_WRAPPER &&
+		    !gh_is_standard(rt, frame->function)) {
+			ret->wait_function = frame->function;
+			ret->wait_file = frame->file;
+			ret->wait_line = frame->line;
+		}
+	}
+	if (!ret->top && frames->len)
+		ret->top = frames->data[0].source.function;
+	find_creator(rt, g, ret);
 }
 
 struct gh_error *gh_traceback_summary(const struct gh_runtime *rt, const struct gh_goroutine *g,
 				      struct gh_traceback *ret)
 {
-	struct walk walk = {.rt = rt, .is_first = true};
+	struct gh_trace_frame_vec logical = {0};
 	struct gh_frame_vec frames = {0};
 	enum gh_unwind_end end = GH_UNWIND_UNREADABLE;
 	struct gh_error *err = gh_stack_unwind(rt, g, &frames, &end);
 
 	if (!err)
-		err = walk_frames(&walk, &frames);
+		err = gh_traceback_frames(rt, &frames, &logical);
+	if (!err) {
+		gh_traceback_of(rt, g, &logical, ret);
+		ret->complete = end == GH_UNWIND_COMPLETE;
+	}
+	gh_trace_frame_vec_deinit(&logical);
 	gh_frame_vec_deinit(&frames);
-	if (err)
-		return err;
-	if (!walk.result.top)
-		walk.result.top = walk.first;
-	walk.result.created_by = find_creator(rt, g);
-	walk.result.complete = end == GH_UNWIND_COMPLETE;
-	*ret = walk.result;
-	return NULL;
+	return err;
 }

@@ -96,4 +96,5 @@ const struct gh_release gh_release_go1_23 = {
 	.elem_is_pair = false,
 	.direct_iface_tflag = 0,
 	.cleanup_is_struct = false,
+	.shows_exported_methods = true,
 };

@@ -102,4 +102,5 @@ const struct gh_release gh_release_go1_24 = {
 	.elem_is_pair = false,
 	.direct_iface_tflag = 0,
 	.cleanup_is_struct = false,
+	.shows_exported_methods = true,
 };

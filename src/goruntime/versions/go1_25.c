@@ -107,4 +107,6 @@ const struct gh_release gh_release_go1_25 = {
 	.elem_is_pair = false,
 	.direct_iface_tflag = 0,
 	.cleanup_is_struct = false,
+	.shows_exported_methods = true,
+	.shows_runners = true,
 };

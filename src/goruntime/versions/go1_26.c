@@ -108,4 +108,6 @@ const struct gh_release gh_release_go1_26 = {
 	.elem_is_pair = true,
 	.direct_iface_tflag = 32,
 	.cleanup_is_struct = true,
+	.shows_exported_methods = true,
+	.shows_runners = true,
 };

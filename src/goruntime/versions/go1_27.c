@@ -109,4 +109,6 @@ const struct gh_release gh_release_go1_27 = {
 	.direct_iface_tflag = 32,
 	.cleanup_is_struct = true,
 	.scans_vector_registers = true,
+	.shows_exported_methods = true,
+	.shows_runners = true,
 };
