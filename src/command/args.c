@@ -72,6 +72,48 @@ bool gh_parse_size(const char *text, uint64_t *ret)
 	return true;
 }
 
+/* The unit at *p, in ns, and past it. 0: none. */
+static double duration_unit(const char **p)
+{
+	static const struct {
+		const char *name;
+		double ns;
+	} units[] = {{"ms", 1e6}, {"us", 1e3},	{"µs", 1e3},   {"ns", 1},
+		     {"s", 1e9},  {"m", 60e9}, {"h", 3600e9}, {"d", 86400e9}};
+
+	for (size_t i = 0; i < GH_ARRAY_SIZE(units); i++) {
+		size_t len = strlen(units[i].name);
+
+		if (strncmp(*p, units[i].name, len) == 0) {
+			*p += len;
+			return units[i].ns;
+		}
+	}
+	return 0;
+}
+
+bool gh_parse_duration(const char *text, int64_t *ret)
+{
+	double sum = 0;
+
+	do {
+		char *end;
+		double v = *text >= '0' && *text <= '9' ? strtod(text, &end) : -1, unit;
+
+		if (v < 0)
+			return false;
+		text = end;
+		unit = duration_unit(&text);
+		if (unit == 0)
+			return false;
+		sum += v * unit;
+	} while (*text);
+	if (!(sum < 9e18))
+		return false;
+	*ret = (int64_t)sum;
+	return true;
+}
+
 bool gh_parse_address(const char *text, gh_addr *ret)
 {
 	char *end;

@@ -110,6 +110,9 @@ struct gh_error *gh_command_unknown(const char *name) GH_MUST_CHECK;
 /** Bytes of "512", "10M", "1GiB", "1.5k" (all powers of 1024). False: not a size. */
 bool gh_parse_size(const char *text, uint64_t *ret);
 
+/** Nanoseconds of "90s", "1h30m", "250ms", "2d". False: not a duration. */
+bool gh_parse_duration(const char *text, int64_t *ret);
+
 /** An address as people write it: 0x and hexadecimal digits. False: it is none. */
 bool gh_parse_address(const char *text, gh_addr *ret);
 

@@ -31,8 +31,8 @@ CONTRACT: Dict[str, Dict[str, List[str]]] = {
     "spans": {"classes": ["sizeclass", "elem_bytes", "noscan", "spans", "slots", "live", "free",
                           "garbage", "tail_bytes"]},
     "memstats": {"memstats": ["name", "value"]},
-    "goroutines": {"goroutines": ["goid", "state", "wait_reason", "top", "wait_site", "created_by",
-                                  "wait_ns", "system", "labels"]},
+    "goroutines": {"groups": ["count", "state", "wait_reason", "top", "wait_site", "created_by",
+                              "wait_ns_max", "wait_ns_median", "retained", "goids"]},
     "doctor": {"checks": ["name", "state", "detail", "advice"]},
 }
 KEYS = ["schema", "command", "args", "target", "tables", "selfcheck", "skipped", "notes"]

@@ -9,9 +9,18 @@ from lib import case, goheap, traceback
 MOVING = {"running", "runnable"}
 
 
+CONTRACT = ["goid", "state", "wait_reason", "top", "wait_site", "created_by", "wait_ns", "system",
+            "labels"]
+
+
 def shown(of: case.Case) -> Dict[int, dict]:
     rows = goheap.rows(of.documents["goroutines --all"], "goroutines")
     return {row["goid"]: row for row in rows if row["state"] != "dead"}
+
+
+def test_columns(missing: case.Case) -> None:
+    table = missing.documents["goroutines --all"]["tables"]["goroutines"]
+    assert set(CONTRACT) <= {column["name"] for column in table["columns"]}
 
 
 def test_ids(missing: case.Case) -> None:

@@ -193,9 +193,27 @@ static void every_command_has_help(void **state)
 	assert_null(gh_command_find("nothing"));
 }
 
+static void durations_have_units(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t ns;
+	} good[] = {{"90s", 90000000000}, {"1h30m", 5400000000000}, {"250ms", 250000000},
+		    {"2d", 172800000000000}, {"1.5us", 1500},	     {"0s", 0}};
+	static const char *const bad[] = {"", "5", "5x", "s", "-1s", "1h30", "1e400s", "99999999999d"};
+	int64_t ns;
+
+	for (size_t i = 0; i < GH_ARRAY_SIZE(good); i++) {
+		assert_true(gh_parse_duration(good[i].text, &ns));
+		assert_int_equal(ns, good[i].ns);
+	}
+	for (size_t i = 0; i < GH_ARRAY_SIZE(bad); i++)
+		assert_false(gh_parse_duration(bad[i], &ns));
+}
+
 static void unknown_commands_get_a_near_one(void **state)
 {
-	struct gh_error *err = gh_command_unknown("goroutine");
+	struct gh_error *err = gh_command_unknown("gorutines");
 
 	assert_non_null(strstr(err->message, "did you mean goroutines?"));
 	gh_error_destroy(err);
@@ -211,6 +229,7 @@ int main(void)
 		cmocka_unit_test(dashes_end_options),
 		cmocka_unit_test(wrong_words_are_named),
 		cmocka_unit_test(sizes_are_powers_of_1024),
+		cmocka_unit_test(durations_have_units),
 		cmocka_unit_test(packages_of_names),
 		cmocka_unit_test(filters_are_extended_expressions),
 		cmocka_unit_test(every_command_has_help),

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// What goroutines retain. See goroutine_nodes.h.
+#include "analysis/goroutine_nodes.h"
+
+#include <stdlib.h>
+
+#include "graph/domtree.h"
+
+static int compare_node(const void *a, const void *b)
+{
+	const struct gh_goroutine_node *x = a, *y = b;
+
+	return x->g < y->g ? -1 : x->g > y->g;
+}
+
+struct gh_error *gh_goroutine_nodes_load(struct gh_session *session,
+					 struct gh_goroutine_node_vec *ret)
+{
+	struct gh_error *err = gh_session_dominators(session);
+	const struct gh_owner_vec *owners;
+
+	if (err)
+		return err;
+	owners = &session->owners->owners;
+	for (size_t i = 0; i < owners->len; i++) {
+		const struct gh_owner *owner = &owners->data[i];
+		struct gh_goroutine_node node = {owner->addr, (gh_node)i};
+
+		if (owner->kind == GH_ROOT_GOROUTINE && owner->parent == GH_NODE_ROOT &&
+		    owner->goid && !gh_goroutine_node_vec_push(ret, node))
+			return gh_error_nomem();
+	}
+	if (ret->len)
+		qsort(ret->data, ret->len, sizeof(*ret->data), compare_node);
+	return NULL;
+}
+
+bool gh_goroutine_retained(const struct gh_session *session,
+			   const struct gh_goroutine_node_vec *nodes,
+			   const struct gh_goroutine *g, uint64_t *ret)
+{
+	struct gh_goroutine_node key = {.g = g->addr};
+	const struct gh_goroutine_node *found;
+
+	if (!nodes->len || !session->domtree)
+		return false;
+	found = bsearch(&key, nodes->data, nodes->len, sizeof(key), compare_node);
+	if (!found)
+		return false;
+	*ret = gh_domtree_retained(session->domtree, found->node);
+	return true;
+}
