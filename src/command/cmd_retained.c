@@ -7,6 +7,7 @@
 #include "command/command.h"
 #include "command/filter.h"
 #include "command/heap_notes.h"
+#include "command/owner_arg.h"
 
 enum column { OWNER, KIND, RETAINED, RETAINED_KIND, SHARE, SHALLOW, COUNT, NCOLUMNS };
 
@@ -98,17 +99,6 @@ static int by_retained(const void *a, const void *b, void *ctx)
 	return rx != ry ? (rx < ry ? 1 : -1) : x < y ? -1 : x > y;
 }
 
-static bool has_name(const struct request *r, gh_node owner)
-{
-	const struct gh_owner *o = &r->session->owners->owners.data[owner];
-	_cleanup_strbuf_ struct gh_strbuf sb = {0};
-
-	if (o->name && !strcmp(o->name, r->named))
-		return true;
-	gh_owner_describe(r->session->owners, owner, &sb);
-	return !strcmp(gh_strbuf_str(&sb), r->named);
-}
-
 /* kind: of enum gh_root_kind, or GH_ROOT_KINDS for all. */
 static bool is_wanted(const struct request *r, gh_node owner, enum gh_root_kind kind)
 {
@@ -118,7 +108,7 @@ static bool is_wanted(const struct request *r, gh_node owner, enum gh_root_kind 
 	if (kind != GH_ROOT_KINDS && o->kind != kind)
 		return false;
 	if (r->named)
-		return has_name(r, owner);
+		return gh_owner_is_named(r->session->owners, owner, r->named);
 	if (!retained || retained < r->filter.min_bytes)
 		return false;
 	if (r->filter.has_package) {
@@ -193,17 +183,86 @@ static struct gh_error *list_owners(struct request *r, enum gh_root_kind kind)
 	return fill_owners(r, kind, table, l);
 }
 
+/* Their names, those that print alike once. */
 static const char *sharers(const struct request *r, const struct gh_shared *s)
 {
 	_cleanup_strbuf_ struct gh_strbuf sb = {0};
+	const char *names[GH_SHARERS_KEPT];
+	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < s->nowners; i++) {
-		gh_strbuf_puts(&sb, i == 0 ? "" : i + 1 == s->nowners && !s->more ? " and " : ", ");
-		gh_owner_describe(r->session->owners, s->owners[i], &sb);
+		const char *name = describe(r->session, s->owners[i], &r->report->arena);
+
+		if (!name)
+			return NULL;
+		if (!n || strcmp(names[n - 1], name) != 0)
+			names[n++] = name;
 	}
+	for (uint32_t i = 0; i < n; i++) {
+		gh_strbuf_puts(&sb, i == 0 ? "" : i + 1 == n && !s->more ? " and " : ", ");
+		gh_strbuf_puts(&sb, names[i]);
+	}
+	if (n == 1 && !s->more)
+		gh_strbuf_printf(&sb, " (%u of that name)", s->nowners);
 	if (s->more)
 		gh_strbuf_puts(&sb, " and others");
 	return gh_arena_strndup(&r->report->arena, gh_strbuf_str(&sb), sb.len);
+}
+
+/** A row of what is shared: by owners that print alike. */
+struct shared_row {
+	const char *owners; // the report's
+	uint64_t bytes, objects;
+};
+GH_VEC(shared_row_vec, struct shared_row);
+
+static int by_owners(const void *a, const void *b)
+{
+	const struct shared_row *x = a, *y = b;
+
+	return strcmp(x->owners, y->owners);
+}
+
+static int by_shared_bytes(const void *a, const void *b)
+{
+	const struct shared_row *x = a, *y = b;
+
+	if (x->bytes != y->bytes)
+		return x->bytes < y->bytes ? 1 : -1;
+	return by_owners(a, b);
+}
+
+/* A thousand tickers that each share with one variable are one row. */
+static struct gh_error *name_shared(struct request *r, struct shared_row_vec *rows)
+{
+	struct gh_shared_vec shared = {0};
+	struct gh_error *err = gh_shared_find(r->session, &shared);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < shared.len && !err; i++) {
+		struct shared_row row = {sharers(r, &shared.data[i]), shared.data[i].bytes,
+					 shared.data[i].objects};
+
+		if (!row.owners || !shared_row_vec_push(rows, row))
+			err = gh_error_nomem();
+	}
+	gh_shared_vec_deinit(&shared);
+	if (err || !rows->len)
+		return err;
+	qsort(rows->data, rows->len, sizeof(*rows->data), by_owners);
+	for (size_t i = 1; i < rows->len; i++) {
+		struct shared_row *last = &rows->data[kept];
+
+		if (by_owners(last, &rows->data[i])) {
+			rows->data[++kept] = rows->data[i];
+			continue;
+		}
+		last->bytes += rows->data[i].bytes;
+		last->objects += rows->data[i].objects;
+	}
+	rows->len = kept + 1;
+	qsort(rows->data, rows->len, sizeof(*rows->data), by_shared_bytes);
+	return NULL;
 }
 
 /* What several owners hold together. All owners and this are all that is live. */
@@ -211,31 +270,32 @@ static struct gh_error *list_shared(struct request *r)
 {
 	struct gh_table *table = gh_report_table(r->report, "shared", shared_columns, NSHARED);
 	struct gh_cell *total = table ? gh_table_total(table) : NULL;
-	struct gh_shared_vec shared = {0};
+	struct shared_row_vec rows = {0};
 	uint64_t bytes = 0, count = 0;
 	struct gh_error *err;
 
 	if (!total)
 		return gh_error_nomem();
-	err = gh_shared_find(r->session, &shared);
-	for (size_t i = 0; i < shared.len && !err; i++) {
+	err = name_shared(r, &rows);
+	for (size_t i = 0; i < rows.len && !err; i++) {
+		const struct shared_row *row = &rows.data[i];
 		struct gh_cell *cells;
 
-		bytes += shared.data[i].bytes;
-		count += shared.data[i].objects;
-		if (shared.data[i].bytes < r->filter.min_bytes)
+		bytes += row->bytes;
+		count += row->objects;
+		if (row->bytes < r->filter.min_bytes)
 			continue;
 		cells = gh_table_row(table);
 		if (!cells) {
 			err = gh_error_nomem();
 			break;
 		}
-		cells[S_OWNERS] = gh_cell_text(sharers(r, &shared.data[i]));
-		cells[S_BYTES] = gh_cell_u64(shared.data[i].bytes);
-		cells[S_SHARE] = share(r->session, shared.data[i].bytes);
-		cells[S_COUNT] = gh_cell_u64(shared.data[i].objects);
+		cells[S_OWNERS] = gh_cell_text(row->owners);
+		cells[S_BYTES] = gh_cell_u64(row->bytes);
+		cells[S_SHARE] = share(r->session, row->bytes);
+		cells[S_COUNT] = gh_cell_u64(row->objects);
 	}
-	gh_shared_vec_deinit(&shared);
+	shared_row_vec_deinit(&rows);
 	if (err)
 		return err;
 	total[S_BYTES] = gh_cell_u64(bytes);

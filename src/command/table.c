@@ -10,6 +10,7 @@
 	X(objects) \
 	X(obj) \
 	X(retained) \
+	X(dom) \
 	X(roots) \
 	X(spans) \
 	X(memstats) \

@@ -82,7 +82,7 @@ static void add_defer(struct owner_build *b, gh_node goroutine, const struct gh_
 		return;
 	if (d->is_heap)
 		gh_owner_describe_slot(b, owner, d->record);
-	else if (d->record && size > 0)
+	if (d->record && size > 0) // the scan of a stack reads records in the heap, too
 		add_range(b, owner, d->record, (uint64_t)size);
 	if (!d->record)
 		add_range(b, owner, d->fn_at, 8);
