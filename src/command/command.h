@@ -46,6 +46,7 @@ struct gh_command {
 	bool continues;	    // goes on with the last answer, in its order: next
 	bool reads_values;  // contents without pointers: of a process they are copied only if asked
 	bool all_rows;	    // people, too, see all rows unless -n says otherwise
+	uint32_t people_rows; // what they see otherwise; 0: 20
 	uint32_t ignores;   // of enum gh_ignored
 	/* Fill the report. session is NULL when !needs_target. */
 	struct gh_error *(*run)(struct gh_session *session, const struct gh_args *args,

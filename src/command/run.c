@@ -31,10 +31,12 @@ static void apply_defaults(struct gh_args *args, const struct gh_render_options 
 	render->colour = defaults->colour;
 	render->exact_bytes |= defaults->exact_bytes;
 	render->how_next = defaults->how_next;
-	if (!args->limit_given)
-		render->limit = render->format == GH_FORMAT_TEXT && !args->command->all_rows
-					? DEFAULT_ROWS
-					: UINT64_MAX;
+	if (args->limit_given)
+		return;
+	render->limit = UINT64_MAX;
+	if (render->format == GH_FORMAT_TEXT && !args->command->all_rows)
+		render->limit = args->command->people_rows ? args->command->people_rows
+							   : DEFAULT_ROWS;
 }
 
 static const char *goarch_name(uint16_t machine)

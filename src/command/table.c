@@ -6,6 +6,7 @@
 // clang-format off
 #define COMMANDS(X) \
 	X(info) \
+	X(suspects) \
 	X(top) \
 	X(objects) \
 	X(obj) \

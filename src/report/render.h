@@ -33,6 +33,23 @@ struct gh_out {
 /** Hand over what has been collected, if it is much or `all`. */
 void gh_out_flush(struct gh_out *out, bool all);
 
+void gh_put_spaces(struct gh_strbuf *sb, size_t n);
+
+/** End a line without blanks before its end. */
+void gh_end_line(struct gh_strbuf *sb);
+
+/**
+ * Escaped text in as many lines as it needs, all but the first indented. width 0: one line.
+ */
+void gh_put_sentence(struct gh_out *out, uint32_t width, size_t indent, const char *sentence);
+
+/** How many rows were left out, and how to see them; nothing for 0. */
+void gh_put_rest(struct gh_out *out, const struct gh_render_options *options, size_t nrows);
+
+/** A table whose rows are paragraphs. */
+struct gh_error *gh_put_prose(const struct gh_table *table, const struct gh_render_options *options,
+			      struct gh_out *out) GH_MUST_CHECK;
+
 struct gh_error *gh_render_text(const struct gh_report *report,
 				const struct gh_render_options *options,
 				struct gh_out *out) GH_MUST_CHECK;

@@ -49,11 +49,20 @@ struct gh_cell {
 	};
 };
 
+/** Where a column stands in a table whose rows are paragraphs. */
+enum gh_prose {
+	GH_PROSE_NO,	   // people do not see it
+	GH_PROSE_HEAD,	   // "proven, 62.0 MiB, 31.2 %: "
+	GH_PROSE_SENTENCE, // what the paragraph says
+	GH_PROSE_LINE,	   // a line of its own, behind the column's name
+};
+
 struct gh_column {
 	const char *name; // as in the contract; static
 	enum gh_unit unit;
 	bool detail; // people see it only when there is room, or asked; machines always
 	char handle; // letter of the handles that rows get by it ('o': $o1, $o2 …); 0: none
+	uint8_t prose; // enum gh_prose
 };
 
 struct gh_table;
@@ -75,6 +84,7 @@ struct gh_table {
 	struct gh_cell
 		*total; // owned, ncolumns, taken after filters and before -n; NULL: no total row
 	size_t key;	// column that --short prints
+	bool is_prose;	// people read rows as numbered paragraphs
 	struct gh_budget *budget; // of the report
 };
 GH_VEC(gh_table_vec, struct gh_table *);

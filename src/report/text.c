@@ -173,12 +173,6 @@ static void fit(struct printer *p)
 		p->columns[0].width = p->options->width;
 }
 
-static void put_spaces(struct gh_strbuf *sb, size_t n)
-{
-	while (n-- > 0)
-		gh_strbuf_putc(sb, ' ');
-}
-
 static bool is_last(const struct printer *p, size_t c)
 {
 	for (size_t i = c + 1; i < p->table->ncolumns; i++)
@@ -196,20 +190,12 @@ static void put_cell(struct printer *p, size_t c, const char *text)
 	if (!column->width)
 		return;
 	if (c || p->handle_width)
-		put_spaces(&p->out->sb, GAP);
+		gh_put_spaces(&p->out->sb, GAP);
 	if (column->right)
-		put_spaces(&p->out->sb, pad);
+		gh_put_spaces(&p->out->sb, pad);
 	gh_text_fit(&p->out->sb, text, column->width);
 	if (!column->right && !is_last(p, c))
-		put_spaces(&p->out->sb, pad);
-}
-
-/* Blanks at the end of a line serve nobody. */
-static void end_line(struct gh_strbuf *sb)
-{
-	while (sb->len && !sb->failed && sb->data[sb->len - 1] == ' ')
-		sb->len--;
-	gh_strbuf_putc(sb, '\n');
+		gh_put_spaces(&p->out->sb, pad);
 }
 
 static void put_header(struct printer *p)
@@ -218,12 +204,12 @@ static void put_header(struct printer *p)
 
 	if (p->options->colour)
 		gh_strbuf_puts(sb, "\x1b[1m");
-	put_spaces(sb, p->handle_width);
+	gh_put_spaces(sb, p->handle_width);
 	for (size_t c = 0; c < p->table->ncolumns; c++)
 		put_cell(p, c, p->table->columns[c].name);
 	if (p->options->colour)
 		gh_strbuf_puts(sb, "\x1b[0m");
-	end_line(sb);
+	gh_end_line(sb);
 }
 
 static void put_handle(struct printer *p, size_t i, const struct gh_cell *cells)
@@ -239,20 +225,7 @@ static void put_handle(struct printer *p, size_t i, const struct gh_cell *cells)
 		handles->shown(handles->ctx, p->table->columns[p->handle].handle, p->number,
 			       cells[p->handle].u64);
 	}
-	put_spaces(&p->out->sb, p->handle_width - width);
-}
-
-/* What was left out, and how to see it. */
-static void put_rest(struct printer *p, size_t nrows)
-{
-	struct gh_strbuf *sb = &p->out->sb;
-
-	if (nrows == 0)
-		return;
-	if (p->options->how_next)
-		gh_strbuf_printf(sb, "… %zu more rows: `%s`\n", nrows, p->options->how_next);
-	else
-		gh_strbuf_printf(sb, "… %zu more rows: -n 0 shows all\n", nrows);
+	gh_put_spaces(&p->out->sb, p->handle_width - width);
 }
 
 static void put_rows(struct printer *p)
@@ -260,10 +233,10 @@ static void put_rows(struct printer *p)
 	struct gh_out *out = p->out;
 
 	if (p->table->total && p->table->first == 0) {
-		put_spaces(&out->sb, p->handle_width);
+		gh_put_spaces(&out->sb, p->handle_width);
 		for (size_t c = 0; c < p->table->ncolumns; c++)
 			put_cell(p, c, format_total(p, c));
-		end_line(&out->sb);
+		gh_end_line(&out->sb);
 	}
 	for (size_t i = 0; i < p->rows.n && !out->stopped; i++) {
 		const struct gh_cell *cells = gh_rows_at(&p->rows, i);
@@ -272,10 +245,10 @@ static void put_rows(struct printer *p)
 		for (size_t c = 0; c < p->table->ncolumns; c++)
 			if (p->columns[c].width)
 				put_cell(p, c, format_value(p, cells, c));
-		end_line(&out->sb);
+		gh_end_line(&out->sb);
 		gh_out_flush(out, false);
 	}
-	put_rest(p, p->table->nrows - p->rows.first - p->rows.n);
+	gh_put_rest(out, p->options, p->table->nrows - p->rows.first - p->rows.n);
 }
 
 /* The column by which rows get handles, where somebody takes them. */
@@ -316,48 +289,12 @@ static struct gh_error *put_table(const struct gh_table *table,
 	return err;
 }
 
-/* Columns of the text up to where a line of `width` should break; all of it when it fits. */
-static size_t break_at(const char *text, size_t width)
-{
-	size_t at = 0, columns = 0, last_blank = 0;
-
-	while (text[at]) {
-		uint32_t code = 0;
-		size_t len = gh_utf8_decode(text + at, &code);
-
-		if (text[at] == ' ')
-			last_blank = at;
-		if (++columns > width)
-			return last_blank ? last_blank : at;
-		at += len ? len : 1;
-	}
-	return at;
-}
-
-/* A sentence in as many lines as it needs; the later ones are indented. */
-static void put_sentence(struct gh_out *out, uint32_t width, const char *sentence)
-{
-	size_t indent = 0;
-
-	while (*sentence) {
-		size_t room = width > indent + 8 ? width - indent : SIZE_MAX;
-		size_t len = break_at(sentence, room);
-
-		put_spaces(&out->sb, indent);
-		gh_strbuf_add(&out->sb, sentence, len);
-		end_line(&out->sb);
-		sentence += len;
-		sentence += strspn(sentence, " ");
-		indent = 2;
-	}
-}
-
 static void put_escaped_sentence(struct gh_out *out, uint32_t width, const char *raw)
 {
 	_cleanup_strbuf_ struct gh_strbuf sb = {0};
 
 	gh_format_escaped(&sb, raw);
-	put_sentence(out, width, gh_strbuf_str(&sb));
+	gh_put_sentence(out, width, 2, gh_strbuf_str(&sb));
 }
 
 static void format_check(struct gh_strbuf *sb, const struct gh_check *check)
@@ -446,7 +383,8 @@ struct gh_error *gh_render_text(const struct gh_report *report,
 			gh_strbuf_putc(&out->sb, '\n');
 		if (report->tables.len > 1)
 			gh_strbuf_printf(&out->sb, "%s:\n", table->name);
-		err = put_table(table, options, out);
+		err = table->is_prose ? gh_put_prose(table, options, out)
+				      : put_table(table, options, out);
 		if (err)
 			return err;
 	}

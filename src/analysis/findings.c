@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// See finding.h.
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "analysis/finding.h"
+#include "base/cleanup.h"
+#include "rules_table.h" // GH_RULES(X), made of the list in meson.build
+
+#define X(name) extern const struct gh_rule gh_rule_##name;
+GH_RULES(X)
+#undef X
+
+static const struct gh_rule *const rules[] = {
+#define X(name) &gh_rule_##name,
+	GH_RULES(X)
+#undef X
+};
+
+const struct gh_rule *const *gh_rules(size_t *n_ret)
+{
+	*n_ret = GH_ARRAY_SIZE(rules);
+	return rules;
+}
+
+const char *gh_level_name(enum gh_level level)
+{
+	switch (level) {
+	case GH_LEVEL_POSSIBLE:
+		return "possible";
+	case GH_LEVEL_LIKELY:
+		return "likely";
+	case GH_LEVEL_PROVEN:
+		return "proven";
+	}
+	return "possible";
+}
+
+static uint64_t hash(uint64_t h, const char *text)
+{
+	for (; *text; text++)
+		h = (h ^ (uint8_t)*text) * 1099511628211ULL; // FNV-1a
+	return (h ^ 0xff) * 1099511628211ULL;
+}
+
+void gh_findings_add(struct gh_findings *findings, const struct gh_rule *rule,
+		     struct gh_finding finding)
+{
+	finding.rule = rule;
+	finding.fingerprint = hash(hash(14695981039346656037ULL, rule->id), finding.key);
+	findings->nomem |= !gh_finding_vec_push(&findings->all, finding);
+}
+
+const char *gh_findings_text(struct gh_findings *findings, const char *fmt, ...)
+{
+	char *text = NULL;
+	const char *copy;
+	va_list args;
+	int len;
+
+	va_start(args, fmt);
+	len = vasprintf(&text, fmt, args);
+	va_end(args);
+	copy = len < 0 ? NULL : gh_arena_strndup(&findings->arena, text, (size_t)len);
+	if (len >= 0)
+		free(text);
+	findings->nomem |= !copy;
+	return copy ? copy : "";
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+	const struct gh_finding *x = a, *y = b;
+
+	if (x->bytes != y->bytes)
+		return x->bytes < y->bytes ? 1 : -1;
+	if (x->level != y->level)
+		return x->level < y->level ? 1 : -1;
+	return strcmp(x->title, y->title);
+}
+
+struct gh_error *gh_findings_create(struct gh_session *session, struct gh_findings *ret)
+{
+	struct gh_error *err = NULL;
+
+	*ret = (struct gh_findings){.session = session};
+	for (size_t i = 0; i < GH_ARRAY_SIZE(rules) && !err; i++)
+		err = rules[i]->find(ret);
+	if (ret->all.len)
+		qsort(ret->all.data, ret->all.len, sizeof(*ret->all.data), by_bytes);
+	return !err && ret->nomem ? gh_error_nomem() : err;
+}
+
+void gh_findings_deinit(struct gh_findings *findings)
+{
+	gh_finding_vec_deinit(&findings->all);
+	gh_arena_deinit(&findings->arena);
+	*findings = (struct gh_findings){0};
+}
