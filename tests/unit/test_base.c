@@ -7,8 +7,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/bitmap.h"
@@ -18,6 +21,7 @@
 #include "base/goname.h"
 #include "base/poll.h"
 #include "base/strbuf.h"
+#include "base/team.h"
 #include "base/vec.h"
 
 GH_VEC(u32_vec, uint32_t);
@@ -254,6 +258,60 @@ static void budget_sees_what_nobody_took(void **state)
 	gh_budget_deinit(&budget);
 }
 
+enum { TASKS = 1000, PHASES = 200 };
+
+struct phases {
+	uint32_t done[TASKS]; // by each task: phases
+	uint64_t sum;	      // by the caller, of what the tasks wrote
+	bool wrong;
+};
+
+static void count_phase(void *ctx, unsigned int i)
+{
+	struct phases *phases = ctx;
+
+	phases->done[i]++;
+}
+
+/* A phase sees all that the one before it wrote, in whatever thread. */
+static void compare_with_neighbour(void *ctx, unsigned int i)
+{
+	struct phases *phases = ctx;
+
+	if (phases->done[i] != phases->done[(i + 1) % TASKS])
+		phases->wrong = true;
+}
+
+static void team_does_each_task_once(void **state)
+{
+	static const unsigned int sizes[] = {1, 2, 3, GH_TEAM_MAX};
+
+	for (size_t k = 0; k < GH_ARRAY_SIZE(sizes); k++) {
+		struct phases phases = {0};
+		struct gh_team *team = gh_team_create(sizes[k]);
+		sigset_t before = {0}, after = {0};
+
+		pthread_sigmask(SIG_BLOCK, NULL, &before);
+		assert_true(sizes[k] == 1 ? !team : team != NULL);
+		for (int i = 0; i < PHASES; i++) {
+			if (i % 50 == 0)
+				usleep(1000); // asleep by now
+			gh_team_run(team, count_phase, &phases, TASKS);
+			gh_team_run(team, compare_with_neighbour, &phases, TASKS);
+			gh_team_run(team, compare_with_neighbour, &phases, 0);
+			gh_team_run(team, compare_with_neighbour, &phases, 1);
+		}
+		gh_team_destroy(team);
+		for (int i = 0; i < TASKS; i++)
+			phases.sum += phases.done[i];
+		assert_int_equal(phases.sum, TASKS * PHASES);
+		assert_false(phases.wrong);
+		pthread_sigmask(SIG_BLOCK, NULL, &after);
+		assert_memory_equal(&before, &after, sizeof(before));
+	}
+	assert_true(gh_processors() >= 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,6 +327,7 @@ int main(void)
 		cmocka_unit_test(undoes_escapes_of_names),
 		cmocka_unit_test(budget_refuses_what_does_not_fit),
 		cmocka_unit_test(budget_sees_what_nobody_took),
+		cmocka_unit_test(team_does_each_task_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// See team.h. One word says which phase it is, how many tasks it has and which comes next, so that
+// a thread that slept through a phase cannot take a task of the next one for its own.
+#include "base/team.h"
+
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum {
+	SPINS = 2000,	     // before a thread sleeps: some tens of microseconds
+	SPINS_A_YIELD = 200, // of the caller, who waits for tasks in other hands
+	STACK_BYTES = 512 << 10,
+};
+
+struct gh_team {
+	_Alignas(64) _Atomic uint64_t ticket; // phase << 32 | tasks << 16 | next task
+	_Alignas(64) _Atomic uint32_t done;   // tasks of this phase
+	_Alignas(64) _Atomic uint32_t phase;  // what sleepers look at
+	_Atomic uint32_t sleepers;
+	_Atomic bool ends;
+	void (*task)(void *ctx, unsigned int i);
+	void *ctx;
+	unsigned int nthreads; // without the caller
+	pthread_t threads[GH_TEAM_MAX];
+};
+
+unsigned int gh_processors(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) != 0)
+		return 1;
+	return CPU_COUNT(&set) > 0 ? (unsigned int)CPU_COUNT(&set) : 1;
+}
+
+static inline void relax(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+static void futex(_Atomic uint32_t *word, int op, uint32_t value)
+{
+	syscall(SYS_futex, word, op, value, NULL, NULL, 0);
+}
+
+/* Do tasks of the phase at hand until none is left to take. */
+static void work(struct gh_team *team)
+{
+	uint64_t ticket = atomic_load_explicit(&team->ticket, memory_order_acquire);
+
+	while ((uint16_t)ticket < (uint16_t)(ticket >> 16)) {
+		if (!atomic_compare_exchange_weak_explicit(&team->ticket, &ticket, ticket + 1,
+							   memory_order_acq_rel,
+							   memory_order_acquire))
+			continue;
+		team->task(team->ctx, (uint16_t)ticket);
+		atomic_fetch_add_explicit(&team->done, 1, memory_order_release);
+		ticket = atomic_load_explicit(&team->ticket, memory_order_acquire);
+	}
+}
+
+/* Until there is another phase than `seen`; returns it. */
+static uint32_t wait_for_phase(struct gh_team *team, uint32_t seen)
+{
+	uint32_t phase = seen;
+
+	for (int i = 0; i < SPINS && phase == seen; i++) {
+		relax();
+		phase = atomic_load(&team->phase);
+	}
+	while (phase == seen) {
+		atomic_fetch_add(&team->sleepers, 1);
+		futex(&team->phase, FUTEX_WAIT_PRIVATE, seen);
+		atomic_fetch_sub(&team->sleepers, 1);
+		phase = atomic_load(&team->phase);
+	}
+	return phase;
+}
+
+static void *serve(void *arg)
+{
+	struct gh_team *team = arg;
+	uint32_t phase = 0;
+
+	while (!atomic_load(&team->ends)) {
+		work(team);
+		phase = wait_for_phase(team, phase);
+	}
+	return NULL;
+}
+
+/* Say that something is new to look at. */
+static void announce(struct gh_team *team)
+{
+	atomic_fetch_add(&team->phase, 1);
+	if (atomic_load(&team->sleepers))
+		futex(&team->phase, FUTEX_WAKE_PRIVATE, INT_MAX);
+}
+
+static void start_threads(struct gh_team *team, unsigned int n)
+{
+	sigset_t all, old;
+	pthread_attr_t attr;
+
+	if (pthread_attr_init(&attr) != 0)
+		return;
+	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &old); // the threads inherit it
+	while (team->nthreads < n &&
+	       pthread_create(&team->threads[team->nthreads], &attr, serve, team) == 0)
+		team->nthreads++;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	pthread_attr_destroy(&attr);
+}
+
+struct gh_team *gh_team_create(unsigned int nthreads)
+{
+	struct gh_team *team;
+
+	if (nthreads < 2)
+		return NULL;
+	team = aligned_alloc(64, gh_align_up(sizeof(*team), 64));
+	if (!team)
+		return NULL;
+	memset(team, 0, sizeof(*team));
+	start_threads(team, (unsigned int)gh_min_u64(nthreads, GH_TEAM_MAX) - 1);
+	if (!team->nthreads) {
+		gh_team_destroy(team);
+		return NULL;
+	}
+	return team;
+}
+
+void gh_team_destroy(struct gh_team *team)
+{
+	if (!team)
+		return;
+	atomic_store(&team->ends, true);
+	announce(team);
+	for (unsigned int i = 0; i < team->nthreads; i++)
+		pthread_join(team->threads[i], NULL);
+	free(team);
+}
+
+void gh_team_run(struct gh_team *team, void (*task)(void *ctx, unsigned int i), void *ctx,
+		 unsigned int n)
+{
+	uint64_t phase;
+
+	if (!team || n < 2) {
+		for (unsigned int i = 0; i < n; i++)
+			task(ctx, i);
+		return;
+	}
+	team->task = task;
+	team->ctx = ctx;
+	atomic_store_explicit(&team->done, 0, memory_order_relaxed);
+	phase = atomic_load_explicit(&team->phase, memory_order_relaxed) + 1;
+	atomic_store_explicit(&team->ticket, phase << 32 | (uint64_t)n << 16, memory_order_release);
+	announce(team);
+	work(team);
+	for (int i = 1; atomic_load_explicit(&team->done, memory_order_acquire) < n; i++) {
+		relax();
+		if (i % SPINS_A_YIELD == 0)
+			sched_yield();
+	}
+}
