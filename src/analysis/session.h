@@ -32,6 +32,7 @@ struct gh_session {
 	struct gh_shown *shown;		   // what a dialogue remembers (command/shown.h); owned
 	void (*shown_destroy)(struct gh_shown *shown);
 	bool hide_header_types;	     // see gh_mark_hide_header_types; set before stage MARK
+	unsigned int threads;	     // that a stage may use; 0: what the machine has
 	uint32_t hide_one_in;	     // see gh_mark_hide_declared; likewise
 	bool no_values;		     // keep the program's data out of what is printed
 	bool has_now, has_now_error; // known since stage RUNTIME

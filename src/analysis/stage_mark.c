@@ -6,6 +6,14 @@
 #include "analysis/session.h"
 #include "base/bitmap.h"
 #include "base/cleanup.h"
+#include "base/team.h"
+
+enum { MAX_THREADS = 8 }; // of our own accord: the mark has no use for more
+
+static unsigned int threads(const struct gh_session *s)
+{
+	return s->threads ? s->threads : (unsigned int)gh_min_u64(gh_processors(), MAX_THREADS);
+}
 
 static void follow(void *ctx, const struct gh_root_owner *owner, const struct gh_root *root)
 {
@@ -83,6 +91,7 @@ struct gh_error *gh_session_mark(struct gh_session *s)
 		err = gh_mark_create(s->heap, s->types, s->heap->allocated, &mark);
 	if (!err) {
 		gh_mark_set_statics(mark, s->statics);
+		gh_mark_set_threads(mark, threads(s));
 		if (s->hide_header_types)
 			gh_mark_hide_header_types(mark);
 		gh_mark_hide_declared(mark, s->hide_one_in);
@@ -173,8 +182,10 @@ struct gh_error *gh_session_garbage(struct gh_session *s)
 		return err;
 	dead = dead_slots(s);
 	err = dead ? gh_mark_create(s->heap, s->types, dead, &mark) : gh_error_nomem();
-	if (!err)
+	if (!err) {
+		gh_mark_set_threads(mark, threads(s));
 		err = mark_garbage(s, mark, dead);
+	}
 	if (!err)
 		err = gh_mark_infer(mark, &s->poll);
 	gh_budget_give(s->target->budget, s->heap->table.nslots / 8);

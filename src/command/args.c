@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/team.h"
 
 enum {
 	MAX_CANDIDATES = 64,
@@ -25,6 +26,9 @@ static const struct gh_option common[] = {
 	{"--bytes", NULL, NULL, "exact bytes instead of KiB, MiB, GiB"},
 	{"--max-mem", NULL, "SIZE",
 	 "refuse what takes more memory than SIZE (as given: what this machine has)"},
+	{"--threads", NULL, "N",
+	 "use N processors (as given: all that this process may use, at most 8); the answer is "
+	 "the same with any number"},
 	{"--no-values", NULL, NULL, "keep the program's data (strings, keys, arguments) out"},
 	{"--stats", NULL, NULL,
 	 "say what the command cost: time, memory of our own and with files"},
@@ -265,6 +269,18 @@ static struct gh_error *set_size(struct gh_args *args, const char *option, const
 	return bad_value(args->command, option, value, "a size: 512, 10M, 1GiB");
 }
 
+static struct gh_error *set_threads(struct gh_args *args, const char *value)
+{
+	char *end;
+	unsigned long n = strtoul(value, &end, 10);
+
+	if (*value < '0' || *value > '9' || *end || n < 1 || n > GH_TEAM_MAX)
+		return gh_error_create(GH_ERR_USAGE, "--threads needs a number from 1 to %d, not '%s'",
+				       GH_TEAM_MAX, value);
+	args->threads = (unsigned int)n;
+	return NULL;
+}
+
 static struct gh_error *set_common(struct gh_args *args, const char *name, const char *value)
 {
 	if (strcmp(name, "--limit") == 0)
@@ -279,6 +295,8 @@ static struct gh_error *set_common(struct gh_args *args, const char *name, const
 		return set_size(args, name, value, &args->min_bytes);
 	if (strcmp(name, "--max-mem") == 0)
 		return set_size(args, name, value, &args->max_mem_bytes);
+	if (strcmp(name, "--threads") == 0)
+		return set_threads(args, value);
 	if (strcmp(name, "--type") == 0)
 		args->type_re = value;
 	else if (strcmp(name, "--package") == 0)

@@ -66,6 +66,7 @@ struct gh_args {
 	bool stats;			  // --stats: say what the command cost
 	bool no_values;			  // --no-values
 	uint64_t max_mem_bytes;		  // --max-mem; 0: not given
+	unsigned int threads;		  // --threads; 0: not given
 	uint64_t min_bytes;		  // --min
 	const char *type_re, *package_re; // --type, --package; NULL
 	struct {

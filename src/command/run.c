@@ -187,6 +187,7 @@ static struct gh_error *run(struct gh_session *session, const struct gh_args *ar
 				       "%s needs a core or a process: goheap CORE [EXE] %s",
 				       command->name, command->name);
 	session->no_values = args->no_values;
+	session->threads = args->threads;
 	err = run_bounded(session, args, report);
 	if (err)
 		return err;

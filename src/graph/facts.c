@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/bitmap.h"
-#include "graph/mark_state.h"
+#include "graph/mark_inline.h"
 #include "graph/types_table.h"
 
 enum {
@@ -299,7 +299,7 @@ static struct mark_edge dynamic(struct gh_mark *m, gh_addr rtype)
 static struct mark_edge resolve_dynamic(struct gh_mark *m, struct dynamic_edge *cache, gh_addr key,
 					bool is_itab)
 {
-	struct dynamic_edge *entry = &cache[(key >> 5) % DYNAMIC_SLOTS];
+	struct dynamic_edge *entry = gh_dynamic_slot(cache, key);
 	struct mark_edge edge;
 
 	if (entry->key == key)
@@ -325,16 +325,6 @@ static struct mark_edge resolve_reflect(struct gh_mark *m, const uint8_t *word)
 			 : (struct mark_edge){.code = GH_CODE_UNKNOWN};
 }
 
-static struct mark_edge resolve_slice(struct gh_mark *m, const uint8_t *word, struct mark_edge edge)
-{
-	uint64_t len = gh_u64_at(word + 8), cap = gh_u64_at(word + 16), bytes;
-
-	if (!cap || len > cap || gh_mul(cap, (uint64_t)edge.bytes, &bytes))
-		return (struct mark_edge){.code = GH_CODE_UNKNOWN};
-	edge.bytes = saturate(bytes);
-	return edge;
-}
-
 /* maps.Map.dirPtr: one group, or dirLen tables (internal/runtime/maps/map.go). */
 static struct mark_edge resolve_directory(struct gh_mark *m, const uint8_t *word,
 					  struct mark_edge edge)
@@ -357,19 +347,17 @@ static struct mark_edge resolve(struct gh_mark *m, const uint8_t *word, uint32_t
 				uint32_t after, struct mark_edge edge)
 {
 	struct mark_edge unknown = {.code = GH_CODE_UNKNOWN};
-	uint64_t len;
 
 	switch ((enum gh_edge_kind)edge.kind) {
 	case GH_EDGE_SLICE:
 		if (after >= 2)
-			return resolve_slice(m, word, edge);
+			return gh_edge_of_slice(word, edge);
 		edge.bytes = 0; // the compiler keeps cap elsewhere: the array is of any length
 		return edge;
 	case GH_EDGE_STRING:
-		len = after >= 1 ? gh_u64_at(word + 8) : 0;
-		if (after >= 1 && !len)
-			return unknown;
-		edge.bytes = saturate(len);
+		if (after >= 1)
+			return gh_edge_of_string(word, edge);
+		edge.bytes = 0;
 		return edge;
 	case GH_EDGE_EFACE:
 		return before ? resolve_dynamic(m, m->eface, gh_u64_at(word - 8), false) : unknown;

@@ -7,16 +7,17 @@
 
 #include "base/bitmap.h"
 #include "base/cleanup.h"
+#include "base/team.h"
 #include "goruntime/sizeclass.h"
-#include "graph/mark_state.h"
+#include "graph/mark_inline.h"
 
 enum {
 	FIRST_STACK = 4096,
 	POLL_EVERY = 1 << 16,	 // objects
+	THREADS_FROM = 1 << 15,	 // objects: fewer are marked before a thread has started
 	OBLET_BYTES = 128 << 10, // runtime/mgcmark.go: maxObletBytes
 	MIN_LOOSE = 1 << 16,	 // facts that are kept for inference in the smallest heap
 	SLOTS_A_LOOSE_FACT = 16, // and in larger ones: a byte a slot at most
-	PREFETCH_AHEAD = 24,	 // bytes: an object may straddle two lines
 };
 
 static struct mark_class class_of(const struct gh_span_class *from, uint8_t spanclass)
@@ -153,6 +154,9 @@ struct gh_error *gh_mark_create(const struct gh_heap *heap, struct gh_types *typ
 	m->span_bytes = heap->hi - heap->lo;
 	m->pages = heap->pages;
 	m->nslots = heap->table.nslots;
+	// no key of that slot: the first entry must not stand for a missing type
+	m->eface[0].key = m->iface[0].key = UINT64_MAX;
+	m->nthreads = 1;
 	modules_range(heap->rt, m);
 	gh_user_arenas_init(m);
 	m->max_loose = gh_max_u64(MIN_LOOSE, m->nslots / SLOTS_A_LOOSE_FACT);
@@ -179,6 +183,7 @@ void gh_mark_destroy(struct gh_mark *mark)
 	gh_arena_deinit(&mark->arena);
 	gh_user_arenas_deinit(mark);
 	gh_inference_destroy(mark->inference);
+	gh_round_destroy(mark->round);
 	gh_budget_give(gh_runtime_budget(mark->heap->rt),
 		       (mark->stacks[0].cap + mark->stacks[1].cap) * sizeof(uint64_t) +
 			       mark->loose.cap * sizeof(*mark->loose.data) +
@@ -214,6 +219,18 @@ static bool reserve(struct gh_mark *m, struct mark_stack *stack, size_t more)
 	return true;
 }
 
+bool gh_mark_push_all(struct gh_mark *m, int stack, const uint64_t *entries, size_t n)
+{
+	struct mark_stack *to = &m->stacks[stack];
+
+	if (!reserve(m, to, n))
+		return false;
+	if (n)
+		memcpy(to->data + to->len, entries, n * sizeof(*entries));
+	to->len += n;
+	return true;
+}
+
 void gh_mark_push(struct gh_mark *m, gh_addr base, uint16_t code)
 {
 	struct mark_stack *stack = &m->stacks[code == GH_CODE_UNKNOWN];
@@ -225,51 +242,22 @@ void gh_mark_push(struct gh_mark *m, gh_addr base, uint16_t code)
 	stack->data[stack->len++] = base << 16 | code;
 }
 
-/* One pointer, turned into a slot. */
-struct target {
-	uint64_t slot;
-	gh_addr base;
-	uint16_t code;
-	uint8_t class;
-};
-
-static bool is_hidden(const struct gh_mark *m, const struct target *t)
+static inline struct mark_target locate(struct gh_mark *m, uint64_t found, uint32_t bytes)
 {
-	return t->code >= GH_CODE_FIRST &&
-	       m->codes.data[t->code].strength == GH_STRENGTH_DECLARED &&
-	       (t->slot * 0x9e3779b97f4a7c15ULL >> 32) % m->hide_one_in == 0;
-}
+	struct mark_target t = gh_mark_locate(m, found);
 
-static inline struct target locate(struct gh_mark *m, uint64_t found, uint32_t bytes)
-{
-	gh_addr addr = found >> 16;
-	const struct gh_page *page = &m->pages[(addr - m->lo) >> GH_PAGE_SHIFT];
-	const struct mark_class *k = &m->classes[page->class];
-	uint64_t offset = (uint64_t)page->index << GH_PAGE_SHIFT | (addr & (GH_PAGE_BYTES - 1));
-	uint64_t index = (uint32_t)((offset * k->div_mul) >> 32);
-	uint64_t inside = offset - index * k->elem_bytes;
-	struct target t = {
-		.slot = page->slot0 + index,
-		.base = addr - inside,
-		.code = (uint16_t)found,
-		.class = page->class,
-	};
-
-	if (GH_UNLIKELY(!page->is_heap || index >= k->nelems))
-		t.slot = m->nslots;
-	if (GH_UNLIKELY(inside != k->header)) { // an interior pointer names no object
+	if (GH_UNLIKELY(!t.is_start)) { // an interior pointer names no object
 		if (t.code >= GH_CODE_FIRST && t.slot != m->nslots)
 			gh_mark_note_loose(m, t.slot, found, bytes);
-		t.code = t.class == GH_TINY_SPAN_CLASS && bytes && bytes < 16 ? GH_CODE_TINY
-									      : GH_CODE_UNKNOWN;
-	} else if (GH_UNLIKELY(m->hide_one_in) && is_hidden(m, &t)) {
+		t.code = gh_code_of_middle(t.class, bytes);
+	} else if (GH_UNLIKELY(m->hide_one_in) && gh_mark_hides(m, t.slot, t.code)) {
 		t.code = GH_CODE_UNKNOWN;
 	}
 	return t;
 }
 
 /* What a fact makes of an empty slot; what it tells of a part of it is kept. */
-static uint16_t cover(struct gh_mark *m, const struct target *t, uint32_t bytes)
+static uint16_t cover(struct gh_mark *m, const struct mark_target *t, uint32_t bytes)
 {
 	uint16_t code = gh_fact_cover(m, t->code, bytes, t->class, t->slot);
 
@@ -279,31 +267,46 @@ static uint16_t cover(struct gh_mark *m, const struct target *t, uint32_t bytes)
 	return code;
 }
 
-/* A slot that was reached before, or one that must not be. */
-static void meet_again(struct gh_mark *m, const struct target *t, uint32_t bytes)
+static struct known_join join(struct gh_mark *m, uint16_t state, uint16_t code,
+			      const struct mark_target *t)
 {
-	uint16_t state = gh_state_at(&m->states, t->slot), code;
-	bool rescan;
+	const struct known_join *known = gh_known_join(m, state, code, t->class);
+	struct gh_mark_counts before = m->counts;
+	struct known_join ret = {.key = gh_join_key(state, code, t->class)};
+
+	if (known)
+		return *known;
+	ret.code = gh_fact_join(m, state, code, t->class, t->slot, &ret.rescan);
+	if (m->counts.conflicts == before.conflicts &&
+	    m->counts.codes_refused == before.codes_refused && !m->nomem)
+		m->joins[gh_join_slot(ret.key)] = ret;
+	return ret;
+}
+
+/* A slot that was reached before, or one that must not be. */
+static void meet_again(struct gh_mark *m, const struct mark_target *t, uint32_t bytes)
+{
+	uint16_t state = gh_state_at(&m->states, t->slot);
+	struct known_join found;
 
 	if (!gh_state_is_live(state)) {
 		m->counts.to_free += state == GH_SLOT_FREE;
 		return;
 	}
-	code = cover(m, t, bytes);
-	code = gh_fact_join(m, state, code, t->class, t->slot, &rescan);
-	if (code == state)
+	found = join(m, state, cover(m, t, bytes), t);
+	if (found.code == state)
 		return;
-	gh_mark_put(m, t->slot, code);
+	gh_mark_put(m, t->slot, found.code);
 	m->counts.upgrades++;
-	if (rescan)
-		gh_mark_push(m, t->base, code);
+	if (found.rescan)
+		gh_mark_push(m, t->base, found.code);
 }
 
 /* Look up a group of found pointers: mark what is new, hand the rest to the rules. */
 static void look_up(struct gh_mark *m, const uint64_t *found, const uint32_t *bytes, size_t n)
 {
 	bool has_wide = m->codes.len > GH_STATE_WIDE;
-	struct target targets[GROUP];
+	struct mark_target targets[GROUP];
 
 	if (!reserve(m, &m->stacks[0], 2 * GROUP) || !reserve(m, &m->stacks[1], 2 * GROUP)) {
 		m->nomem = true;
@@ -316,7 +319,7 @@ static void look_up(struct gh_mark *m, const uint64_t *found, const uint32_t *by
 			__builtin_prefetch(&m->states.wide[targets[i].slot], 1);
 	}
 	for (size_t i = 0; i < n; i++) {
-		const struct target *t = &targets[i];
+		const struct mark_target *t = &targets[i];
 		const struct mark_class *k = &m->classes[t->class];
 		uint8_t narrow = m->states.narrow[t->slot];
 		uint16_t state = narrow != GH_STATE_WIDE ? narrow : m->states.wide[t->slot];
@@ -391,19 +394,31 @@ static void meet_static(void *ctx, const char *name, const struct gh_root *root)
 	gh_mark_root(ctx, root);
 }
 
+/* How many values of its type a typed pointer leads to; 0 when nobody knows. */
+static uint64_t values_at(const struct gh_mark *m, struct mark_edge edge)
+{
+	struct gh_code c = m->codes.data[edge.code];
+	uint64_t size = gh_types_get(m->types, c.type)->size;
+
+	if (edge.code < GH_CODE_FIRST || !size)
+		return 0;
+	return c.form == GH_FORM_ARRAY ? edge.bytes / size : 1;
+}
+
+bool gh_mark_knows_static(const struct gh_mark *m, gh_addr addr, struct mark_edge edge)
+{
+	uint64_t n = values_at(m, edge);
+
+	return !n || gh_statics_knows(m->statics, addr, m->codes.data[edge.code].type, n);
+}
+
 /* A typed pointer out of the heap into package variables: their words may be typed only now. */
 static void follow_static(struct gh_mark *m, gh_addr addr, struct mark_edge edge)
 {
-	struct gh_code c;
-	uint64_t size;
+	uint64_t n = values_at(m, edge);
 
-	if (edge.code < GH_CODE_FIRST)
-		return;
-	c = m->codes.data[edge.code];
-	size = gh_types_get(m->types, c.type)->size;
-	if (size)
-		gh_statics_type(m->statics, addr, c.type,
-				c.form == GH_FORM_ARRAY ? edge.bytes / size : 1, meet_static, m);
+	if (n)
+		gh_statics_type(m->statics, addr, m->codes.data[edge.code].type, n, meet_static, m);
 }
 
 /* A word of an object: note where it leads. before, after: words of the object around it. */
@@ -481,9 +496,25 @@ static bool follow_user_arenas(struct gh_mark *m)
 	return found;
 }
 
+void gh_mark_follow(struct gh_mark *m, const uint8_t *word, uint32_t before, uint32_t after,
+		    struct mark_edge edge)
+{
+	follow(m, word, before, after, edge);
+	if (m->nfound >= GROUP)
+		look_up_found(m, false);
+}
+
+void gh_mark_meet(struct gh_mark *m, uint64_t found, uint32_t bytes)
+{
+	m->found[m->nfound] = found;
+	m->found_bytes[m->nfound++] = bytes;
+	if (m->nfound >= GROUP)
+		look_up_found(m, false);
+}
+
 static uint64_t slot_of(struct gh_mark *m, gh_addr base)
 {
-	return locate(m, base << 16, 0).slot;
+	return gh_mark_locate(m, base << 16).slot;
 }
 
 static void set_state(struct gh_mark *m, gh_addr base, uint16_t code)
@@ -639,20 +670,6 @@ static inline void scan(struct gh_mark *m, uint64_t entry)
 		scan_closure(m, base, host, 0, k);
 }
 
-/* Inlined by force: gcc takes a function that only prefetches for one without effect, and drops it.
- */
-__attribute__((always_inline)) static inline void prefetch(const struct gh_mark *m, uint64_t entry)
-{
-	gh_addr base = entry >> 16;
-	const struct gh_page *page = &m->pages[(base - m->lo) >> GH_PAGE_SHIFT];
-	const uint8_t *host = gh_heap_host(m->heap, base);
-	uint64_t offset = (uint64_t)page->index << GH_PAGE_SHIFT | (base & (GH_PAGE_BYTES - 1));
-
-	__builtin_prefetch(host);
-	__builtin_prefetch(host + PREFETCH_AHEAD);
-	__builtin_prefetch(host - offset + m->classes[page->class].heap_bits_offset + offset / 64);
-}
-
 /* The next object to scan, or 0. Of unknown type only when no typed one is left. */
 static uint64_t pop(struct gh_mark *m)
 {
@@ -666,18 +683,51 @@ static uint64_t pop(struct gh_mark *m)
 	return m->stacks[0].len ? m->stacks[0].data[--m->stacks[0].len] : 0;
 }
 
-struct gh_error *gh_mark_drain(struct gh_mark *m, const struct gh_poll *poll)
+void gh_mark_scan(struct gh_mark *m, uint64_t entry)
+{
+	scan(m, entry);
+	if (m->nfound >= GROUP)
+		look_up_found(m, false);
+}
+
+/* The stack that has enough for a round; -1: none has. */
+static int stack_for_round(const struct gh_mark *m)
+{
+	if (m->conservative) // what is met is counted by class
+		return -1;
+	if (m->stacks[0].len)
+		return m->stacks[0].len >= GH_ROUND_MIN ? 0 : -1;
+	return m->stacks[1].len >= GH_ROUND_MIN ? 1 : -1;
+}
+
+static struct gh_error *drain(struct gh_mark *m, const struct gh_poll *poll)
 {
 	uint64_t steps = 0, idle = 0;
 	struct gh_error *err;
 
 	look_up_found(m, true);
 	while (idle < RING && !m->nomem) {
-		uint64_t entry = pop(m), *at = &m->ring[m->ring_at++ % RING], ready = *at;
+		int round = stack_for_round(m);
+		uint64_t entry, ready, *at;
+
+		if (round >= 0) {
+			steps += gh_round_run(m, round);
+			if (steps >= POLL_EVERY) {
+				steps = 0;
+				err = gh_poll(poll, "marking", m->counts.live,
+					      m->heap->nallocated);
+				if (err)
+					return err;
+			}
+			continue;
+		}
+		entry = pop(m);
+		at = &m->ring[m->ring_at++ % RING];
+		ready = *at;
 
 		*at = entry;
 		if (entry)
-			prefetch(m, entry);
+			gh_mark_prefetch(m, entry);
 		idle = entry ? 0 : idle + 1;
 		if (ready)
 			scan(m, ready);
@@ -686,13 +736,28 @@ struct gh_error *gh_mark_drain(struct gh_mark *m, const struct gh_poll *poll)
 		if (m->stacks[0].len || m->stacks[1].len ||
 		    (GH_UNLIKELY(m->inside.len) && idle == RING && follow_user_arenas(m)))
 			idle = 0;
-		if (++steps % POLL_EVERY == 0) {
+		if (++steps >= POLL_EVERY) {
+			steps = 0;
 			err = gh_poll(poll, "marking", m->counts.live, m->heap->nallocated);
 			if (err)
 				return err;
 		}
 	}
 	return m->nomem ? gh_error_nomem() : NULL;
+}
+
+struct gh_error *gh_mark_drain(struct gh_mark *m, const struct gh_poll *poll)
+{
+	struct gh_error *err;
+
+	if (!gh_round_prepare(m))
+		return gh_error_nomem();
+	if (m->heap->nallocated >= THREADS_FROM)
+		m->team = gh_team_create(m->nthreads);
+	err = drain(m, poll);
+	gh_team_destroy(m->team);
+	m->team = NULL;
+	return err;
 }
 
 struct mark_edge gh_edge_of_root(struct gh_mark *m, const struct gh_root *root)
@@ -819,6 +884,11 @@ void gh_mark_set_statics(struct gh_mark *mark, struct gh_statics *statics)
 	mark->statics = statics;
 	mark->statics_lo = 0;
 	mark->statics_bytes = statics ? gh_statics_range(statics, &mark->statics_lo) : 0;
+}
+
+void gh_mark_set_threads(struct gh_mark *mark, unsigned int nthreads)
+{
+	mark->nthreads = nthreads;
 }
 
 void gh_mark_hide_declared(struct gh_mark *mark, uint32_t one_in)

@@ -174,6 +174,9 @@ void gh_mark_hide_header_types(struct gh_mark *mark);
 /** For proofs: nobody declares what one slot in `one_in` is; what is exact stays. */
 void gh_mark_hide_declared(struct gh_mark *mark, uint32_t one_in);
 
+/** Threads that a drain may use (1 at first); the answer is the same with any number. */
+void gh_mark_set_threads(struct gh_mark *mark, unsigned int nthreads);
+
 /** Types that pointers into static data tell of (graph/statics.h); may be NULL. */
 struct gh_statics;
 void gh_mark_set_statics(struct gh_mark *mark, struct gh_statics *statics);

@@ -11,6 +11,7 @@ enum {
 	RING = 32,	  // objects whose lines are on their way
 	FOUND_MAX = 4096, // pointers waiting to be looked up
 	DYNAMIC_SLOTS = 1024,
+	JOIN_SLOTS = 1024,
 	NCLASSES = GH_SPAN_CLASSES,
 	GH_CODES = 1 << 16,   // at most
 	GH_CODES_A_TYPE = 11, // forms by strengths
@@ -82,6 +83,15 @@ struct dynamic_edge {
 	struct mark_edge edge;
 };
 
+/** What gh_fact_join made of a state and a fact, where it was no conflict. */
+struct known_join {
+	uint64_t key; // class << 32 | state << 16 | code, 0: free
+	uint16_t code;
+	bool rescan;
+};
+
+struct gh_round;
+
 struct gh_mark {
 	const struct gh_heap *heap;
 	struct gh_types *types;
@@ -110,6 +120,11 @@ struct gh_mark {
 	struct gh_arena arena; // edges and masks
 	struct dynamic_edge eface[DYNAMIC_SLOTS], iface[DYNAMIC_SLOTS];
 	uint16_t string_code;
+	struct known_join joins[JOIN_SLOTS];
+
+	unsigned int nthreads;	// that a drain may use
+	struct gh_team *team;	// of the drain at hand; NULL: the caller is alone
+	struct gh_round *round; // owned; NULL until needed
 
 	uint64_t found[FOUND_MAX + 128]; // address << 16 | code
 	uint32_t found_bytes[FOUND_MAX + 128];
@@ -164,6 +179,26 @@ static inline void gh_mark_put(struct gh_mark *m, uint64_t slot, uint16_t code)
 	m->states.narrow[slot] = gh_state_narrow(code);
 	if (GH_UNLIKELY(code >= GH_STATE_WIDE))
 		m->states.wide[slot] = code;
+}
+
+static inline uint64_t gh_join_key(uint16_t state, uint16_t code, uint8_t class)
+{
+	return (uint64_t) class << 32 | (uint64_t)state << 16 | code;
+}
+
+static inline size_t gh_join_slot(uint64_t key)
+{
+	return (size_t)(key * 0x9e3779b97f4a7c15ULL >> 32) % JOIN_SLOTS;
+}
+
+/** NULL: gh_fact_join has to say. */
+static inline const struct known_join *gh_known_join(const struct gh_mark *m, uint16_t state,
+						     uint16_t code, uint8_t class)
+{
+	uint64_t key = gh_join_key(state, code, class);
+	const struct known_join *join = &m->joins[gh_join_slot(key)];
+
+	return join->key == key ? join : NULL;
 }
 
 /** Code of a type in a form; GH_CODE_UNKNOWN when there is none left or no type. */
@@ -253,3 +288,25 @@ uint16_t gh_code_look(struct gh_mark *m, uint16_t code, uint64_t first_word);
 
 /** The code of a closure. */
 uint16_t gh_closure_code(struct gh_mark *m, const struct gh_closure_object *object);
+
+/** One object, one word, one fact (address << 16 | code) as they come: see mark.c. */
+void gh_mark_scan(struct gh_mark *m, uint64_t entry);
+void gh_mark_follow(struct gh_mark *m, const uint8_t *word, uint32_t before, uint32_t after,
+		    struct mark_edge edge);
+void gh_mark_meet(struct gh_mark *m, uint64_t found, uint32_t bytes);
+
+/** Objects for m->stacks[stack]. False: out of memory. */
+bool gh_mark_push_all(struct gh_mark *m, int stack, const uint64_t *entries, size_t n);
+
+/** Would a typed pointer to static data tell nothing new? Changes nothing. */
+bool gh_mark_knows_static(const struct gh_mark *m, gh_addr addr, struct mark_edge edge);
+
+/**
+ * A round (round.c): scan many objects of a stack at once and meet what they refer to, by m->team.
+ * Which objects a round takes and what it makes of them depends on the mark alone, never on the
+ * threads. _run returns how many it took; _prepare comes first: false: out of memory.
+ */
+enum { GH_ROUND_MIN = 64 }; // objects
+bool gh_round_prepare(struct gh_mark *m) GH_MUST_CHECK;
+uint32_t gh_round_run(struct gh_mark *m, int stack);
+void gh_round_destroy(struct gh_round *round);

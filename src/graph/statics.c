@@ -123,12 +123,19 @@ static void type_range(struct gh_statics *s, const struct static_range *r, gh_st
 	}
 }
 
+bool gh_statics_knows(const struct gh_statics *s, gh_addr addr, gh_type_id type, uint64_t count)
+{
+	const struct range *recent = &s->recent[(addr >> 3) % RECENT];
+
+	return recent->addr == addr && recent->type == type && recent->count >= count;
+}
+
 void gh_statics_type(struct gh_statics *s, gh_addr addr, gh_type_id type, uint64_t count,
 		     gh_static_fn fn, void *ctx)
 {
 	struct static_range *recent = &s->recent[(addr >> 3) % GH_STATICS_RECENT];
 
-	if (recent->addr == addr && recent->type == type && recent->count >= count)
+	if (gh_statics_knows(s, addr, type, count))
 		return;
 	*recent = (struct static_range){addr, type, count};
 	if (!gh_static_block_of(s, addr) || !static_range_vec_push(&s->todo, *recent))

@@ -34,6 +34,10 @@ uint64_t gh_statics_range(const struct gh_statics *statics, gh_addr *lo_ret);
 void gh_statics_type(struct gh_statics *statics, gh_addr addr, gh_type_id type, uint64_t count,
 		     gh_static_fn fn, void *ctx);
 
+/** Is it known that the same call of gh_statics_type would change nothing? Changes nothing. */
+bool gh_statics_knows(const struct gh_statics *statics, gh_addr addr, gh_type_id type,
+		      uint64_t count);
+
 /** Words without a type; words scanned. */
 uint64_t gh_statics_untyped(const struct gh_statics *statics);
 uint64_t gh_statics_words(const struct gh_statics *statics);

@@ -115,3 +115,14 @@ def test_doctor_finds_nothing_bad(bundle: Bundle) -> None:
 
 def test_info_names_the_release(bundle: Bundle) -> None:
     assert bundle.ask("info")["target"]["go_version"] == bundle.entry["go"]
+
+
+def test_threads_change_nothing(bundle: Bundle) -> None:
+    # more live objects than the fewest that several threads are taken for
+    lines = ("objects --all", "top --all", "obj --sample 200 --why-type")
+    answers = []
+    for n in (1, 2, 4):
+        documents = goheap.ask(bundle.core, bundle.exe,
+                               *("%s --threads %d" % (line, n) for line in lines))
+        answers.append([(document["tables"], document["notes"]) for document in documents.values()])
+    assert answers == [answers[0]] * len(answers)

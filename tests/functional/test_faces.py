@@ -298,6 +298,14 @@ def test_memory_is_bounded_when_asked(death: programs.Death) -> None:
     assert goheap.run([death.core, "top", "--max-mem", "4G"]).code == goheap.ANSWERED
 
 
+def test_threads_are_a_number(death: programs.Death) -> None:
+    assert goheap.run([death.core, "top", "--threads", "3"]).code == goheap.ANSWERED
+    for wrong in ("0", "-1", "65", "two", "2x", ""):
+        answer = goheap.run([death.core, "top", "--threads", wrong])
+        assert answer.code == goheap.USAGE
+        assert answer.err == ("goheap: --threads needs a number from 1 to 64, not '%s'\n" % wrong)
+
+
 def _width(line: str) -> int:
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
 
