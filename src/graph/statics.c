@@ -125,7 +125,7 @@ static void type_range(struct gh_statics *s, const struct static_range *r, gh_st
 
 bool gh_statics_knows(const struct gh_statics *s, gh_addr addr, gh_type_id type, uint64_t count)
 {
-	const struct range *recent = &s->recent[(addr >> 3) % RECENT];
+	const struct static_range *recent = &s->recent[(addr >> 3) % GH_STATICS_RECENT];
 
 	return recent->addr == addr && recent->type == type && recent->count >= count;
 }
