@@ -40,15 +40,41 @@ void gh_retained_sort(struct gh_retained_groups *groups);
 
 enum { GH_SHARERS_KEPT = 4 };
 
-/** What the same owners hold together: none of them alone would take it along. */
+/** An object that several owners hold: none of them alone would take it along. */
 struct gh_shared {
-	gh_node owners[GH_SHARERS_KEPT]; // the first of them, in their order
+	gh_addr addr; // of its slot
+	gh_node owners[GH_SHARERS_KEPT]; // some of them: variables first, then goroutines, …
 	uint32_t nowners;		 // of these
 	bool more;			 // there are further ones
-	uint64_t bytes, objects;
+	uint64_t bytes, objects;	 // that it retains
+	uint32_t place;			 // in the dominator tree
 };
 GH_VEC(gh_shared_vec, struct gh_shared);
 
-/** Most bytes first; appended. Errors: those of stage DOMINATORS. */
-struct gh_error *gh_shared_find(struct gh_session *session,
-				struct gh_shared_vec *ret) GH_MUST_CHECK;
+/** Something below the root of the dominator tree holds an object below the root. Places. */
+struct gh_hold {
+	uint32_t to, from;
+};
+GH_VEC(gh_hold_vec, struct gh_hold);
+
+struct gh_sharing {
+	struct gh_shared_vec all; // most bytes first
+	struct gh_hold_vec holds; // by `to`
+	struct gh_session *session;
+	uint64_t charged_bytes;
+};
+
+/** Errors: those of stage DOMINATORS. */
+struct gh_error *gh_sharing_create(struct gh_session *session,
+				   struct gh_sharing *ret) GH_MUST_CHECK;
+void gh_sharing_deinit(struct gh_sharing *sharing);
+
+/** How many owners reach the object. O(what shares with it). 0: out of memory. */
+uint64_t gh_sharing_count_owners(const struct gh_sharing *sharing, const struct gh_shared *shared);
+
+/**
+ * Append the names of some owners, those that print alike once, and of all how many there are more:
+ * "main.cache, goroutine 1 and 17 others".
+ */
+void gh_sharing_describe(const struct gh_sharing *sharing, const struct gh_shared *shared,
+			 bool count_all, struct gh_strbuf *sb);

@@ -14,11 +14,6 @@ enum {
 	BYTES_A_NODE = 4,
 };
 
-/** Something below the root holds an object below the root. Places in the tree. */
-struct hold {
-	uint32_t from, to;
-};
-GH_VEC(hold_vec, struct hold);
 GH_VEC(place_vec, uint32_t);
 
 struct find {
@@ -26,7 +21,7 @@ struct find {
 	const struct gh_domtree *tree;
 	struct gh_mark *m;
 	uint32_t *top;	       // owned: by place: the one below the root that dominates it
-	struct hold_vec holds; // by from, no doubles
+	struct gh_hold_vec holds; // by from
 	struct place_vec todo; // shared ones whose owners became more
 	struct gh_shared *of;  // owned: by number of the shared one
 	uint32_t *number;      // owned: by place: of the shared one; of others nothing
@@ -45,7 +40,7 @@ __attribute__((always_inline)) static inline void note_hold(void *ctx, gh_addr a
 {
 	struct find *f = ctx;
 	struct gh_word_slot t = gh_word_slot(f->m, value);
-	const struct hold *last = f->holds.len ? &f->holds.data[f->holds.len - 1] : NULL;
+	const struct gh_hold *last = f->holds.len ? &f->holds.data[f->holds.len - 1] : NULL;
 	uint32_t place;
 
 	(void)at;
@@ -55,7 +50,7 @@ __attribute__((always_inline)) static inline void note_hold(void *ctx, gh_addr a
 	if (f->tree->idom[place] || f->from == place ||
 	    (last && last->from == f->from && last->to == place))
 		return;
-	f->nomem |= !hold_vec_push(&f->holds, (struct hold){f->from, place});
+	f->nomem |= !gh_hold_vec_push(&f->holds, (struct gh_hold){place, f->from});
 }
 
 static struct gh_error *collect(struct find *f, const struct gh_poll *poll)
@@ -90,19 +85,30 @@ static struct gh_error *collect(struct find *f, const struct gh_poll *poll)
 
 static int by_from(const void *a, const void *b)
 {
-	const struct hold *x = a, *y = b;
+	const struct gh_hold *x = a, *y = b;
 
 	if (x->from != y->from)
 		return x->from < y->from ? -1 : 1;
 	return x->to < y->to ? -1 : x->to > y->to;
 }
 
-/* One more owner, the smallest ones kept. True: that changes something. */
-static bool add_owner(struct gh_shared *s, gh_node owner)
+/* What tells people most comes first; then the order of owners. */
+static uint64_t rank(const struct find *f, gh_node owner)
+{
+	static const uint8_t order[GH_ROOT_KINDS] = {
+		[GH_ROOT_GLOBAL] = 0,  [GH_ROOT_GOROUTINE] = 1, [GH_ROOT_TIMER] = 2,
+		[GH_ROOT_DEFER] = 3,   [GH_ROOT_FINALIZER] = 4, [GH_ROOT_CLEANUP] = 5,
+		[GH_ROOT_WEAK] = 6,    [GH_ROOT_RUNTIME] = 7};
+
+	return (uint64_t)order[f->graph->owners.data[owner].kind] << 32 | owner;
+}
+
+/* One more owner, the first ones kept. True: that changes something. */
+static bool add_owner(const struct find *f, struct gh_shared *s, gh_node owner)
 {
 	uint32_t at = 0;
 
-	while (at < s->nowners && s->owners[at] < owner)
+	while (at < s->nowners && rank(f, s->owners[at]) < rank(f, owner))
 		at++;
 	if (at < s->nowners && s->owners[at] == owner)
 		return false;
@@ -131,11 +137,11 @@ static void hand_on(struct find *f, uint32_t from, uint32_t to)
 		const struct gh_shared *other = &f->of[f->number[from]];
 
 		for (uint32_t i = 0; i < other->nowners; i++)
-			changed |= add_owner(s, other->owners[i]);
+			changed |= add_owner(f, s, other->owners[i]);
 		changed |= other->more && !s->more;
 		s->more |= other->more;
 	} else {
-		changed = add_owner(s, f->tree->node[from]);
+		changed = add_owner(f, s, f->tree->node[from]);
 	}
 	if (changed)
 		f->nomem |= !place_vec_push(&f->todo, to);
@@ -179,58 +185,56 @@ static bool prepare(struct find *f)
 	return f->of != NULL;
 }
 
-static int by_owners(const void *a, const void *b)
-{
-	const struct gh_shared *x = a, *y = b;
-	int order = memcmp(x->owners, y->owners, sizeof(x->owners));
-
-	return order ? order : (int)x->more - (int)y->more;
-}
-
 static int by_bytes(const void *a, const void *b)
 {
 	const struct gh_shared *x = a, *y = b;
 
 	if (x->bytes != y->bytes)
 		return x->bytes < y->bytes ? 1 : -1;
-	return by_owners(a, b);
+	return x->addr < y->addr ? -1 : x->addr > y->addr;
 }
 
-/* Those with the same owners in one row. */
-static bool group(struct find *f, struct gh_shared_vec *ret)
+static int by_to(const void *a, const void *b)
 {
-	size_t first = ret->len;
+	const struct gh_hold *x = a, *y = b;
 
+	if (x->to != y->to)
+		return x->to < y->to ? -1 : 1;
+	return x->from < y->from ? -1 : x->from > y->from;
+}
+
+static void hand_over(struct find *f, struct gh_sharing *ret)
+{
 	for (uint32_t i = 1; i < f->tree->n; i++) {
+		struct gh_shared *s;
+
 		if (!is_shared(f, i))
 			continue;
-		f->of[f->number[i]].bytes = f->tree->retained[i];
-		f->of[f->number[i]].objects = f->tree->count[i];
+		s = &f->of[f->number[i]];
+		s->place = i;
+		s->bytes = f->tree->retained[i];
+		s->objects = f->tree->count[i];
+		s->addr = gh_heap_slot_base(f->graph->heap,
+					    gh_node_slot(f->graph, f->tree->node[i]));
 	}
-	if (f->nshared)
-		qsort(f->of, f->nshared, sizeof(*f->of), by_owners);
-	for (uint32_t i = 0; i < f->nshared; i++) {
-		struct gh_shared *last = ret->len > first ? &ret->data[ret->len - 1] : NULL;
-
-		if (last && !by_owners(last, &f->of[i])) {
-			last->bytes += f->of[i].bytes;
-			last->objects += f->of[i].objects;
-		} else if (!gh_shared_vec_push(ret, f->of[i])) {
-			return false;
-		}
-	}
-	if (ret->len > first)
-		qsort(ret->data + first, ret->len - first, sizeof(*ret->data), by_bytes);
-	return true;
+	ret->all = (struct gh_shared_vec){f->of, f->nshared, f->nshared};
+	ret->holds = f->holds;
+	f->of = NULL;
+	f->holds = (struct gh_hold_vec){0};
+	if (ret->all.len)
+		qsort(ret->all.data, ret->all.len, sizeof(*ret->all.data), by_bytes);
+	if (ret->holds.len)
+		qsort(ret->holds.data, ret->holds.len, sizeof(*ret->holds.data), by_to);
 }
 
-struct gh_error *gh_shared_find(struct gh_session *session, struct gh_shared_vec *ret)
+struct gh_error *gh_sharing_create(struct gh_session *session, struct gh_sharing *ret)
 {
 	struct gh_error *err = gh_session_dominators(session);
 	struct gh_budget *budget = session->target->budget;
 	struct find f = {0};
 	uint64_t bytes;
 
+	*ret = (struct gh_sharing){.session = session};
 	if (err)
 		return err;
 	f.graph = session->owners;
@@ -245,13 +249,113 @@ struct gh_error *gh_shared_find(struct gh_session *session, struct gh_shared_vec
 		if (f.holds.len)
 			qsort(f.holds.data, f.holds.len, sizeof(*f.holds.data), by_from);
 		spread(&f);
-		err = !f.nomem && group(&f, ret) ? NULL : gh_error_nomem();
+		if (f.nomem)
+			err = gh_error_nomem();
+		else
+			hand_over(&f, ret);
 	}
 	gh_budget_give(budget, bytes);
 	free(f.top);
 	free(f.number);
 	free(f.of);
-	hold_vec_deinit(&f.holds);
+	gh_hold_vec_deinit(&f.holds);
 	place_vec_deinit(&f.todo);
 	return err;
+}
+
+void gh_sharing_deinit(struct gh_sharing *sharing)
+{
+	gh_shared_vec_deinit(&sharing->all);
+	gh_hold_vec_deinit(&sharing->holds);
+}
+
+/* The first hold of that target. */
+static size_t first_hold(const struct gh_sharing *sharing, uint32_t to)
+{
+	size_t lo = 0, hi = sharing->holds.len;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (sharing->holds.data[mid].to < to)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+uint64_t gh_sharing_count_owners(const struct gh_sharing *sharing, const struct gh_shared *shared)
+{
+	const struct gh_domtree *tree = sharing->session->domtree;
+	_cleanup_free_ uint64_t *seen = gh_alloc_array(gh_bitmap_words(tree->n), sizeof(*seen));
+	struct place_vec todo = {0};
+	uint64_t n = 0;
+	bool ok = seen && place_vec_push(&todo, shared->place);
+
+	while (ok && todo.len) {
+		uint32_t to = todo.data[--todo.len];
+
+		for (size_t i = first_hold(sharing, to);
+		     ok && i < sharing->holds.len && sharing->holds.data[i].to == to; i++) {
+			uint32_t from = sharing->holds.data[i].from;
+
+			if (gh_bitmap_test_and_set(seen, from))
+				continue;
+			if (gh_node_is_owner(sharing->session->owners, tree->node[from]))
+				n++;
+			else
+				ok = place_vec_push(&todo, from);
+		}
+	}
+	place_vec_deinit(&todo);
+	return ok ? n : 0;
+}
+
+/* Does one of the first n owners print like this one? */
+static bool was_named(const struct gh_owner_graph *graph, const struct gh_shared *s, uint32_t n,
+		      const struct gh_strbuf *name)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		_cleanup_strbuf_ struct gh_strbuf other = {0};
+
+		gh_owner_describe(graph, s->owners[i], &other);
+		if (other.len == name->len && !memcmp(other.data, name->data, name->len))
+			return true;
+	}
+	return false;
+}
+
+void gh_sharing_describe(const struct gh_sharing *sharing, const struct gh_shared *s,
+			 bool count_all, struct gh_strbuf *sb)
+{
+	const struct gh_owner_graph *graph = sharing->session->owners;
+	uint64_t total = s->more && count_all ? gh_sharing_count_owners(sharing, s) : 0;
+	uint32_t named = 0;
+	size_t last = 0; // where the last name begins
+
+	for (uint32_t i = 0; i < s->nowners; i++) {
+		_cleanup_strbuf_ struct gh_strbuf name = {0};
+
+		gh_owner_describe(graph, s->owners[i], &name);
+		if (!name.len || was_named(graph, s, i, &name))
+			continue;
+		gh_strbuf_puts(sb, named++ ? ", " : "");
+		last = sb->len;
+		gh_strbuf_puts(sb, gh_strbuf_str(&name));
+	}
+	if (s->more && total > s->nowners) {
+		gh_strbuf_printf(sb, " and %llu others", (unsigned long long)total - s->nowners);
+	} else if (s->more) {
+		gh_strbuf_puts(sb, " and others");
+	} else if (named == 1 && s->nowners > 1) {
+		gh_strbuf_printf(sb, " (%u of that name)", s->nowners);
+	} else if (named > 1) {
+		_cleanup_strbuf_ struct gh_strbuf tail = {0};
+
+		gh_strbuf_puts(&tail, gh_strbuf_str(sb) + last);
+		sb->len = last - 2;
+		gh_strbuf_puts(sb, " and ");
+		gh_strbuf_puts(sb, gh_strbuf_str(&tail));
+	}
 }

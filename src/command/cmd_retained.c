@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "analysis/retained.h"
+#include "analysis/slot.h"
 #include "base/cleanup.h"
 #include "command/command.h"
 #include "command/filter.h"
@@ -21,16 +22,22 @@ static const struct gh_column columns[NCOLUMNS] = {
 	[COUNT] = {"count", GH_UNIT_COUNT, false},
 };
 
-enum shared_column { S_OWNERS, S_BYTES, S_SHARE, S_COUNT, NSHARED };
+enum shared_column { S_ADDRESS, S_TYPE, S_BYTES, S_SHARE, S_COUNT, S_SHARED, S_OWNERS, NSHARED };
 
 static const struct gh_column shared_columns[NSHARED] = {
-	[S_OWNERS] = {"owners", GH_UNIT_TEXT, false},
+	[S_ADDRESS] = {"address", GH_UNIT_ADDRESS, false, .handle = 'o'},
+	[S_TYPE] = {"type", GH_UNIT_TEXT, false},
 	[S_BYTES] = {"bytes", GH_UNIT_BYTES, false},
 	[S_SHARE] = {"share", GH_UNIT_SHARE, false},
-	[S_COUNT] = {"count", GH_UNIT_COUNT, false},
+	[S_COUNT] = {"count", GH_UNIT_COUNT, true},
+	[S_SHARED] = {"shared", GH_UNIT_COUNT, true},
+	[S_OWNERS] = {"owners", GH_UNIT_TEXT, false},
 };
 
-enum { EXACT_ROWS = 20 }; // of types and packages: one mark each
+enum {
+	EXACT_ROWS = 20,   // of types and packages: one mark each
+	COUNTED_ROWS = 50, // shared objects whose owners are all counted
+};
 
 struct request {
 	struct gh_session *session;
@@ -183,44 +190,29 @@ static struct gh_error *list_owners(struct request *r, enum gh_root_kind kind)
 	return fill_owners(r, kind, table, l);
 }
 
-/* Their names, those that print alike once. */
-static const char *sharers(const struct request *r, const struct gh_shared *s)
+static const char *sharers(const struct request *r, const struct gh_sharing *sharing,
+			   const struct gh_shared *s, bool all)
 {
 	_cleanup_strbuf_ struct gh_strbuf sb = {0};
-	const char *names[GH_SHARERS_KEPT];
-	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < s->nowners; i++) {
-		const char *name = describe(r->session, s->owners[i], &r->report->arena);
-
-		if (!name)
-			return NULL;
-		if (!n || strcmp(names[n - 1], name) != 0)
-			names[n++] = name;
-	}
-	for (uint32_t i = 0; i < n; i++) {
-		gh_strbuf_puts(&sb, i == 0 ? "" : i + 1 == n && !s->more ? " and " : ", ");
-		gh_strbuf_puts(&sb, names[i]);
-	}
-	if (n == 1 && !s->more)
-		gh_strbuf_printf(&sb, " (%u of that name)", s->nowners);
-	if (s->more)
-		gh_strbuf_puts(&sb, " and others");
+	gh_sharing_describe(sharing, s, all, &sb);
 	return gh_arena_strndup(&r->report->arena, gh_strbuf_str(&sb), sb.len);
 }
 
-/** A row of what is shared: by owners that print alike. */
+/** Shared objects that print alike: by type and owners. */
 struct shared_row {
-	const char *owners; // the report's
-	uint64_t bytes, objects;
+	const char *type, *owners; // the report's
+	gh_addr addr;		   // of the one, if it is one
+	uint64_t bytes, objects, n;
 };
 GH_VEC(shared_row_vec, struct shared_row);
 
-static int by_owners(const void *a, const void *b)
+static int by_text(const void *a, const void *b)
 {
 	const struct shared_row *x = a, *y = b;
+	int order = strcmp(x->owners, y->owners);
 
-	return strcmp(x->owners, y->owners);
+	return order ? order : strcmp(x->type, y->type);
 }
 
 static int by_shared_bytes(const void *a, const void *b)
@@ -229,39 +221,70 @@ static int by_shared_bytes(const void *a, const void *b)
 
 	if (x->bytes != y->bytes)
 		return x->bytes < y->bytes ? 1 : -1;
-	return by_owners(a, b);
+	return by_text(a, b);
 }
 
-/* A thousand tickers that each share with one variable are one row. */
-static struct gh_error *name_shared(struct request *r, struct shared_row_vec *rows)
+static void merge(struct shared_row_vec *rows)
 {
-	struct gh_shared_vec shared = {0};
-	struct gh_error *err = gh_shared_find(r->session, &shared);
 	size_t kept = 0;
 
-	for (size_t i = 0; i < shared.len && !err; i++) {
-		struct shared_row row = {sharers(r, &shared.data[i]), shared.data[i].bytes,
-					 shared.data[i].objects};
-
-		if (!row.owners || !shared_row_vec_push(rows, row))
-			err = gh_error_nomem();
-	}
-	gh_shared_vec_deinit(&shared);
-	if (err || !rows->len)
-		return err;
-	qsort(rows->data, rows->len, sizeof(*rows->data), by_owners);
+	if (!rows->len)
+		return;
+	qsort(rows->data, rows->len, sizeof(*rows->data), by_text);
 	for (size_t i = 1; i < rows->len; i++) {
 		struct shared_row *last = &rows->data[kept];
 
-		if (by_owners(last, &rows->data[i])) {
+		if (by_text(last, &rows->data[i])) {
 			rows->data[++kept] = rows->data[i];
 			continue;
 		}
+		last->addr = 0;
 		last->bytes += rows->data[i].bytes;
 		last->objects += rows->data[i].objects;
+		last->n++;
 	}
 	rows->len = kept + 1;
 	qsort(rows->data, rows->len, sizeof(*rows->data), by_shared_bytes);
+}
+
+/* All owners are counted of the largest ones only: that is a walk each. */
+static struct gh_error *name_shared(struct request *r, struct shared_row_vec *rows)
+{
+	struct gh_sharing sharing = {0};
+	struct gh_error *err = gh_sharing_create(r->session, &sharing);
+
+	for (size_t i = 0; i < sharing.all.len && !err; i++) {
+		const struct gh_shared *s = &sharing.all.data[i];
+		struct shared_row row = {
+			.addr = s->addr, .bytes = s->bytes, .objects = s->objects, .n = 1};
+		struct gh_slot slot;
+
+		row.owners = sharers(r, &sharing, s, i < COUNTED_ROWS);
+		row.type = gh_slot_at(r->session, s->addr, &r->report->arena, &slot) ? slot.name
+										     : "unknown";
+		if (!row.owners || !shared_row_vec_push(rows, row))
+			err = gh_error_nomem();
+	}
+	gh_sharing_deinit(&sharing);
+	merge(rows);
+	return err;
+}
+
+static struct gh_error *add_shared(struct request *r, struct gh_table *table,
+				   const struct shared_row *row)
+{
+	struct gh_cell *cells = gh_table_row(table);
+
+	if (!cells)
+		return gh_error_nomem();
+	if (row->addr)
+		cells[S_ADDRESS] = gh_cell_u64(row->addr);
+	cells[S_TYPE] = gh_cell_text(row->type);
+	cells[S_BYTES] = gh_cell_u64(row->bytes);
+	cells[S_SHARE] = share(r->session, row->bytes);
+	cells[S_COUNT] = gh_cell_u64(row->objects);
+	cells[S_SHARED] = gh_cell_u64(row->n);
+	cells[S_OWNERS] = gh_cell_text(row->owners);
 	return NULL;
 }
 
@@ -271,29 +294,18 @@ static struct gh_error *list_shared(struct request *r)
 	struct gh_table *table = gh_report_table(r->report, "shared", shared_columns, NSHARED);
 	struct gh_cell *total = table ? gh_table_total(table) : NULL;
 	struct shared_row_vec rows = {0};
-	uint64_t bytes = 0, count = 0;
+	uint64_t bytes = 0, count = 0, n = 0;
 	struct gh_error *err;
 
 	if (!total)
 		return gh_error_nomem();
 	err = name_shared(r, &rows);
 	for (size_t i = 0; i < rows.len && !err; i++) {
-		const struct shared_row *row = &rows.data[i];
-		struct gh_cell *cells;
-
-		bytes += row->bytes;
-		count += row->objects;
-		if (row->bytes < r->filter.min_bytes)
-			continue;
-		cells = gh_table_row(table);
-		if (!cells) {
-			err = gh_error_nomem();
-			break;
-		}
-		cells[S_OWNERS] = gh_cell_text(row->owners);
-		cells[S_BYTES] = gh_cell_u64(row->bytes);
-		cells[S_SHARE] = share(r->session, row->bytes);
-		cells[S_COUNT] = gh_cell_u64(row->objects);
+		bytes += rows.data[i].bytes;
+		count += rows.data[i].objects;
+		n += rows.data[i].n;
+		if (rows.data[i].bytes >= r->filter.min_bytes)
+			err = add_shared(r, table, &rows.data[i]);
 	}
 	shared_row_vec_deinit(&rows);
 	if (err)
@@ -301,6 +313,7 @@ static struct gh_error *list_shared(struct request *r)
 	total[S_BYTES] = gh_cell_u64(bytes);
 	total[S_SHARE] = share(r->session, bytes);
 	total[S_COUNT] = gh_cell_u64(count);
+	total[S_SHARED] = gh_cell_u64(n);
 	return NULL;
 }
 
@@ -486,7 +499,9 @@ const struct gh_command gh_cmd_retained = {
 		"shallow are the objects that describe the owner itself.\n"
 		"\n"
 		"Table shared is what several owners hold together: it goes when all of them go. "
-		"The owners' bytes and these are all live bytes, each once.\n"
+		"In a server that is most of the heap: every handler reaches it. Objects of one type "
+		"with the same owners are one row (shared says how many). The owners' bytes and "
+		"these are all live bytes, each once.\n"
 		"\n"
 		"Of types and packages, retained is at_least what hangs on their objects in the "
 		"tree of dominators; for the first rows the heap is marked again without them, "

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Objects that several owners hold, and on which a tenth of the heap or more hangs. As with
+// largest-owner, one core cannot tell whether that is too much.
+#include "analysis/finding.h"
+#include "analysis/retained.h"
+#include "analysis/slot.h"
+#include "base/cleanup.h"
+#include "base/strbuf.h"
+
+enum { SHARE = 10 }; // one part in so many of all live bytes
+
+extern const struct gh_rule gh_rule_largest_shared;
+
+static void add(struct gh_findings *f, const struct gh_sharing *sharing, const struct gh_shared *s)
+{
+	_cleanup_strbuf_ struct gh_strbuf owners = {0};
+	struct gh_slot slot;
+
+	if (!gh_slot_at(f->session, s->addr, &f->arena, &slot))
+		return;
+	gh_sharing_describe(sharing, s, true, &owners);
+	gh_findings_add(
+		f, &gh_rule_largest_shared,
+		(struct gh_finding){
+			.level = GH_LEVEL_POSSIBLE,
+			.title = gh_findings_text(f, "one %s keeps %llu objects alive", slot.name,
+						  (unsigned long long)s->objects),
+			.bytes = s->bytes,
+			.bytes_kind = "exact",
+			.evidence = gh_findings_text(f, "all would go with it; held by %s",
+						     gh_strbuf_str(&owners)),
+			.fix = "see what grows in it, and bound that",
+			.more = gh_findings_text(f, "goheap dom 0x%llx",
+						 (unsigned long long)s->addr),
+			.key = slot.name,
+		});
+}
+
+static struct gh_error *find(struct gh_findings *f)
+{
+	struct gh_sharing sharing;
+	struct gh_error *err = gh_sharing_create(f->session, &sharing);
+	uint64_t least;
+
+	if (err)
+		return err;
+	least = f->session->owners->live_bytes / SHARE + 1;
+	for (size_t i = 0; i < sharing.all.len && sharing.all.data[i].bytes >= least; i++)
+		add(f, &sharing, &sharing.all.data[i]);
+	gh_sharing_deinit(&sharing);
+	return NULL;
+}
+
+const struct gh_rule gh_rule_largest_shared = {
+	.id = "largest-shared",
+	.title = "Objects that several owners hold, and that keep much of the heap",
+	.help = "In a server every handler reaches the store, so that no owner alone keeps it. The "
+		"object through which all of it is reached stands for the store.",
+	.find = find,
+};
