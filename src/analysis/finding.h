@@ -31,6 +31,7 @@ struct gh_finding {
 	const char *more;	// the command that shows more: "goheap dom main.cache"
 	const char *key;	// what makes it this finding in another core of the same program,
 				// without addresses and numbers
+	gh_node owner;		// that it is about; 0: none. The surest finding of an owner stays
 	uint64_t fingerprint;	// of rule and key; gh_findings_add makes it
 };
 GH_VEC(gh_finding_vec, struct gh_finding);

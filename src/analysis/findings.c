@@ -79,6 +79,29 @@ static int by_bytes(const void *a, const void *b)
 	return strcmp(x->title, y->title);
 }
 
+/* Is there a surer finding about the same owner? */
+static bool is_outdone(const struct gh_findings *findings, const struct gh_finding *f)
+{
+	for (size_t i = 0; f->owner && i < findings->all.len; i++)
+		if (findings->all.data[i].owner == f->owner &&
+		    findings->all.data[i].level > f->level)
+			return true;
+	return false;
+}
+
+static void drop_outdone(struct gh_findings *findings)
+{
+	size_t kept = 0;
+
+	for (size_t i = findings->all.len; i-- > 0;)
+		if (is_outdone(findings, &findings->all.data[i]))
+			findings->all.data[i].rule = NULL;
+	for (size_t i = 0; i < findings->all.len; i++)
+		if (findings->all.data[i].rule)
+			findings->all.data[kept++] = findings->all.data[i];
+	findings->all.len = kept;
+}
+
 struct gh_error *gh_findings_create(struct gh_session *session, struct gh_findings *ret)
 {
 	struct gh_error *err = NULL;
@@ -86,6 +109,7 @@ struct gh_error *gh_findings_create(struct gh_session *session, struct gh_findin
 	*ret = (struct gh_findings){.session = session};
 	for (size_t i = 0; i < GH_ARRAY_SIZE(rules) && !err; i++)
 		err = rules[i]->find(ret);
+	drop_outdone(ret);
 	if (ret->all.len)
 		qsort(ret->all.data, ret->all.len, sizeof(*ret->all.data), by_bytes);
 	return !err && ret->nomem ? gh_error_nomem() : err;

@@ -57,6 +57,7 @@ static void add(struct gh_findings *f, gh_node node)
 							   (unsigned long long)o->goid)
 					: gh_findings_text(f, "goheap dom '%s'", owner),
 			.key = o->name ? o->name : "goroutine",
+			.owner = node,
 		});
 }
 
