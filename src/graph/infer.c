@@ -66,13 +66,60 @@ static bool is_named(const struct gh_mark *m, uint16_t state)
 	       state == GH_SLOT_NO_HEAP || m->codes.data[state].form > GH_FORM_LOOSE;
 }
 
+static bool is_text(const struct gh_mark *m, uint16_t code)
+{
+	return gh_types_get(m->types, m->codes.data[code].type)->shape == GH_SHAPE_STRING;
+}
+
+/* Does the fact tell nothing that the slot's state does not? */
+static bool is_told(const struct gh_mark *m, uint16_t state, uint16_t code)
+{
+	return is_named(m, state) ||
+	       (m->codes.data[state].form == GH_FORM_LOOSE && is_text(m, code));
+}
+
+/*
+ * Where a parser cuts a text into strings, many lead into one slot, mostly one after the other, and
+ * say the same: a struct has no text in it, so that one of them tells what all do.
+ */
+static bool is_more_of_a_text(struct gh_mark *m, uint64_t slot, uint16_t code)
+{
+	uint64_t *recent = &m->recent_texts[slot % GH_ARRAY_SIZE(m->recent_texts)];
+
+	if (!is_text(m, code))
+		return false;
+	if (*recent == slot + 1)
+		return true;
+	*recent = slot + 1;
+	return false;
+}
+
+/* Forget what is told of objects that have got their name since; false: that frees too little. */
+static bool make_room(struct gh_mark *m)
+{
+	struct loose_fact *facts = m->loose.data;
+	struct gh_slot_ref ref;
+	size_t kept = 0;
+
+	if (m->loose_is_full)
+		return false;
+	for (size_t i = 0; i < m->loose.len; i++)
+		if (gh_heap_find(m->heap, facts[i].at >> 16, &ref) &&
+		    !is_told(m, gh_state_at(&m->states, ref.slot), (uint16_t)facts[i].at))
+			facts[kept++] = facts[i];
+	m->loose_is_full = kept > m->max_loose - m->max_loose / 4;
+	m->loose.len = kept;
+	return kept < m->max_loose;
+}
+
 void gh_mark_note_loose(struct gh_mark *m, uint64_t slot, uint64_t at, uint32_t bytes)
 {
 	if (GH_UNLIKELY(m->arenas.len) && gh_user_arena_note(m, slot, at, bytes))
 		return;
-	if (is_named(m, gh_state_at(&m->states, slot)))
+	if (is_told(m, gh_state_at(&m->states, slot), (uint16_t)at) ||
+	    is_more_of_a_text(m, slot, (uint16_t)at))
 		return;
-	if (m->loose.len >= m->max_loose) {
+	if (m->loose.len >= m->max_loose && !make_room(m)) {
 		m->counts.loose_dropped++;
 		return;
 	}
@@ -127,8 +174,8 @@ static bool contains(const struct gh_mark *m, gh_addr type, uint64_t offset, str
 
 		if (!gh_rtype_read(rt, type, &t) || offset >= t.size)
 			return false;
-		if (offset == 0 && type == wanted->source && (!is_array || part.bytes <= t.size))
-			return true;
+		if (offset == 0 && type == wanted->source && !is_array)
+			return true; // a slice is of an array, not of a field
 		if (t.kind == GH_KIND_ARRAY && gh_rtype_read(rt, t.elem, &elem) && elem.size) {
 			if (is_array && t.elem == wanted->source && offset % elem.size == 0 &&
 			    part.bytes <= t.size - offset)
@@ -254,9 +301,12 @@ static uint64_t key_of(const struct object *o)
 
 /* ---- objects ---- */
 
-/* Text that strings and byte slices share: UNKNOWN when some fact says otherwise. */
+/* Text that strings and byte slices share: UNKNOWN when some fact says otherwise. A pointer to its
+ * start may have told of it before. */
 static uint16_t text_code(struct gh_mark *m, const struct object *o)
 {
+	struct gh_code known = m->codes.data[gh_state_at(&m->states, o->slot)];
+	enum gh_strength strength = GH_STRENGTH_INFERRED;
 	uint16_t bytes = 0;
 
 	for (int i = 0; i < o->nparts; i++) {
@@ -268,7 +318,9 @@ static uint16_t text_code(struct gh_mark *m, const struct object *o)
 		if (!is_string || !bytes)
 			bytes = o->parts[i].code;
 	}
-	return gh_code_for(m, m->codes.data[bytes].type, GH_FORM_LOOSE, GH_STRENGTH_INFERRED);
+	if (known.form == GH_FORM_LOOSE)
+		strength = (enum gh_strength)known.strength;
+	return gh_code_for(m, m->codes.data[bytes].type, GH_FORM_LOOSE, strength);
 }
 
 static uint16_t infer_one(struct gh_mark *m, const struct object *o)

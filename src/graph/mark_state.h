@@ -12,6 +12,7 @@ enum {
 	FOUND_MAX = 4096, // pointers waiting to be looked up
 	DYNAMIC_SLOTS = 1024,
 	JOIN_SLOTS = 1024,
+	RECENT_TEXTS = 4096,
 	NCLASSES = GH_SPAN_CLASSES,
 	GH_CODES = 1 << 16,   // at most
 	GH_CODES_A_TYPE = 11, // forms by strengths
@@ -135,6 +136,8 @@ struct gh_mark {
 
 	struct loose_fact_vec loose;
 	size_t max_loose;
+	bool loose_is_full; // of facts about objects without a name
+	uint64_t recent_texts[RECENT_TEXTS]; // slot + 1 of what strings lead into, by slot
 	struct gh_inference *inference; // owned; NULL until needed
 
 	struct user_arena_vec arenas; // by slot
