@@ -22,13 +22,15 @@ static const struct conversion {
 static const char *const tries[] = {"internal/sync.node[", "internal/concurrent.node[",
 				    "unique.node["};
 
-/* A field of unsafe.Pointer that holds an array of a type, or one value of it. */
+/* A field of unsafe.Pointer that holds an array of a type, one value of it, or what an interface
+ * does: then the word before tells. */
 static const struct field {
-	const char *struct_name, *field, *type;
+	const char *struct_name, *field, *type; // type NULL: the kind says all
 	enum gh_edge_kind kind;
 } fields[] = {
 	{"sync.Pool", "local", "sync.poolLocal", GH_EDGE_ARRAY}, // sync/pool.go
 	{"sync.Pool", "victim", "sync.poolLocal", GH_EDGE_ARRAY},
+	{"sync.eface", "val", NULL, GH_EDGE_EFACE}, // sync/poolqueue.go: slots of poolDequeue
 };
 
 /* Functions made by reflection: what a closure of that code is. */
@@ -120,11 +122,13 @@ struct gh_edge gh_types_known_field(struct gh_types *types, const char *struct_n
 				    const char *field, uint64_t len)
 {
 	for (size_t i = 0; i < GH_ARRAY_SIZE(fields); i++) {
-		gh_type_id type;
+		gh_type_id type = 0;
 
 		if (strlen(fields[i].field) != len || memcmp(fields[i].field, field, len) != 0 ||
 		    strcmp(fields[i].struct_name, struct_name) != 0)
 			continue;
+		if (!fields[i].type)
+			return (struct gh_edge){.kind = fields[i].kind};
 		type = type_named(types, fields[i].type);
 		return (struct gh_edge){.type = type, .kind = type ? fields[i].kind : 0};
 	}

@@ -122,6 +122,23 @@ static void add_word(struct gh_stack_types *st, struct gh_stack_typed word)
 		gh_stack_types_follow(st, &root);
 }
 
+/* A word that the collector sees, and that leads to a channel for which g waits, is that channel: a
+ * select keeps them in an array without a name. */
+static void add_channel(struct gh_stack_types *st, gh_addr c, gh_type_id elem)
+{
+	struct gh_edge edge = {.type = gh_types_chan(st->types, elem), .kind = GH_EDGE_ARRAY};
+
+	st->steps += st->scan->words.len;
+	if (!edge.type || st->steps > MAX_STEPS)
+		return;
+	for (size_t i = 0; i < st->scan->words.len; i++) {
+		const struct gh_stack_word *word = &st->scan->words.data[i];
+
+		if (word->value == c && word->at && !word->conservative)
+			add_word(st, (struct gh_stack_typed){.at = word->at, .edge = edge});
+	}
+}
+
 /* sudogs of the channels that g waits for: elem is a value of the channel's element type. */
 static void add_waits(struct gh_stack_types *st)
 {
@@ -129,10 +146,13 @@ static void add_waits(struct gh_stack_types *st)
 	struct gh_sudog sudog;
 
 	for (int i = 0; addr && i < MAX_WAITS && gh_sudog_read(st->rt, addr, &sudog); i++) {
-		if (sudog.elem && sudog.chan &&
-		    gh_field(st->rt, sudog.chan, GH_F_hchan_elemtype, &type) &&
-		    gh_module_of_types(st->rt, type))
-			add_range(st, sudog.elem, gh_types_of_rtype(st->types, type), 1);
+		if (sudog.chan && gh_field(st->rt, sudog.chan, GH_F_hchan_elemtype, &type) &&
+		    gh_module_of_types(st->rt, type)) {
+			gh_type_id id = gh_types_of_rtype(st->types, type);
+
+			add_range(st, sudog.elem, id, 1);
+			add_channel(st, sudog.chan, id);
+		}
 		addr = sudog.waitlink;
 	}
 }

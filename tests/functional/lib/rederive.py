@@ -232,6 +232,8 @@ class Reader:
             dynamic = self.word(word - 8)
             is_indirect = self.word(word + 8) & FLAG_INDIR
             return Value("type", dynamic) if is_indirect else self.dynamic(dynamic)
+        if kind == STRUCT and self.name(rtype) == "sync.eface":  # two words of unsafe.Pointer
+            return self.dynamic(self.word(word - 8)) if offset == 8 else None
         if kind == STRUCT:
             for field, start in self.fields(rtype):
                 if start <= offset < start + self.size(field):

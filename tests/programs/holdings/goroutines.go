@@ -48,6 +48,7 @@ type (
 	inLoop       struct{ n [24]int }
 	methodCaller struct{ n [25]int }
 	genericLocal struct{ n [26]int }
+	alone        struct{ n [27]int }
 )
 
 var (
@@ -208,6 +209,16 @@ func selecting() {
 	runtime.KeepAlive(received)
 }
 
+// selectingAlone waits for channels that nothing but its wait knows.
+func selectingAlone() {
+	truth.Parked()
+	first, second := make(chan *alone), make(chan *alone)
+	select {
+	case <-first:
+	case <-second:
+	}
+}
+
 func inManyLocals() {
 	s, m, i := newPointers[localSlice](2), newLocalMap(), newLocalInterface()
 	f := capture(inHeap[localFunc]())
@@ -293,6 +304,7 @@ func buildGoroutines() {
 		truth.Stay(sending)
 		truth.Stay(sendingValue)
 		truth.Stay(selecting)
+		truth.Stay(selectingAlone)
 		truth.Stay(inManyLocals)
 		truth.Stay(inResult)
 		truth.Stay(inEscaped)
@@ -318,6 +330,7 @@ func buildGoroutines() {
 	made[sent](2)
 	made[ofSentValue](2)
 	made[selected](2)
+	truth.Objects("chan *main.alone", 4, truth.ChanBytes, true)
 	made[localSlice](4)
 	made[localMap](2)
 	made[localInterface](2)

@@ -24,6 +24,7 @@ type (
 	syncMapKey     struct{ n [4]int }
 	pooledFirst    struct{ n [5]int } // in the victim cache: a collection came since
 	pooledSecond   struct{ n [6]int }
+	pooledInQueue  struct{ n [7]int }
 	onceFunc       struct{ n [8]int }
 	onceDone       struct{ n [9]int }
 	atomicPointer  struct{ n [10]int }
@@ -64,6 +65,8 @@ type (
 	textHolder struct{ text string }
 	byteHolder struct{ text []byte }
 )
+
+const queued = 3 // in a pool, behind the first
 
 func (*source) Read(p []byte) (int, error)  { return len(p), nil }
 func (*drain) Write(p []byte) (int, error)  { return len(p), nil }
@@ -114,6 +117,7 @@ func buildLibrary() {
 	made[syncMapKey](5).Sure()
 	made[pooledFirst](1).Sure()
 	made[pooledSecond](1).Sure()
+	made[pooledInQueue](2 * queued)
 
 	inOnce := &onceFunc{}
 	onceCalled = sync.OnceFunc(func() { inOnce.n[0]++ }) // not called: it lets go of its function
@@ -189,8 +193,16 @@ func buildLibrary() {
 }
 
 // fillFirstPool fills a pool before the last collection, fillSecondPool another one after it.
-func fillFirstPool()  { firstPool.Put(&pooledFirst{}) }
-func fillSecondPool() { secondPool.Put(&pooledSecond{}) }
+func fillFirstPool()  { fillPool(&firstPool, &pooledFirst{}) }
+func fillSecondPool() { fillPool(&secondPool, &pooledSecond{}) }
+
+// fillPool leaves the first object with the processor, the others in its queue.
+func fillPool(pool *sync.Pool, first any) {
+	pool.Put(first)
+	for i := 0; i < queued; i++ {
+		pool.Put(&pooledInQueue{})
+	}
+}
 
 func plantLibrary() {
 	garbageOf[syncMapPointer]()
