@@ -1,5 +1,5 @@
-// A server from the module proxy for tests/functional/test_server.py, with the versions pinned.
-module goheap.test/programs/thirdparty
+// A server from the module proxy for tests/functional/lib/thirdparty.py, with the versions pinned.
+module goheap.test/programs/thirdparty/broker
 
 go 1.22
 
