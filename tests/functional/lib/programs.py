@@ -26,6 +26,8 @@ STATING = ["trees", "slices", "stackobjects", "defers", "closures", "maps", "cha
            "captured", "userarenas"]
 # Programs that a test of their own runs.
 OTHERS = ["allocator", "casts", "loaded", "registers", "waits"]
+# While you work on something: only these are built. See conftest.py.
+CHOSEN: List[str] = os.environ.get("GOHEAP_TEST_PROGRAMS", "").split()
 NEEDS_CGO = {"cgocall"}
 NEEDS_ARENAS = {"userarenas"}  # GOEXPERIMENT=arenas, which another standard library goes with
 
@@ -90,7 +92,7 @@ class Workshop:
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder
-        self._sources = _hash_of(PROGRAMS)
+        self._sources = _hash_of(PROGRAMS, CHOSEN)
         self._lock = threading.Lock()
         self._locks: Dict[str, threading.Lock] = {}
 
@@ -101,12 +103,12 @@ class Workshop:
         """
         cgo = build.program in NEEDS_CGO or build.variant == "cgo"
         arenas = build.program in NEEDS_ARENAS
-        programs = [build.program] if cgo or arenas else [
+        programs = [build.program] if cgo or arenas or CHOSEN else [
             name for name in [*STATING, *OTHERS]
             if name not in NEEDS_CGO | NEEDS_ARENAS]
         folder = self.folder / self._sources / build.release / build.variant
         exe = folder / build.program
-        with self._lock_of(str(folder) + str(cgo) + str(arenas)):
+        with self._lock_of(str(folder) + str(programs)):
             if not exe.exists():
                 go(build.release, ["build", *VARIANTS[build.variant], "-o", str(folder) + "/",
                                    *("./" + name for name in programs)], cgo=cgo,
@@ -234,11 +236,15 @@ def _fresh(folder: pathlib.Path) -> None:
     folder.mkdir(parents=True)
 
 
-def _hash_of(folder: pathlib.Path) -> str:
-    """Return a name for the present state of all files in a folder."""
+def _hash_of(folder: pathlib.Path, chosen: Sequence[str]) -> str:
+    """Return a name for the present state of all files in a folder.
+
+    :param chosen: subfolders that count, with the shared package truth; all if there are none
+    """
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
-        if path.is_file():
+        top = path.relative_to(folder).parts[0]
+        if path.is_file() and (not chosen or top in {*chosen, "truth", "go.mod"}):
             digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
 
