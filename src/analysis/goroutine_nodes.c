@@ -35,18 +35,24 @@ struct gh_error *gh_goroutine_nodes_load(struct gh_session *session,
 	return NULL;
 }
 
+gh_node gh_goroutine_node(const struct gh_goroutine_node_vec *nodes, const struct gh_goroutine *g)
+{
+	struct gh_goroutine_node key = {.g = g->addr};
+	const struct gh_goroutine_node *found = NULL;
+
+	if (nodes->len)
+		found = bsearch(&key, nodes->data, nodes->len, sizeof(key), compare_node);
+	return found ? found->node : GH_NODE_NONE;
+}
+
 bool gh_goroutine_retained(const struct gh_session *session,
 			   const struct gh_goroutine_node_vec *nodes,
 			   const struct gh_goroutine *g, uint64_t *ret)
 {
-	struct gh_goroutine_node key = {.g = g->addr};
-	const struct gh_goroutine_node *found;
+	gh_node node = session->domtree ? gh_goroutine_node(nodes, g) : GH_NODE_NONE;
 
-	if (!nodes->len || !session->domtree)
+	if (node == GH_NODE_NONE)
 		return false;
-	found = bsearch(&key, nodes->data, nodes->len, sizeof(key), compare_node);
-	if (!found)
-		return false;
-	*ret = gh_domtree_retained(session->domtree, found->node);
+	*ret = gh_domtree_retained(session->domtree, node);
 	return true;
 }

@@ -14,6 +14,9 @@ GH_VEC(gh_goroutine_node_vec, struct gh_goroutine_node);
 struct gh_error *gh_goroutine_nodes_load(struct gh_session *session,
 					 struct gh_goroutine_node_vec *ret) GH_MUST_CHECK;
 
+/** Its node; GH_NODE_NONE: it is no owner. */
+gh_node gh_goroutine_node(const struct gh_goroutine_node_vec *nodes, const struct gh_goroutine *g);
+
 /** Bytes that g alone keeps alive; false when it is no owner. Needs stage DOMINATORS. */
 bool gh_goroutine_retained(const struct gh_session *session,
 			   const struct gh_goroutine_node_vec *nodes,

@@ -15,7 +15,6 @@ static const char *advice(enum gh_root_kind kind)
 	case GH_ROOT_GLOBAL:
 		return "bound it: a limit and eviction for a cache, removal of what is finished";
 	case GH_ROOT_GOROUTINE:
-		return "see what its frames hold, and drop what the rest of the function does not need";
 	case GH_ROOT_TIMER:
 		return "stop the timer when its work is done, and capture less in its function";
 	case GH_ROOT_DEFER:
@@ -52,13 +51,17 @@ static void add(struct gh_findings *f, gh_node node)
 			.bytes_kind = "exact",
 			.evidence = "nothing else leads to them; growth cannot be seen in one core",
 			.fix = advice(o->kind),
-			.more = o->kind == GH_ROOT_GOROUTINE
-					? gh_findings_text(f, "goheap dom %llu",
-							   (unsigned long long)o->goid)
-					: gh_findings_text(f, "goheap dom '%s'", owner),
-			.key = o->name ? o->name : "goroutine",
+			.more = gh_findings_text(f, "goheap dom '%s'", owner),
+			.key = owner,
 			.owner = node,
 		});
+}
+
+/* Goroutines have a rule of their own; what the runtime has for itself is nobody's fault. */
+static bool is_candidate(const struct gh_owner *o)
+{
+	return o->parent == GH_NODE_ROOT && o->kind != GH_ROOT_GOROUTINE &&
+	       o->kind != GH_ROOT_RUNTIME;
 }
 
 static struct gh_error *find(struct gh_findings *f)
@@ -70,7 +73,7 @@ static struct gh_error *find(struct gh_findings *f)
 		return err;
 	least = f->session->owners->live_bytes / SHARE + 1;
 	for (gh_node i = 2; i < f->session->owners->owners.len; i++)
-		if (f->session->owners->owners.data[i].parent == GH_NODE_ROOT &&
+		if (is_candidate(&f->session->owners->owners.data[i]) &&
 		    gh_domtree_retained(f->session->domtree, i) >= least)
 			add(f, i);
 	return NULL;

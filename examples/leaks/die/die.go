@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package die ends an example in the way that leaves a core: after collections, so that what is
+// still there is held by somebody.
+package die
+
+import (
+	"os"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// Now collects garbage and aborts the process. GOTRACEBACK=crash makes the core.
+func Now() {
+	time.Sleep(100 * time.Millisecond) // until all goroutines wait
+	for range 3 {
+		runtime.GC()
+	}
+	syscall.Kill(os.Getpid(), syscall.SIGABRT)
+	time.Sleep(time.Minute)
+}

@@ -1,0 +1,3 @@
+module goheap.example/leaks
+
+go 1.22
