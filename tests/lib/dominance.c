@@ -2,7 +2,10 @@
 // Dominators and retained sizes of a core against two ways that cannot go wrong in the same manner:
 // the iterative algorithm of Cooper, Harvey and Kennedy on all live slots, leaves included, with
 // edges out of graph/edges.h; and removal: without a node, what is not reached any more.
-// Usage: dominance CORE EXE SAMPLES. Prints one JSON document.
+// Usage: dominance CORE EXE SAMPLES [--plant idom|retained|edge] [--cuts FILE]
+// Prints one JSON document. --plant makes one error in our tree or in the graph that it is compared
+// with. A line of FILE is "NAME\tADDRESS ADDRESS ...": what goes without the objects at these
+// addresses is told in "cuts", by name.
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +15,6 @@
 #include "base/cleanup.h"
 #include "graph/edges.h"
 
-enum { MAX_LISTED = 20 };
 #define NONE UINT32_MAX
 
 /* Vertices: owners, then all slots, dead ones too. */
@@ -151,7 +153,25 @@ static uint32_t common(const struct flow *f, uint32_t a, uint32_t b)
 	return a;
 }
 
-/* Until nothing changes: what all known predecessors have in common. */
+/* What all known predecessors have in common. True: something changed. */
+static bool improve(struct flow *f, uint32_t v)
+{
+	bool changed = false;
+
+	for (uint64_t e = f->first[v]; e < f->first[v + 1] && f->idom[v] != NONE; e++) {
+		uint32_t to = f->targets[e], was = f->idom[to];
+
+		if (!to)
+			continue;
+		f->idom[to] = was == NONE ? v : common(f, was, v);
+		changed |= f->idom[to] != was;
+	}
+	return changed;
+}
+
+/* To and fro until nothing changes: a list that is linked both ways takes a pass an element in one
+ * direction.
+ */
 static void find_dominators(struct flow *f)
 {
 	bool changed = true;
@@ -161,20 +181,10 @@ static void find_dominators(struct flow *f)
 	f->idom[0] = 0;
 	while (changed) {
 		changed = false;
-		for (uint32_t i = 0; i < f->reached; i++) {
-			uint32_t v = f->order[i];
-
-			if (f->idom[v] == NONE)
-				continue;
-			for (uint64_t e = f->first[v]; e < f->first[v + 1]; e++) {
-				uint32_t to = f->targets[e], was = f->idom[to];
-
-				if (!to)
-					continue;
-				f->idom[to] = was == NONE ? v : common(f, was, v);
-				changed |= f->idom[to] != was;
-			}
-		}
+		for (uint32_t i = 0; i < f->reached; i++)
+			changed |= improve(f, f->order[i]);
+		for (uint32_t i = f->reached; i-- > 0;)
+			changed |= improve(f, f->order[i]);
 	}
 	f->retained = need(calloc(f->n, sizeof(*f->retained)));
 	for (uint32_t i = f->reached; i-- > 0;) {
@@ -186,16 +196,14 @@ static void find_dominators(struct flow *f)
 	}
 }
 
-static uint64_t reached_without(const struct flow *f, uint32_t without, bool *seen, uint32_t *stack)
+/* Bytes that are reached; vertices whose bit in seen is set are not there. */
+static uint64_t reached_without(const struct flow *f, bool *seen, uint32_t *stack)
 {
 	uint64_t sum = 0;
 	uint32_t depth = 0;
 
-	memset(seen, 0, f->n);
-	if (without) {
-		seen[0] = true;
-		stack[depth++] = 0;
-	}
+	seen[0] = true;
+	stack[depth++] = 0;
 	while (depth) {
 		uint32_t v = stack[--depth];
 
@@ -203,7 +211,7 @@ static uint64_t reached_without(const struct flow *f, uint32_t without, bool *se
 		for (uint64_t e = f->first[v]; e < f->first[v + 1]; e++) {
 			uint32_t to = f->targets[e];
 
-			if (to == without || seen[to])
+			if (seen[to])
 				continue;
 			seen[to] = true;
 			stack[depth++] = to;
@@ -240,7 +248,7 @@ static uint64_t ours(const struct flow *f, uint32_t v)
 
 struct outcome {
 	json_int_t vertices, leaves, wrong_idom, wrong_retained, removed, wrong_removed;
-	json_int_t orphans, orphan_bytes, runtime_bytes;
+	json_int_t unreached, orphan_bytes, runtime_bytes;
 	uint64_t sum;
 };
 
@@ -259,10 +267,8 @@ static void compare(const struct flow *f, struct outcome *o)
 				vertex_of(f, gh_domtree_idom(f->s->domtree, node)) != f->idom[v];
 	}
 	for (uint32_t v = 0; v < f->n; v++)
-		if (f->is_vertex[v] && f->number[v] == NONE && v != GH_NODE_ORPHANS) {
-			o->orphans++;
-			o->orphan_bytes += (json_int_t)f->bytes[v];
-		}
+		o->unreached += f->is_vertex[v] && f->number[v] == NONE;
+	o->orphan_bytes = (json_int_t)ours(f, GH_NODE_ORPHANS);
 	for (uint32_t v = 1; v < f->nowners; v++)
 		if (f->s->owners->owners.data[v].kind == GH_ROOT_RUNTIME)
 			o->runtime_bytes += (json_int_t)ours(f, v);
@@ -281,8 +287,12 @@ static void remove_some(const struct flow *f, uint32_t samples, struct outcome *
 			continue; // owners all, objects some
 		if (v < f->nowners && o->removed > 2 * (json_int_t)samples)
 			continue;
+		if (!v)
+			continue;
 		o->removed++;
-		o->wrong_removed += o->sum - reached_without(f, v, seen, stack) != ours(f, v);
+		memset(seen, 0, f->n);
+		seen[v] = true;
+		o->wrong_removed += o->sum - reached_without(f, seen, stack) != ours(f, v);
 	}
 	free(seen);
 	free(stack);
@@ -299,16 +309,82 @@ static struct gh_error *open_core(const char *core, const char *exe, struct gh_s
 	return err ? err : gh_session_dominators(*ret);
 }
 
+/* One error: the middle of the tree hangs on the root, or retains a word more; or nothing leads to
+ * the middle of the graph any more.
+ */
+static void plant(struct flow *f, const char *what)
+{
+	struct gh_domtree *tree = f->s->domtree;
+	uint32_t place = tree->n / 2;
+
+	while (!strcmp(what, "idom") && place + 1 < tree->n && !tree->idom[place])
+		place++;
+	if (!strcmp(what, "idom"))
+		tree->idom[place] = 0;
+	else if (!strcmp(what, "retained"))
+		tree->retained[place] += 8;
+	else if (!strcmp(what, "edge"))
+		for (uint64_t e = 0; e < f->ntargets; e++)
+			if (f->targets[e] == vertex_of(f, tree->node[place]))
+				f->targets[e] = 0;
+}
+
+static void cut_one(const struct flow *f, const struct outcome *o, char *addresses, bool *seen,
+		    uint32_t *stack, json_t *ret, const char *name)
+{
+	uint64_t own = 0;
+	struct gh_slot_ref ref;
+
+	memset(seen, 0, f->n);
+	for (char *at = strtok(addresses, " \n"); at; at = strtok(NULL, " \n")) {
+		if (!gh_heap_find(f->s->heap, strtoull(at, NULL, 0), &ref))
+			continue;
+		if (f->is_vertex[f->nowners + ref.slot])
+			seen[f->nowners + ref.slot] = true;
+		else
+			own += ref.elem_bytes; // describes an owner: goes, and takes nothing along
+	}
+	json_object_set_new(
+		ret, name,
+		json_integer((json_int_t)(o->sum - reached_without(f, seen, stack) + own)));
+}
+
+static json_t *cut_groups(const struct flow *f, const struct outcome *o, const char *path)
+{
+	bool *seen = need(calloc(f->n, 1));
+	uint32_t *stack = need(calloc(f->n + 1, sizeof(*stack)));
+	json_t *ret = json_object();
+	FILE *file = need(fopen(path, "r"));
+	char *line = NULL, *tab;
+	size_t cap = 0;
+
+	while (getline(&line, &cap, file) > 0) {
+		tab = need(strchr(line, '\t'));
+		*tab = '\0';
+		cut_one(f, o, tab + 1, seen, stack, ret, line);
+	}
+	free(line);
+	fclose(file);
+	free(seen);
+	free(stack);
+	return ret;
+}
+
 int main(int argc, char **argv)
 {
+	const char *planted = NULL, *cuts = NULL;
 	_cleanup_error_ struct gh_error *err = NULL;
 	struct gh_session *session = NULL;
 	struct outcome o = {0};
 	struct flow f = {0};
 	json_t *document;
 
-	if (argc != 4) {
-		fprintf(stderr, "usage: dominance CORE EXE SAMPLES\n");
+	for (int i = 4; i + 1 < argc; i += 2) {
+		planted = strcmp(argv[i], "--plant") ? planted : argv[i + 1];
+		cuts = strcmp(argv[i], "--cuts") ? cuts : argv[i + 1];
+	}
+	if (argc < 4 || argc % 2) {
+		fprintf(stderr, "usage: dominance CORE EXE SAMPLES [--plant WHAT] [--cuts FILE]\n");
 		return 2;
 	}
 	err = open_core(argv[1], argv[2], &session);
@@ -319,6 +395,8 @@ int main(int argc, char **argv)
 	}
 	f.s = session;
 	read_graph(&f);
+	if (planted)
+		plant(&f, planted);
 	number(&f);
 	find_dominators(&f);
 	compare(&f, &o);
@@ -326,10 +404,12 @@ int main(int argc, char **argv)
 	document = json_pack(
 		"{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "vertices",
 		o.vertices, "leaves", o.leaves, "wrong_idom", o.wrong_idom, "wrong_retained",
-		o.wrong_retained, "removed", o.removed, "wrong_removed", o.wrong_removed, "orphans",
-		o.orphans, "orphan_bytes", o.orphan_bytes, "runtime_bytes", o.runtime_bytes,
+		o.wrong_retained, "removed", o.removed, "wrong_removed", o.wrong_removed,
+		"unreached", o.unreached, "orphan_bytes", o.orphan_bytes, "runtime_bytes", o.runtime_bytes,
 		"live_bytes", (json_int_t)session->owners->live_bytes, "sum", (json_int_t)o.sum,
 		"retained", (json_int_t)gh_domtree_retained(session->domtree, GH_NODE_ROOT));
+	if (cuts)
+		json_object_set_new(document, "cuts", cut_groups(&f, &o, cuts));
 	json_dumpf(document, stdout, JSON_COMPACT);
 	json_decref(document);
 	free(f.first);
