@@ -115,11 +115,12 @@ static void enter(struct walk *w, const struct waiting *at)
 	}
 }
 
-static struct gh_error *drain(struct walk *w)
+/* Until no more than so many wait. */
+static struct gh_error *drain(struct walk *w, size_t leave)
 {
 	struct gh_error *err = NULL;
 
-	for (uint64_t steps = 1; w->stack.len && !w->nomem && !err; steps++) {
+	for (uint64_t steps = 1; w->stack.len > leave && !w->nomem && !err; steps++) {
 		struct waiting at = w->stack.data[--w->stack.len];
 
 		enter(w, &at);
@@ -128,6 +129,43 @@ static struct gh_error *drain(struct walk *w)
 				      gh_owner_graph_nodes(w->graph));
 	}
 	return err || !w->nomem ? err : gh_error_nomem();
+}
+
+/* A word of a finalized object that nothing else leads to. */
+static void adopt_word(void *ctx, gh_addr at, uint64_t value)
+{
+	struct walk *w = ctx;
+	struct gh_word_slot t = gh_word_slot(w->m, value);
+	_cleanup_error_ struct gh_error *err = NULL;
+
+	if (t.slot == GH_SLOT_NONE || t.base == w->base || !gh_slot_is_node(w->graph, t.slot))
+		return; // a leaf leads to nothing
+	err = gh_owner_graph_adopt(w->graph, GH_NODE_FINALIZERS,
+				   (struct gh_owner_word){at, value});
+	w->nomem |= err != NULL;
+	reach(w, t.base, t.page, gh_node_of_slot(w->graph, t.slot));
+}
+
+/*
+ * An object that has a finalizer and lives by what it refers to: a ring. Its owner is the second
+ * that waits: all that was seen after it hangs on it, so it may go on.
+ */
+static struct gh_error *adopt_finalized(struct walk *w)
+{
+	struct gh_error *err = NULL;
+
+	for (size_t i = 0; i < w->graph->finalized.len && !err; i++) {
+		struct gh_word_slot t = gh_word_slot(w->m, w->graph->finalized.data[i]);
+
+		if (!gh_slot_is_node(w->graph, t.slot) ||
+		    gh_bitmap_test(w->seen, gh_node_of_slot(w->graph, t.slot)))
+			continue;
+		w->here = w->place[GH_NODE_FINALIZERS];
+		w->base = t.base;
+		gh_object_words(w->m, t.base, t.page, adopt_word, w);
+		err = drain(w, 1);
+	}
+	return err;
 }
 
 /* What is live and nothing seen leads to: its owner is the first that waits, so the last to go on. */
@@ -151,9 +189,10 @@ static struct gh_error *adopt_orphans(struct walk *w)
 			w->base = 0;
 			base = gh_heap_slot_base(w->graph->heap, slot);
 			reach(w, base, NULL, node);
-			err = gh_owner_graph_adopt(w->graph, base);
+			err = gh_owner_graph_adopt(w->graph, GH_NODE_ORPHANS,
+						   (struct gh_owner_word){0, base});
 			if (!err)
-				err = drain(w);
+				err = drain(w, 0);
 		}
 	}
 	return err;
@@ -165,7 +204,11 @@ static struct gh_error *walk_graph(struct walk *w)
 	struct gh_error *err;
 
 	enter(w, &root);
-	err = drain(w);
+	err = drain(w, 1); // the owner of orphans is left
+	if (!err)
+		err = adopt_finalized(w);
+	if (!err)
+		err = drain(w, 0);
 	return err ? err : adopt_orphans(w);
 }
 

@@ -203,7 +203,8 @@ static void hold_words_of(struct owner_build *b, gh_node owner, const struct gh_
 
 /*
  * The collector follows the words of an object with a finalizer as if they were roots. While the
- * object itself is live that says nothing: who holds it holds them.
+ * object itself is live that says nothing: who holds it holds them. Unless it lives by these words
+ * alone: see GH_NODE_FINALIZERS.
  */
 static void hold_contents(void *ctx, const struct gh_root_owner *owner, gh_addr object,
 			  struct gh_edge edge)
@@ -212,8 +213,12 @@ static void hold_contents(void *ctx, const struct gh_root_owner *owner, gh_addr 
 	struct gh_word_slot t = gh_word_slot(b->m, object);
 
 	(void)edge;
-	if (t.slot != GH_SLOT_NONE && !gh_state_is_live(gh_state_at(&b->m->states, t.slot)))
+	if (t.slot == GH_SLOT_NONE)
+		return;
+	if (!gh_state_is_live(gh_state_at(&b->m->states, t.slot)))
 		hold_words_of(b, owner_of(b, owner, 0), &t);
+	else
+		b->nomem |= !gh_addr_vec_push(&b->graph->finalized, t.base);
 }
 
 /* What describes an owner is held by nobody, and what it points to is the owner's. */
@@ -301,6 +306,7 @@ static struct gh_error *find_owners(struct owner_build *b, const struct gh_poll 
 
 	gh_owner_add(b, (struct gh_owner){.kind = GH_ROOT_RUNTIME, .name = "everything"});
 	gh_owner_add(b, (struct gh_owner){.kind = GH_ROOT_RUNTIME, .name = "nobody that is known"});
+	gh_owner_add(b, (struct gh_owner){.kind = GH_ROOT_FINALIZER, .name = "finalizers"});
 	add_goroutines(b);
 	if (b->nomem)
 		return gh_error_nomem();
@@ -356,6 +362,7 @@ void gh_owner_graph_destroy(struct gh_owner_graph *graph)
 	gh_budget_give(gh_runtime_budget(graph->heap->rt), graph->charged_bytes);
 	gh_owner_vec_deinit(&graph->owners);
 	gh_own_slot_vec_deinit(&graph->own);
+	gh_addr_vec_deinit(&graph->finalized);
 	gh_arena_deinit(&graph->arena);
 	free(graph->words);
 	free(graph->nodes);
@@ -364,17 +371,24 @@ void gh_owner_graph_destroy(struct gh_owner_graph *graph)
 	free(graph);
 }
 
-/* Its words are the last ones: there are none before the first call. */
-struct gh_error *gh_owner_graph_adopt(struct gh_owner_graph *graph, uint64_t value)
+/* Words of one owner lie together: those that are not the last ones move there to grow. */
+struct gh_error *gh_owner_graph_adopt(struct gh_owner_graph *graph, gh_node owner,
+				      struct gh_owner_word word)
 {
-	struct gh_owner *o = &graph->owners.data[GH_NODE_ORPHANS];
+	struct gh_owner *o = &graph->owners.data[owner];
+	struct gh_owner_word *words;
 
-	if (!gh_vec_reserve((void **)&graph->words, &graph->words_cap, graph->nwords + 1,
-			    sizeof(*graph->words)))
+	if (!gh_vec_reserve((void **)&graph->words, &graph->words_cap,
+			    graph->nwords + o->nwords + 1, sizeof(*graph->words)))
 		return gh_error_nomem();
-	if (!o->nwords)
+	words = graph->words;
+	if (o->first_word + o->nwords != graph->nwords) {
+		for (uint64_t i = 0; i < o->nwords; i++)
+			words[graph->nwords + i] = words[o->first_word + i];
 		o->first_word = graph->nwords;
-	graph->words[graph->nwords++] = (struct gh_owner_word){0, value};
+		graph->nwords += o->nwords;
+	}
+	words[graph->nwords++] = word;
 	o->nwords++;
 	return NULL;
 }

@@ -22,6 +22,8 @@ typedef uint32_t gh_node;
 enum {
 	GH_NODE_ROOT = 0,
 	GH_NODE_ORPHANS = 1, // an owner: what is live and nothing seen leads to; a domtree finds it
+	GH_NODE_FINALIZERS = 2, // an owner: what only finalizers keep alive. A domtree finds what
+				// finalized objects keep alive that lead back to themselves
 };
 #define GH_NODE_NONE UINT32_MAX
 
@@ -65,6 +67,7 @@ struct gh_owner_graph {
 	uint32_t *rank;		    // owned: nodes in the 64 * i slots before slot 64 * i
 	gh_node nobjects;	    // nodes that are objects
 	struct gh_own_slot_vec own; // by slot
+	struct gh_addr_vec finalized; // live objects that have finalizers
 	uint64_t live_bytes, live_objects; // of the mark
 	struct gh_arena arena;		   // names
 	uint64_t charged_bytes;
@@ -117,8 +120,9 @@ static inline gh_node gh_node_of_slot(const struct gh_owner_graph *graph, uint64
 /** Slot of a node that is an object. O(log slots). */
 uint64_t gh_node_slot(const struct gh_owner_graph *graph, gh_node node);
 
-/** Let the owner of orphans hold a word. Errors: NOMEM. */
-struct gh_error *gh_owner_graph_adopt(struct gh_owner_graph *graph, uint64_t value) GH_MUST_CHECK;
+/** Let an owner hold one more word. Errors: NOMEM. */
+struct gh_error *gh_owner_graph_adopt(struct gh_owner_graph *graph, gh_node owner,
+				      struct gh_owner_word word) GH_MUST_CHECK;
 
 /** The owner that a slot describes; GH_NODE_NONE: none, it is an object of the program. */
 gh_node gh_owner_of_slot(const struct gh_owner_graph *graph, uint64_t slot);
