@@ -4,6 +4,7 @@
 #pragma once
 
 #include "goruntime/defer.h"
+#include "goruntime/wait.h"
 #include "graph/owners.h"
 #include "graph/words.h"
 
@@ -35,6 +36,8 @@ struct owner_build {
 	uint64_t *own;	      // owned: bit a slot that describes an owner
 	struct owner_range_vec ranges; // of the goroutine at hand, by lo
 	struct gh_defer_vec defers;    // likewise
+	struct gh_wait wait;	       // likewise
+	struct gh_semaphores semaphores;
 	bool nomem;	      // sticky
 };
 
@@ -69,6 +72,13 @@ struct gh_error *gh_owner_find_timers(struct owner_build *b,
 /** The pending defers of a goroutine that was just scanned, as owners inside it. */
 void gh_owner_find_defers(struct owner_build *b, gh_node goroutine, const struct gh_goroutine *g,
 			  const struct gh_stack_scan *scan);
+
+/** All that wait for semaphores: before gh_owner_find_waits. */
+struct gh_error *gh_owner_load_semaphores(struct owner_build *b) GH_MUST_CHECK;
+
+/** The records by which a goroutine that was just scanned waits: they describe it. */
+void gh_owner_find_waits(struct owner_build *b, gh_node goroutine, const struct gh_goroutine *g,
+			 const struct gh_stack_scan *scan);
 
 /** Whose a word at that place is: a defer's of the goroutine scanned last, or the goroutine's. */
 gh_node gh_owner_of_word(const struct owner_build *b, gh_node goroutine, gh_addr at);

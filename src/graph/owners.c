@@ -154,8 +154,10 @@ static void enter_goroutine(void *ctx, const struct gh_root_owner *owner,
 			    const struct gh_stack_scan *scan)
 {
 	struct owner_build *b = ctx;
+	gh_node goroutine = gh_owner_of_g(b, owner->g->addr);
 
-	gh_owner_find_defers(b, gh_owner_of_g(b, owner->g->addr), owner->g, scan);
+	gh_owner_find_defers(b, goroutine, owner->g, scan);
+	gh_owner_find_waits(b, goroutine, owner->g, scan);
 }
 
 static void hold_word(void *ctx, const struct gh_root_owner *owner, const struct gh_root *root)
@@ -312,6 +314,8 @@ static struct gh_error *find_owners(struct owner_build *b, const struct gh_poll 
 		return gh_error_nomem();
 	err = gh_owner_find_timers(b, poll);
 	if (!err)
+		err = gh_owner_load_semaphores(b);
+	if (!err)
 		err = gh_roots_visit(in->heap, in->types, in->statics, in->goroutines, poll, &sink,
 				     NULL);
 	if (!err)
@@ -343,6 +347,8 @@ struct gh_error *gh_owner_graph_create(const struct gh_owner_input *in, const st
 	owner_found_vec_deinit(&b.found);
 	owner_range_vec_deinit(&b.ranges);
 	gh_defer_vec_deinit(&b.defers);
+	gh_wait_deinit(&b.wait);
+	gh_semaphores_deinit(&b.semaphores);
 	free(b.by_g);
 	if (!err)
 		err = gh_nodes_number(graph, b.own, poll);

@@ -23,7 +23,7 @@ RELEASES: List[str] = (ROOT / "tests" / "releases.txt").read_text().split()
 STATING = ["trees", "slices", "stackobjects", "defers", "closures", "maps", "chans", "selects",
            "interfaces", "finalizers", "interior", "tiny", "huge", "masks", "syncs", "panics",
            "iterators", "goroutines", "cgocall", "server", "types", "known", "parts", "holdings",
-           "captured", "userarenas"]
+           "captured", "userarenas", "owners"]
 # Programs that a test of their own runs.
 OTHERS = ["allocator", "casts", "loaded", "registers", "waits"]
 # While you work on something: only these are built. See conftest.py.

@@ -159,6 +159,7 @@ func Write(program string) {
 	b = append(b, '}')
 	b = appendAddresses(b, `,"planted":[`, planted[:nPlanted.Load()])
 	b = appendAddresses(b, `,"kept":[`, kept[:nKept.Load()])
+	b = appendHoldings(b)
 	b = append(b, `,"sheds":[`...)
 	for i, function := range sheds[:nSheds] {
 		b = appendComma(b, i)

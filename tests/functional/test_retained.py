@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who holds what: dominators and retained sizes against ways that cannot go wrong in the same manner.
+
+tests/lib/dominance.c finds them anew, slowly, and by removal; tests/programs/owners states who has
+what, down to the object.
+"""
+
+import collections
+import json
+import os
+import pathlib
+import subprocess
+from typing import Dict, FrozenSet, Iterable, List, NamedTuple, Set, Tuple
+
+import pytest
+
+from lib import case, goheap, programs
+
+DOMINANCE = os.environ.get(
+    "GOHEAP_DOMINANCE", str(programs.ROOT / "build-asan" / "tests" / "unit" / "dominance"))
+SAMPLES, FULL_SAMPLES = 30, 1000
+MAX_VERTICES = 200_000
+# What the runtime allocates on behalf of whoever waits, defers or starts a goroutine describes that.
+OURS = ("main.", "timer main.", "defer main.")
+RECORDS = {"runtime.acquireSudog", "runtime.newdefer", "runtime.malg", "runtime.allgadd",
+           *case.OUTGROWN}
+AT_LEAST = {"cleanups"}  # package unique has some of its own
+
+
+def dominance(core: pathlib.Path, exe: pathlib.Path, samples: int, *more: str) -> dict:
+    """Return what the comparison counted."""
+    result = subprocess.run([DOMINANCE, str(core), str(exe), str(samples), *more],
+                            capture_output=True, text=True, timeout=600, check=False)
+    assert result.returncode == 0 and not result.stderr, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_dominators_of_every_core(missing: case.Case, pytestconfig: pytest.Config) -> None:
+    samples = FULL_SAMPLES if pytestconfig.getoption("--full") else SAMPLES
+    found = dominance(missing.death.core, missing.death.exe, samples)
+    assert found["vertices"] < MAX_VERTICES
+    wrong = {name: found[name] for name in ("wrong_idom", "wrong_retained", "wrong_removed",
+                                            "unreached", "orphan_bytes") if found[name]}
+    assert not wrong, found
+    assert found["removed"] >= min(samples, found["vertices"] // 2)
+    assert found["sum"] == found["retained"] == found["live_bytes"]
+    assert found["live_bytes"] == sum(
+        row["bytes"] for row in goheap.rows(missing.documents["objects"], "objects"))
+
+
+@pytest.mark.parametrize("planted,seen", [("idom", "wrong_idom"), ("retained", "wrong_retained"),
+                                          ("edge", "unreached")])
+def test_an_error_is_found(workshop: programs.Workshop, planted: str, seen: str) -> None:
+    death = workshop.run(programs.Build("trees", programs.RELEASES[-1], "plain"), "missing")
+    found = dominance(death.core, death.exe, 0, "--plant", planted)
+    assert found[seen] == 1 and (found["wrong_retained"] == 0) == (planted == "idom"), found
+
+
+class Held(NamedTuple):
+    """What one owner, or some owners together, have."""
+
+    bytes: int
+    count: int
+
+
+class Truth:
+    """What the program stated, in goheap's names of owners.
+
+    :param of: a core of tests/programs/owners
+    """
+
+    def __init__(self, of: case.Case) -> None:
+        self._of = of
+        self._live = {int(row["address"], 16) for row in
+                      goheap.rows(of.documents["objects"], "objects")}
+        self._goroutines: Dict[str, List[str]] = {}
+        for goid, goroutine in of.goroutines.items():
+            for function in {frame.function for frame in goroutine.frames}:
+                self._goroutines.setdefault(function, []).append("goroutine %d" % goid)
+        self.slots = self._slots()
+        # alone: name without the number -> what each of that name has
+        self.alone: Dict[str, List[Held]] = {}
+        self.shared: Dict[FrozenSet[str], Held] = {}
+        for holder, slots in self.slots.items():
+            held = Held(sum(of.allocated[slot] for slot in slots), len(slots))
+            names = [self._name(part) for part in holder.split(" & ")]
+            if len(names) == 1:
+                self.alone.setdefault(names[0], []).append(held)
+            else:
+                self.shared[frozenset(names)] = held
+
+    def _slots(self) -> Dict[str, Set[int]]:
+        """Return the slots of each holder; those of functions are what nothing else is said of."""
+        found: Dict[str, Set[int]] = {}
+        stated: Set[int] = set()
+        for one in self._of.statement["holders"]:
+            if not one["function"]:
+                slot = self._of.core.slot_of(int(one["address"], 16))
+                assert slot is not None, one
+                found.setdefault(one["holder"], set()).add(slot)
+                stated.add(slot)
+        makers = {one["function"]: [] for one in self._of.statement["holders"] if one["function"]}
+        for one in self._of.statement["holders"]:
+            if one["function"]:
+                makers[one["function"]].append(one["holder"])
+        for slot in self._of.allocated:
+            if slot in stated or slot in self._of.planted:
+                continue
+            stack = self._of.core.allocation_stack(slot)
+            if not RECORDS.isdisjoint(stack):
+                continue
+            for function in makers.keys() & set(stack):
+                for holder in makers[function]:
+                    found.setdefault(holder, set()).add(slot)
+        return found
+
+    def _name(self, holder: str) -> str:
+        kind, _, rest = holder.partition(" ")
+        name = rest.partition("#")[0]
+        if kind == "go":
+            known = self._goroutines.get(name, [])
+            assert len(known) == 1, (holder, known)
+            return known[0]
+        return kind + " " + name if kind in ("timer", "defer") else holder
+
+
+def rows_by_name(document: dict) -> Dict[str, List[dict]]:
+    """Return the rows of owners by name: defers without their goroutine, contexts without details."""
+    found: Dict[str, List[dict]] = collections.defaultdict(list)
+    for row in goheap.rows(document, "groups"):
+        found[short(row["owner"])].append(row)
+    return found
+
+
+def short(name: str) -> str:
+    for prefix in ("timer context.", "defer main.deferInRange"):
+        if name.startswith(prefix):
+            return prefix + "*"
+    return name.partition(" of goroutine")[0] if name.startswith("defer ") else name
+
+
+def shared_rows(document: dict) -> Dict[FrozenSet[str], Held]:
+    return {frozenset(short(name) for name in row["owners"].replace(" and ", ", ").split(", ")):
+            Held(row["bytes"], row["count"]) for row in goheap.rows(document, "shared")}
+
+
+def told(name: str, rows: List[dict], document: dict) -> List[Held]:
+    """Return what rows of one name say without the records that describe the owners themselves.
+
+    A goroutine's defers count in it, with their records.
+    """
+    inside = sum(row["shallow"] for row in goheap.rows(document, "groups")
+                 if row["owner"].endswith(" of " + name))
+    return sorted(Held(row["retained"] - row["shallow"] - inside, row["count"]) for row in rows)
+
+
+def differs(name: str, found: List[Held], held: List[Held], described: bool) -> bool:
+    """Tell whether bytes differ, or objects where there are no records among them."""
+    if name in AT_LEAST:
+        return found < held
+    if described:
+        return [one.bytes for one in found] != [one.bytes for one in held]
+    return found != held
+
+
+def compare(of: case.Case) -> None:
+    """Each owner has what the program says, nobody has anything else of the program's."""
+    truth = Truth(of)
+    document = goheap.ask(of.death.core, of.death.exe, "retained")["retained"]
+    assert not goheap.failed_checks(document)
+    rows, shared = rows_by_name(document), shared_rows(document)
+    wrong = []
+    for name in truth.alone.keys() | {name for name in rows if name.startswith(OURS)}:
+        held, found = sorted(truth.alone.get(name, [])), told(name, rows[name], document)
+        if differs(name, found, held, any(row["shallow"] for row in rows[name])):
+            wrong.append("%s: %s, not %s" % (name, found, held))
+    for names in truth.shared.keys() | {names for names in shared
+                                        if any(name.startswith(OURS) for name in names)}:
+        if shared.get(names) != truth.shared.get(names):
+            wrong.append("%s: %s, not %s" % (" & ".join(sorted(names)), shared.get(names),
+                                             truth.shared.get(names)))
+    assert not wrong, "\n".join(wrong)
+    assert len(truth.alone) > 40 and len(truth.shared) > 10
+
+
+def test_owners_have_what_the_program_says(missing: case.Case) -> None:
+    if missing.build.program == "owners":
+        compare(missing)
+
+
+def test_garbage_has_nobody(garbage: case.Case) -> None:
+    """Garbage that leads to what owners have takes no part in it, and is in no total."""
+    if garbage.build.program == "owners":
+        compare(garbage)
