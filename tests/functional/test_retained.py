@@ -140,8 +140,13 @@ def short(name: str) -> str:
 
 
 def shared_rows(document: dict) -> Dict[FrozenSet[str], Held]:
-    return {frozenset(short(name) for name in row["owners"].replace(" and ", ", ").split(", ")):
-            Held(row["bytes"], row["count"]) for row in goheap.rows(document, "shared")}
+    """Return what the same owners share, all rows of it."""
+    found: Dict[FrozenSet[str], Held] = {}
+    for row in goheap.rows(document, "shared"):
+        names = frozenset(short(name) for name in row["owners"].replace(" and ", ", ").split(", "))
+        before = found.get(names, Held(0, 0))
+        found[names] = Held(before.bytes + row["bytes"], before.count + row["count"])
+    return found
 
 
 def told(name: str, rows: List[dict], document: dict) -> List[Held]:
