@@ -16,6 +16,7 @@
 	X(spans) \
 	X(memstats) \
 	X(goroutines) \
+	X(locks) \
 	X(doctor) \
 	X(next) \
 	X(help)

@@ -141,8 +141,9 @@ static bool uvarint(const uint8_t **p, const uint8_t *end, uint32_t *ret)
 	return false;
 }
 
-bool gh_func_pcvalue(const struct gh_runtime *rt, const struct gh_func *func, uint32_t table,
-		     gh_addr pc, int32_t *ret)
+/* *end_ret: where the value ends. */
+static bool pcvalue(const struct gh_runtime *rt, const struct gh_func *func, uint32_t table,
+		    gh_addr pc, int32_t *ret, gh_addr *end_ret)
 {
 	const struct gh_module *module = func->module;
 	uint32_t quantum = rt->target->machine == EM_AARCH64 ? 4 : 1;
@@ -166,6 +167,7 @@ bool gh_func_pcvalue(const struct gh_runtime *rt, const struct gh_func *func, ui
 		at += (uint64_t)pcdelta * quantum;
 		if (pc < at) {
 			*ret = (int32_t)value;
+			*end_ret = at;
 			return true;
 		}
 		if (pcdelta == 0) // never written by the linker; must not loop through the table
@@ -174,15 +176,31 @@ bool gh_func_pcvalue(const struct gh_runtime *rt, const struct gh_func *func, ui
 	return false;
 }
 
-bool gh_func_pcdata(const struct gh_runtime *rt, const struct gh_func *func, uint32_t index,
-		    gh_addr pc, int32_t *ret)
+bool gh_func_pcvalue(const struct gh_runtime *rt, const struct gh_func *func, uint32_t table,
+		     gh_addr pc, int32_t *ret)
+{
+	gh_addr end;
+
+	return pcvalue(rt, func, table, pc, ret, &end);
+}
+
+bool gh_func_pcdata_range(const struct gh_runtime *rt, const struct gh_func *func, uint32_t index,
+			  gh_addr pc, int32_t *ret, gh_addr *end_ret)
 {
 	uint32_t table;
 
 	if (index >= func->npcdata ||
 	    !gh_read_u32(rt->image, func->record + FUNC_BYTES + (uint64_t)index * 4, &table))
 		return false;
-	return gh_func_pcvalue(rt, func, table, pc, ret);
+	return pcvalue(rt, func, table, pc, ret, end_ret);
+}
+
+bool gh_func_pcdata(const struct gh_runtime *rt, const struct gh_func *func, uint32_t index,
+		    gh_addr pc, int32_t *ret)
+{
+	gh_addr end;
+
+	return gh_func_pcdata_range(rt, func, index, pc, ret, &end);
 }
 
 gh_addr gh_func_funcdata(const struct gh_runtime *rt, const struct gh_func *func, uint8_t index)

@@ -44,6 +44,10 @@ bool gh_func_pcvalue(const struct gh_runtime *rt, const struct gh_func *func, ui
 bool gh_func_pcdata(const struct gh_runtime *rt, const struct gh_func *func, uint32_t index,
 		    gh_addr pc, int32_t *ret);
 
+/** The same, and where the value ends: above pc, maybe beyond the function. */
+bool gh_func_pcdata_range(const struct gh_runtime *rt, const struct gh_func *func, uint32_t index,
+			  gh_addr pc, int32_t *ret, gh_addr *end_ret);
+
 /** Address of funcdata, 0 when there is none. */
 gh_addr gh_func_funcdata(const struct gh_runtime *rt, const struct gh_func *func, uint8_t index);
 

@@ -84,6 +84,9 @@ const char *gh_types_name(struct gh_types *types, gh_type_id id);
 /** Number of the type of a descriptor; 0 when it is none or memory ran out. O(1) once known. */
 gh_type_id gh_types_of_rtype(struct gh_types *types, gh_addr rtype);
 
+/** The descriptor of the named type of that full name; 0: none. The first call reads them all. */
+gh_addr gh_types_rtype_named(struct gh_types *types, const char *name);
+
 /** Number of a DWARF type: its descriptor's when it has one. 0: none. */
 gh_type_id gh_types_of_dwarf(struct gh_types *types, gh_dtype type);
 

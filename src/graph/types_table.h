@@ -61,9 +61,6 @@ GH_VEC(gh_rtype_vec, gh_addr);
 bool gh_types_closure_structs(struct gh_types *types, const struct gh_closure_object *object,
 			      const struct gh_dcapture_vec *captures, struct gh_rtype_vec *ret);
 
-/** The descriptor of the named type of that full name; 0: none. The first call reads them all. */
-gh_addr gh_types_rtype_named(struct gh_types *types, const char *name);
-
 /** What a pointer to a value of the type leads to: see known.c. 0 says nothing of its target. */
 gh_type_id gh_types_behind(struct gh_types *types, gh_type_id id);
 

@@ -33,6 +33,8 @@ CONTRACT: Dict[str, Dict[str, List[str]]] = {
     "memstats": {"memstats": ["name", "value"]},
     "goroutines": {"groups": ["count", "state", "wait_reason", "top", "wait_site", "created_by",
                               "wait_ns_max", "wait_ns_median", "retained", "goids"]},
+    "locks": {"locks": ["address", "kind", "waiters", "holder", "level", "name"],
+              "deadlocks": ["level", "count", "sentence", "goids"]},
     "doctor": {"checks": ["name", "state", "detail", "advice"]},
 }
 KEYS = ["schema", "command", "args", "target", "tables", "selfcheck", "skipped", "notes"]

@@ -25,9 +25,7 @@ STATING = ["trees", "slices", "stackobjects", "defers", "closures", "maps", "cha
            "iterators", "goroutines", "cgocall", "server", "types", "known", "parts", "holdings",
            "captured", "userarenas", "owners"]
 # Programs that a test of their own runs.
-OTHERS = ["allocator", "casts", "loaded", "registers", "waits"]
-# While you work on something: only these are built. See conftest.py.
-CHOSEN: List[str] = os.environ.get("GOHEAP_TEST_PROGRAMS", "").split()
+OTHERS = ["allocator", "casts", "loaded", "locks", "registers", "waits"]
 NEEDS_CGO = {"cgocall"}
 NEEDS_ARENAS = {"userarenas"}  # GOEXPERIMENT=arenas, which another standard library goes with
 
@@ -92,7 +90,7 @@ class Workshop:
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder
-        self._sources = _hash_of(PROGRAMS, CHOSEN)
+        self._sources = _hash_of(PROGRAMS)
         self._lock = threading.Lock()
         self._locks: Dict[str, threading.Lock] = {}
 
@@ -103,12 +101,12 @@ class Workshop:
         """
         cgo = build.program in NEEDS_CGO or build.variant == "cgo"
         arenas = build.program in NEEDS_ARENAS
-        programs = [build.program] if cgo or arenas or CHOSEN else [
+        programs = [build.program] if cgo or arenas else [
             name for name in [*STATING, *OTHERS]
             if name not in NEEDS_CGO | NEEDS_ARENAS]
         folder = self.folder / self._sources / build.release / build.variant
         exe = folder / build.program
-        with self._lock_of(str(folder) + str(programs)):
+        with self._lock_of(str(folder) + str(cgo) + str(arenas)):
             if not exe.exists():
                 go(build.release, ["build", *VARIANTS[build.variant], "-o", str(folder) + "/",
                                    *("./" + name for name in programs)], cgo=cgo,
@@ -236,15 +234,11 @@ def _fresh(folder: pathlib.Path) -> None:
     folder.mkdir(parents=True)
 
 
-def _hash_of(folder: pathlib.Path, chosen: Sequence[str]) -> str:
-    """Return a name for the present state of all files in a folder.
-
-    :param chosen: subfolders that count, with the shared package truth; all if there are none
-    """
+def _hash_of(folder: pathlib.Path) -> str:
+    """Return a name for the present state of all files in a folder."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
-        top = path.relative_to(folder).parts[0]
-        if path.is_file() and (not chosen or top in {*chosen, "truth", "go.mod"}):
+        if path.is_file():
             digest.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
 

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+// See lockcode.h.
+#include "goruntime/lockcode.h"
+
+#include <elf.h>
+#include <stdlib.h>
+
+bool gh_lock_op_named(const char *function, enum gh_lock_op_kind *ret)
+{
+	static const struct {
+		const char *name;
+		enum gh_lock_op_kind kind;
+	} ops[] = {
+		{"sync.(*Mutex).Lock", GH_LOCK_OP_LOCK},
+		{"sync.(*Mutex).TryLock", GH_LOCK_OP_LOCK},
+		{"sync.(*Mutex).Unlock", GH_LOCK_OP_UNLOCK},
+		{"sync.(*RWMutex).Lock", GH_LOCK_OP_LOCK},
+		{"sync.(*RWMutex).TryLock", GH_LOCK_OP_LOCK},
+		{"sync.(*RWMutex).Unlock", GH_LOCK_OP_UNLOCK},
+		{"sync.(*RWMutex).RLock", GH_LOCK_OP_READ_LOCK},
+		{"sync.(*RWMutex).TryRLock", GH_LOCK_OP_READ_LOCK},
+		{"sync.(*RWMutex).RUnlock", GH_LOCK_OP_READ_UNLOCK},
+		{"sync.(*rlocker).Lock", GH_LOCK_OP_READ_LOCK},
+		{"sync.(*rlocker).Unlock", GH_LOCK_OP_READ_UNLOCK},
+		{"sync.(*WaitGroup).Done", GH_LOCK_OP_DONE},
+	};
+
+	for (size_t i = 0; function && i < GH_ARRAY_SIZE(ops); i++) {
+		size_t n = strlen(ops[i].name);
+
+		// "-fm": a method value, bound to its receiver
+		if (strncmp(function, ops[i].name, n) == 0 &&
+		    (!function[n] || strcmp(function + n, "-fm") == 0)) {
+			*ret = ops[i].kind;
+			return true;
+		}
+	}
+	return false;
+}
+
+struct reader {
+	const struct gh_runtime *rt;
+	const struct gh_func *func;
+	struct gh_lockcode *ret;
+	struct gh_source_frame_vec frames; // scratch
+	gh_addr inlined_end;		   // of the last inlined call seen
+	bool nomem;
+};
+
+static void add_op(struct reader *r, gh_addr at, enum gh_lock_op_kind kind)
+{
+	r->nomem |= !gh_lock_op_vec_push(&r->ret->ops, (struct gh_lock_op){at, kind});
+}
+
+/* The first place of a call that was inlined: its index in the inlining tree. */
+static gh_addr first_place(const struct gh_runtime *rt, const struct gh_func *func, int32_t index,
+			   gh_addr otherwise)
+{
+	gh_addr end = func->entry;
+	int32_t value;
+
+	for (gh_addr pc = func->entry; pc < otherwise; pc = end) {
+		if (!gh_func_pcdata_range(rt, func, GH_PCDATA_INL_TREE_INDEX, pc, &value, &end) ||
+		    end <= pc)
+			break;
+		if (value == index)
+			return pc;
+	}
+	return otherwise;
+}
+
+gh_addr gh_lockcode_place(const struct gh_runtime *rt, const struct gh_func *func, gh_addr pc)
+{
+	int32_t index;
+
+	if (!gh_func_pcdata(rt, func, GH_PCDATA_INL_TREE_INDEX, pc, &index) || index < 0)
+		return pc;
+	return first_place(rt, func, index, pc);
+}
+
+/*
+ * The outermost call of package sync that was inlined at pc. What is inlined into that in turn
+ * stands right behind its beginning, and is no call of its own.
+ */
+static void look_at_inlined(struct reader *r, gh_addr pc, gh_addr end, int32_t index)
+{
+	const struct gh_lock_op *last =
+		r->ret->ops.len ? &r->ret->ops.data[r->ret->ops.len - 1] : NULL;
+	enum gh_lock_op_kind kind, outer = GH_LOCK_OP_LOCK;
+	bool found = false;
+
+	r->frames.len = 0;
+	r->nomem |= !gh_func_source_frames(r->rt, r->func, pc, &r->frames);
+	for (size_t i = 0; i < r->frames.len; i++)
+		if (r->frames.data[i].inlined &&
+		    gh_lock_op_named(r->frames.data[i].function, &kind)) {
+			outer = kind;
+			found = true;
+		}
+	if (found && !(last && last->kind == outer && r->inlined_end == pc) &&
+	    first_place(r->rt, r->func, index, pc) == pc)
+		add_op(r, pc, outer);
+	if (found)
+		r->inlined_end = end;
+}
+
+static void find_inlined(struct reader *r, gh_addr hi)
+{
+	gh_addr end = r->func->entry;
+	int32_t value;
+
+	for (gh_addr pc = r->func->entry; pc < hi && !r->nomem; pc = end) {
+		if (!gh_func_pcdata_range(r->rt, r->func, GH_PCDATA_INL_TREE_INDEX, pc, &value,
+					  &end) ||
+		    end <= pc)
+			return;
+		if (value >= 0)
+			look_at_inlined(r, pc, end, value);
+	}
+}
+
+static void see_call(struct reader *r, gh_addr at, gh_addr target)
+{
+	enum gh_lock_op_kind kind;
+	struct gh_func callee;
+
+	if (gh_func_find(r->rt, target, &callee) && callee.entry == target &&
+	    gh_lock_op_named(gh_func_name(r->rt, &callee), &kind))
+		add_op(r, at, kind);
+}
+
+static void see_address(struct reader *r, gh_addr target)
+{
+	const struct gh_module *m = r->func->module;
+
+	if ((target >= m->data && target < m->edata) || (target >= m->bss && target < m->ebss) ||
+	    (target >= m->noptrdata && target < m->enoptrdata) ||
+	    (target >= m->noptrbss && target < m->enoptrbss))
+		r->nomem |= !gh_addr_vec_push(&r->ret->statics, target);
+}
+
+/*
+ * CALL rel32 is e8; an operand relative to the next instruction is its last four bytes where no
+ * constant follows. Bytes inside other instructions may look the same: that one of them leads to
+ * the very entry of such a function, or to a lock, does not happen by chance.
+ */
+static void scan_amd64(struct reader *r, const uint8_t *code, uint64_t len)
+{
+	for (uint64_t i = 0; i + 4 <= len && !r->nomem; i++) {
+		gh_addr next = r->func->entry + i + 4;
+		gh_addr target = next + (uint64_t)(int64_t)(int32_t)gh_u32_at(code + i);
+
+		if (i && code[i - 1] == 0xe8)
+			see_call(r, next - 5, target);
+		// ModRM: mode 0, register 5: relative to the next instruction
+		if (i && (code[i - 1] & 0xc7) == 0x05)
+			see_address(r, target);
+	}
+}
+
+/* BL imm26; ADRP and an ADD of twelve bits behind it. */
+static void scan_arm64(struct reader *r, const uint8_t *code, uint64_t len)
+{
+	for (uint64_t i = 0; i + 4 <= len && !r->nomem; i += 4) {
+		gh_addr pc = r->func->entry + i;
+		uint32_t op = gh_u32_at(code + i), add = i + 8 <= len ? gh_u32_at(code + i + 4) : 0;
+
+		if (op >> 26 == 0x25)
+			see_call(r, pc, pc + (uint64_t)((int64_t)((uint64_t)op << 38) >> 36));
+		if ((op & 0x9f000000) == 0x90000000 && (add & 0xffc00000) == 0x91000000) {
+			uint64_t imm = (uint64_t)(op >> 5 & 0x7ffff) << 2 | (op >> 29 & 3);
+			int64_t pages = (int64_t)(imm << 43) >> 43;
+
+			see_address(r, (pc & ~4095ULL) + (uint64_t)pages * 4096 +
+					       (add >> 10 & 0xfff));
+		}
+	}
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct gh_lock_op *x = a, *y = b;
+
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+static int by_address(const void *a, const void *b)
+{
+	gh_addr x = *(const gh_addr *)a, y = *(const gh_addr *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+struct gh_error *gh_lockcode_load(const struct gh_runtime *rt, const struct gh_func *func,
+				  struct gh_lockcode *ret)
+{
+	struct reader r = {.rt = rt, .func = func, .ret = ret};
+	uint64_t len = func->end > func->entry ? func->end - func->entry : 0;
+	const uint8_t *code;
+
+	*ret = (struct gh_lockcode){0};
+	len = gh_min_u64(len, GH_LOCKCODE_MAX);
+	code = len ? gh_image_at(rt->image, func->entry, len) : NULL;
+	find_inlined(&r, func->entry + len);
+	if (code && rt->target->machine == EM_AARCH64)
+		scan_arm64(&r, code, len);
+	else if (code)
+		scan_amd64(&r, code, len);
+	gh_source_frame_vec_deinit(&r.frames);
+	if (r.nomem) {
+		gh_lockcode_deinit(ret);
+		return gh_error_nomem();
+	}
+	if (ret->ops.len)
+		qsort(ret->ops.data, ret->ops.len, sizeof(*ret->ops.data), by_place);
+	if (ret->statics.len)
+		qsort(ret->statics.data, ret->statics.len, sizeof(*ret->statics.data), by_address);
+	return NULL;
+}
+
+void gh_lockcode_deinit(struct gh_lockcode *code)
+{
+	gh_lock_op_vec_deinit(&code->ops);
+	gh_addr_vec_deinit(&code->statics);
+}
+
+bool gh_lockcode_names(const struct gh_lockcode *code, gh_addr lo, gh_addr hi)
+{
+	size_t a = 0, b = code->statics.len;
+
+	while (a < b) {
+		size_t mid = a + (b - a) / 2;
+
+		if (code->statics.data[mid] < lo)
+			a = mid + 1;
+		else
+			b = mid;
+	}
+	return a < code->statics.len && code->statics.data[a] < hi;
+}
