@@ -94,7 +94,7 @@ static bool in_ranges(uint32_t code, const struct range *ranges, size_t n)
 }
 
 /* Columns of a code point: the ranges of combining marks and wide characters that matter. */
-static size_t code_width(uint32_t code)
+size_t gh_code_width(uint32_t code)
 {
 	static const struct range combining[] = {
 		{0x300, 0x36f},	  {0x483, 0x489},   {0x591, 0x5bd},
@@ -163,47 +163,10 @@ size_t gh_text_width(const char *text)
 		uint32_t code;
 		size_t len = gh_utf8_decode(text, &code);
 
-		width += len ? code_width(code) : 1;
+		width += len ? gh_code_width(code) : 1;
 		text += len ? len : 1;
 	}
 	return width;
-}
-
-/* Bytes of the longest start of text that takes at most width columns. */
-static size_t head_bytes(const char *text, size_t width)
-{
-	size_t at = 0;
-
-	while (text[at]) {
-		uint32_t code = 'x';
-		size_t len = gh_utf8_decode(text + at, &code), w = code_width(code);
-
-		if (w > width)
-			break;
-		width -= w;
-		at += len ? len : 1;
-	}
-	return at;
-}
-
-void gh_text_fit(struct gh_strbuf *sb, const char *text, size_t width)
-{
-	size_t full = gh_text_width(text), head, skip;
-
-	if (full <= width) {
-		gh_strbuf_puts(sb, text);
-		return;
-	}
-	if (width == 0)
-		return;
-	head = head_bytes(text, (width - 1) / 2);
-	gh_strbuf_add(sb, text, head);
-	gh_strbuf_puts(sb, "…");
-	// the tail: what is left once its start, up to the columns to spare, is skipped
-	skip = head_bytes(text, full - (width - 1 - (width - 1) / 2));
-	while (gh_text_width(text + skip) > width - 1 - (width - 1) / 2)
-		skip += head_bytes(text + skip, 2) ? head_bytes(text + skip, 2) : 1;
-	gh_strbuf_puts(sb, text + skip);
 }
 
 enum gh_unit gh_cell_unit(const struct gh_cell *cell, const struct gh_column *column)

@@ -31,9 +31,18 @@ void gh_format_cell(struct gh_strbuf *sb, const struct gh_cell *cell, enum gh_un
 /** The unit of a cell: its own, or the column's. */
 enum gh_unit gh_cell_unit(const struct gh_cell *cell, const struct gh_column *column);
 
-/** Columns that escaped text takes on a terminal. */
+/** Columns that a character, and escaped text, takes on a terminal. */
+size_t gh_code_width(uint32_t code);
 size_t gh_text_width(const char *text);
 
-/** Append escaped text in at most `width` columns; cut in the middle with "…" where it is longer.
+/** Bytes of the longest start of text that takes at most `width` columns. */
+size_t gh_text_head(const char *text, size_t width);
+
+/**
+ * Append escaped text in at most `width` columns. Where it is longer the first folders of paths in
+ * it go, as many as have to; if that is not enough it is cut in the middle with "…".
  */
 void gh_text_fit(struct gh_strbuf *sb, const char *text, size_t width);
+
+/** Columns that the text takes without the folders of its paths; 0: out of memory. */
+size_t gh_text_least(const char *text);

@@ -10,14 +10,18 @@
 enum {
 	GAP = 2,       // spaces between columns
 	MIN_TEXT = 12, // a text column is cut down to this, no further while others can give
+	MIN_FOLDED = 60, // columns of a terminal that shows rows in two lines
+	FOLDED_INDENT = 8,
 	MAX_LIST = 60, // columns that a list takes at most when there is no limit
 };
 
 /* How a column is laid out. */
 struct layout {
 	size_t width; // 0: not shown
+	size_t least; // without folders, which nobody misses much
 	bool right;
 	bool flexible; // texts, which can be cut
+	bool folded;   // it has no room: its values stand in a line below their row
 };
 
 struct printer {
@@ -29,6 +33,7 @@ struct printer {
 	size_t handle_width;	// 0: no handles are shown
 	uint64_t number;	// of the handle at hand
 	struct gh_strbuf cell;	// of the value at hand
+	struct gh_strbuf fitted; // the same, as wide as its column
 	struct gh_out *out;
 };
 
@@ -76,9 +81,11 @@ static bool format_handle(struct printer *p, size_t i, const struct gh_cell *cel
 	return true;
 }
 
-static void widen(struct layout *column, const char *text)
+static void widen(const struct printer *p, struct layout *column, const char *text)
 {
 	column->width = gh_max_u64(column->width, gh_text_width(text));
+	if (p->options->width && column->flexible)
+		column->least = gh_max_u64(column->least, gh_text_least(text));
 }
 
 static void measure(struct printer *p)
@@ -89,15 +96,15 @@ static void measure(struct printer *p)
 		p->columns[c].right = is_number(table->columns[c].unit);
 		p->columns[c].flexible = table->columns[c].unit == GH_UNIT_TEXT ||
 					 table->columns[c].unit == GH_UNIT_LIST;
-		widen(&p->columns[c], table->columns[c].name);
+		widen(p, &p->columns[c], table->columns[c].name);
 		if (table->total)
-			widen(&p->columns[c], format_total(p, c));
+			widen(p, &p->columns[c], format_total(p, c));
 	}
 	for (size_t i = 0; i < p->rows.n; i++) {
 		const struct gh_cell *cells = gh_rows_at(&p->rows, i);
 
 		for (size_t c = 0; c < table->ncolumns; c++)
-			widen(&p->columns[c], format_value(p, cells, c));
+			widen(p, &p->columns[c], format_value(p, cells, c));
 		if (has_handles(p) && format_handle(p, i, cells))
 			p->handle_width = gh_max_u64(p->handle_width, p->cell.len);
 	}
@@ -124,45 +131,84 @@ static void drop_details(struct printer *p)
 			p->columns[c].width = 0;
 }
 
-/* Take what is missing from the widest text, again and again. False: nothing left to take. */
-static bool shrink_texts(struct printer *p, size_t least)
+/* Take what is missing from the widest text, again and again, down to a width or, with `folders`
+ * only, to what texts take without folders. False: nothing left to take. */
+static bool shrink_texts(struct printer *p, size_t least, bool folders)
 {
 	size_t width = total_width(p);
 
-	while (width > p->options->width) {
+	for (; width > p->options->width; width--) {
 		struct layout *widest = NULL;
-		size_t second = least;
 
 		for (size_t c = 0; c < p->table->ncolumns; c++) {
 			struct layout *column = &p->columns[c];
+			size_t end = folders ? gh_max_u64(least, column->least) : least;
 
-			if (!column->flexible || column->width <= least)
-				continue;
-			if (!widest || column->width > widest->width) {
-				second = widest ? widest->width : second;
+			if (column->flexible && column->width > end &&
+			    (!widest || column->width > widest->width))
 				widest = column;
-			} else if (column->width > second) {
-				second = column->width;
-			}
 		}
 		if (!widest)
 			return false;
-		size_t over = width - p->options->width;
-		size_t give = widest->width - (second < widest->width ? second : least);
-
-		give = give == 0 ? 1 : give;
-		widest->width -= give < over ? give : over;
-		width = total_width(p);
+		widest->width--;
 	}
 	return true;
 }
 
+/* Every column as wide as what it shows. */
+static void spread(struct printer *p, const size_t *widths)
+{
+	for (size_t c = 0; c < p->table->ncolumns; c++) {
+		p->columns[c].width = widths[c];
+		p->columns[c].folded = false;
+	}
+}
+
+/*
+ * Too many texts for a line: the last ones go below their row, until the others have room; with
+ * `whole`, for all of what they say but folders. False: not even that helps.
+ */
+static bool fold(struct printer *p, const size_t *widths, bool whole)
+{
+	spread(p, widths);
+	for (size_t c = p->table->ncolumns; c-- > 1;) {
+		struct layout *column = &p->columns[c];
+
+		if (!column->flexible || !column->width || (whole && column->least <= MIN_TEXT))
+			continue;
+		column->folded = true;
+		column->width = 0;
+		if (shrink_texts(p, MIN_TEXT, true) ||
+		    (!whole && shrink_texts(p, MIN_TEXT, false)))
+			return true;
+	}
+	spread(p, widths);
+	return false;
+}
+
+/* In the order in which people miss least. */
+static bool fit_texts(struct printer *p, const size_t *widths)
+{
+	bool may_fold = p->options->width >= MIN_FOLDED;
+
+	if (shrink_texts(p, MIN_TEXT, true) || (may_fold && fold(p, widths, true)))
+		return true;
+	spread(p, widths);
+	return shrink_texts(p, MIN_TEXT, false) || (may_fold && fold(p, widths, false)) ||
+	       shrink_texts(p, 4, false);
+}
+
 static void fit(struct printer *p)
 {
+	_cleanup_free_ size_t *widths = NULL;
+
 	if (!p->options->width)
 		return;
 	drop_details(p);
-	if (shrink_texts(p, MIN_TEXT) || shrink_texts(p, 4))
+	widths = gh_alloc_array(p->table->ncolumns, sizeof(*widths));
+	for (size_t c = 0; widths && c < p->table->ncolumns; c++)
+		widths[c] = p->columns[c].width;
+	if (widths && fit_texts(p, widths))
 		return;
 	// a very narrow terminal: columns from the right, and then whatever remains is cut
 	for (size_t c = p->table->ncolumns; c-- > 1 && total_width(p) > p->options->width;)
@@ -184,16 +230,19 @@ static bool is_last(const struct printer *p, size_t c)
 static void put_cell(struct printer *p, size_t c, const char *text)
 {
 	const struct layout *column = &p->columns[c];
-	size_t width = gh_text_width(text);
-	size_t pad = width < column->width ? column->width - width : 0;
+	size_t pad;
 
 	if (!column->width)
 		return;
+	p->fitted.len = 0;
+	gh_strbuf_add(&p->fitted, "", 0);
+	gh_text_fit(&p->fitted, text, column->width);
+	pad = column->width - gh_min_u64(column->width, gh_text_width(gh_strbuf_str(&p->fitted)));
 	if (c || p->handle_width)
 		gh_put_spaces(&p->out->sb, GAP);
 	if (column->right)
 		gh_put_spaces(&p->out->sb, pad);
-	gh_text_fit(&p->out->sb, text, column->width);
+	gh_strbuf_puts(&p->out->sb, gh_strbuf_str(&p->fitted));
 	if (!column->right && !is_last(p, c))
 		gh_put_spaces(&p->out->sb, pad);
 }
@@ -228,6 +277,36 @@ static void put_handle(struct printer *p, size_t i, const struct gh_cell *cells)
 	gh_put_spaces(&p->out->sb, p->handle_width - width);
 }
 
+/* "name value" of each column that had no room, as many a line as fit. */
+static void put_folded(struct printer *p, const struct gh_cell *cells)
+{
+	struct gh_strbuf *sb = &p->out->sb;
+	size_t used = 0;
+
+	for (size_t c = 0; c < p->table->ncolumns; c++) {
+		const char *name = p->table->columns[c].name, *text;
+		size_t width, room;
+
+		if (!p->columns[c].folded || cells[c].kind == GH_CELL_NULL)
+			continue;
+		text = format_value(p, cells, c);
+		width = strlen(name) + 1 + gh_text_width(text);
+		if (used && used + GAP + width > p->options->width) {
+			gh_end_line(sb);
+			used = 0;
+		}
+		gh_put_spaces(sb, used ? GAP : FOLDED_INDENT);
+		used += used ? GAP : FOLDED_INDENT;
+		room = p->options->width - used - strlen(name) - 1;
+		gh_strbuf_puts(sb, name);
+		gh_strbuf_putc(sb, ' ');
+		gh_text_fit(sb, text, room);
+		used += gh_min_u64(width, strlen(name) + 1 + room);
+	}
+	if (used)
+		gh_end_line(sb);
+}
+
 static void put_rows(struct printer *p)
 {
 	struct gh_out *out = p->out;
@@ -246,6 +325,7 @@ static void put_rows(struct printer *p)
 			if (p->columns[c].width)
 				put_cell(p, c, format_value(p, cells, c));
 		gh_end_line(&out->sb);
+		put_folded(p, cells);
 		gh_out_flush(out, false);
 	}
 	gh_put_rest(out, p->options, p->table->nrows - p->rows.first - p->rows.n);
@@ -281,10 +361,11 @@ static struct gh_error *put_table(const struct gh_table *table,
 		if (p.handle_width && table->columns[p.handle].unit == GH_UNIT_ADDRESS)
 			options->handles->next += gh_min_u64(p.rows.n, GH_HANDLES_A_TABLE);
 	}
-	if (p.cell.failed)
+	if (p.cell.failed || p.fitted.failed)
 		err = gh_error_nomem();
 	gh_rows_deinit(&p.rows);
 	gh_strbuf_deinit(&p.cell);
+	gh_strbuf_deinit(&p.fitted);
 	free(p.columns);
 	return err;
 }

@@ -172,6 +172,75 @@ static void texts_fit(void **state)
 	}
 }
 
+static void folders_of_paths_go_first(void **state)
+{
+	static const char route[] = "[]github.com/caddy/v2/modules/web.Route";
+	static const struct {
+		const char *text;
+		size_t width;
+		const char *fitted;
+	} cases[] = {
+		{route, 39, route},
+		{route, 38, "[]…/caddy/v2/modules/web.Route"},
+		{route, 29, "[]…/modules/web.Route"},
+		{route, 20, "[]…/web.Route"},
+		{route, 12, "[]web.Route"},
+		{route, 10, "[]we…Route"},
+		{"github.com/a/caddy/v2.rawCfg", 20, "…/a/caddy/v2.rawCfg"},
+		{"github.com/a/caddy/v2.rawCfg", 18, "…/caddy/v2.rawCfg"},
+		{"map[string]*some.org/a/b.T groups", 25, "map[string]*…/b.T groups"},
+		{"map[x.org/a/k.K]y.org/b/v.V", 20, "map[…/a/k.K]…/b/v.V"},
+		{"/root/pkg/mod/x@v1.2.3/file.go:12", 16, "…/file.go:12"},
+		{"net/http.(*Server).Serve", 23, "…/http.(*Server).Serve"},
+		{"no path in it", 8, "no …n it"},
+	};
+
+	for (size_t i = 0; i < GH_ARRAY_SIZE(cases); i++) {
+		struct gh_strbuf sb = {0};
+
+		gh_text_fit(&sb, cases[i].text, cases[i].width);
+		assert_string_equal(gh_strbuf_str(&sb), cases[i].fitted);
+		gh_strbuf_deinit(&sb);
+	}
+}
+
+static const struct gh_column many_texts[] = {
+	{"count", GH_UNIT_COUNT, false}, {"state", GH_UNIT_TEXT, false},
+	{"top", GH_UNIT_TEXT, false},	 {"site", GH_UNIT_TEXT, false},
+	{"wait", GH_UNIT_NS, false},	 {"created_by", GH_UNIT_TEXT, false},
+};
+
+static void what_has_no_room_stands_below(void **state)
+{
+	struct gh_report *report = gh_report_create();
+	struct gh_table *table = gh_report_table(report, "groups", many_texts,
+						 GH_ARRAY_SIZE(many_texts));
+	struct gh_cell *row = gh_table_row(table);
+	char *text;
+
+	row[0] = gh_cell_u64(2500);
+	row[1] = gh_cell_text("waiting");
+	row[2] = gh_cell_text("internal/poll.runtime_pollWait");
+	row[3] = gh_cell_text("/root/src/service/accept.go:653");
+	row[4] = gh_cell_u64(22);
+	row[5] = gh_cell_text("net/http.(*Server).Serve");
+	row = gh_table_row(table);
+	row[0] = gh_cell_u64(1);
+	row[1] = gh_cell_text("runnable");
+	row[2] = gh_cell_text("main.main");
+	text = render(report, (struct gh_render_options){.width = 76});
+	assert_string_equal(text,
+			    "count  state     top                        site"
+			    "                        wait\n"
+			    " 2500  waiting   …/poll.runtime_pollWait    …/service/accept.go:653"
+			    "    22 ns\n"
+			    "        created_by net/http.(*Server).Serve\n"
+			    "    1  runnable  main.main                  -      "
+			    "                        -\n");
+	free(text);
+	gh_report_destroy(report);
+}
+
 static void text_is_aligned_with_the_total_first(void **state)
 {
 	struct gh_report *report = sample();
@@ -498,6 +567,8 @@ int main(void)
 		cmocka_unit_test(durations_read_well),
 		cmocka_unit_test(terminals_are_safe),
 		cmocka_unit_test(texts_fit),
+		cmocka_unit_test(folders_of_paths_go_first),
+		cmocka_unit_test(what_has_no_room_stands_below),
 		cmocka_unit_test(text_is_aligned_with_the_total_first),
 		cmocka_unit_test(no_line_is_wider_than_asked),
 		cmocka_unit_test(limits_are_said),
