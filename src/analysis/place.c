@@ -221,3 +221,20 @@ struct gh_error *gh_place_find(struct gh_places *places, gh_addr addr, struct gh
 	}
 	return NULL;
 }
+
+const char *gh_places_referrer(struct gh_places *places, const struct gh_referrer *referrer)
+{
+	_cleanup_error_ struct gh_error *err = NULL;
+	struct gh_place place = {0};
+
+	if (referrer->at)
+		err = gh_place_find(places, referrer->at, &place);
+	if (!err && place.name)
+		return place.name;
+	if (!referrer->goid)
+		return gh_root_kind_name((enum gh_root_kind)referrer->kind);
+	return gh_arena_printf(places->arena, "goroutine %llu, %s",
+			       (unsigned long long)referrer->goid,
+			       referrer->conservative ? "a word that may be a pointer"
+						      : "a register");
+}

@@ -3,6 +3,7 @@
 // question for everything that a person may paste.
 #pragma once
 
+#include "analysis/referrers.h"
 #include "analysis/slot.h"
 
 enum gh_place_kind {
@@ -42,3 +43,6 @@ void gh_places_deinit(struct gh_places *places);
 /** Stage MARK is there. Errors: NOMEM. */
 struct gh_error *gh_place_find(struct gh_places *places, gh_addr addr,
 			       struct gh_place *ret) GH_MUST_CHECK;
+
+/** Where a referrer's word lies: "main.Session.Conn", "goroutine 7 main.f.c". NULL: out of memory. */
+const char *gh_places_referrer(struct gh_places *places, const struct gh_referrer *referrer);

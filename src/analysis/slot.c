@@ -66,6 +66,22 @@ bool gh_slot_at(struct gh_session *session, gh_addr addr, struct gh_arena *arena
 	return true;
 }
 
+bool gh_slot_retained(const struct gh_session *session, const struct gh_slot *slot, uint64_t *ret)
+{
+	const struct gh_owner_graph *owners = session->owners;
+
+	if (!session->domtree || slot->state != GH_SLOT_IS_LIVE)
+		return false;
+	if (gh_slot_is_leaf(owners, slot->ref.slot)) {
+		*ret = slot->ref.elem_bytes;
+		return true;
+	}
+	if (!gh_slot_is_node(owners, slot->ref.slot))
+		return false;
+	*ret = gh_domtree_retained(session->domtree, gh_node_of_slot(owners, slot->ref.slot));
+	return true;
+}
+
 struct gh_value_place gh_slot_value(const struct gh_slot *slot)
 {
 	enum gh_form form = (enum gh_form)slot->code.form;

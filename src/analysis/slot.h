@@ -28,6 +28,12 @@ struct gh_slot {
 bool gh_slot_at(struct gh_session *session, gh_addr addr, struct gh_arena *arena,
 		struct gh_slot *ret);
 
+/**
+ * Bytes that nothing would lead to without the object; false where nobody knows: it is not live, it
+ * describes an owner, or stage DOMINATORS is not there.
+ */
+bool gh_slot_retained(const struct gh_session *session, const struct gh_slot *slot, uint64_t *ret);
+
 /** What a reader of values needs to know of it. */
 struct gh_value_place gh_slot_value(const struct gh_slot *slot);
 

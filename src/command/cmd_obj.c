@@ -2,13 +2,27 @@
 // `obj`: what lies at an address, and why it is of its type.
 #include <stdlib.h>
 
+#include "base/cleanup.h"
 #include "command/command.h"
 #include "command/filter.h"
 #include "command/heap_notes.h"
 #include "command/obj_facts.h"
 #include "command/value_rows.h"
 
-enum column { ADDRESS, TYPE, BYTES, STRENGTH, NAME, PLACE, SPAN, WASTE, NCOLUMNS };
+enum column {
+	ADDRESS,
+	TYPE,
+	BYTES,
+	STRENGTH,
+	NAME,
+	RETAINED,
+	RETAINED_KIND,
+	REFERRER,
+	PLACE,
+	SPAN,
+	WASTE,
+	NCOLUMNS
+};
 
 static const struct gh_column columns[NCOLUMNS] = {
 	[ADDRESS] = {"address", GH_UNIT_ADDRESS, false, .handle = 'o'},
@@ -16,12 +30,22 @@ static const struct gh_column columns[NCOLUMNS] = {
 	[BYTES] = {"bytes", GH_UNIT_BYTES, false},
 	[STRENGTH] = {"strength", GH_UNIT_TEXT, false},
 	[NAME] = {"name", GH_UNIT_TEXT, false},
+	[RETAINED] = {"retained", GH_UNIT_BYTES, false},
+	[RETAINED_KIND] = {"retained_kind", GH_UNIT_TEXT, true},
+	[REFERRER] = {"referrer", GH_UNIT_TEXT, false},
 	[PLACE] = {"place", GH_UNIT_TEXT, true},
 	[SPAN] = {"span", GH_UNIT_ADDRESS, true},
 	[WASTE] = {"waste", GH_UNIT_BYTES, true},
 };
 
 enum { MAX_SAMPLE = 1 << 20 };
+
+/* An object whose referrer is to be found. */
+struct object {
+	struct gh_range range;
+	size_t row;
+};
+GH_VEC(object_vec, struct object);
 
 struct request {
 	struct gh_session *session;
@@ -30,14 +54,20 @@ struct request {
 	struct gh_fact_rows facts;   // table NULL: nobody asked why
 	struct gh_value_rows values; // table NULL: shown instead
 	struct gh_places places;
+	struct object_vec live;
 };
 
 static struct gh_error *add_slot(struct request *r, const struct gh_slot *slot)
 {
 	const struct gh_span *span = gh_span_of_slot(&r->session->heap->table, slot->ref.slot);
 	struct gh_cell *cells = gh_table_row(r->objects);
+	struct object object = {
+		.range = {slot->ref.base, slot->ref.base + slot->ref.elem_bytes},
+		.row = r->objects->nrows - 1,
+	};
+	uint64_t retained;
 
-	if (!cells)
+	if (!cells || (slot->state == GH_SLOT_IS_LIVE && !object_vec_push(&r->live, object)))
 		return gh_error_nomem();
 	cells[ADDRESS] = gh_cell_u64(slot->ref.base);
 	cells[TYPE] = gh_cell_text(slot->name);
@@ -50,6 +80,10 @@ static struct gh_error *add_slot(struct request *r, const struct gh_slot *slot)
 	cells[PLACE] = gh_cell_text(gh_place_kind_name(GH_PLACE_HEAP));
 	if (span)
 		cells[SPAN] = gh_cell_u64(span->base);
+	if (gh_slot_retained(r->session, slot, &retained)) {
+		cells[RETAINED] = gh_cell_u64(retained);
+		cells[RETAINED_KIND] = gh_cell_text("exact");
+	}
 	if (slot->value_bytes)
 		cells[WASTE] = gh_cell_u64(slot->ref.elem_bytes - slot->value_bytes);
 	if (r->facts.table)
@@ -95,6 +129,50 @@ static struct gh_error *add_address(struct request *r, const char *word)
 				       "of the process that is at hand",
 				       (unsigned long long)addr);
 	return add_place(r, addr, &place);
+}
+
+static int by_address(const void *a, const void *b)
+{
+	const struct object *x = a, *y = b;
+
+	return x->range.lo < y->range.lo ? -1 : x->range.lo > y->range.lo;
+}
+
+/* Whoever was asked for twice has one range. */
+static size_t ranges_of(const struct object_vec *live, struct gh_range *ranges)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < live->len; i++)
+		if (!n || ranges[n - 1].lo != live->data[i].range.lo)
+			ranges[n++] = live->data[i].range;
+	return n;
+}
+
+/* Who refers to the objects shown: one sweep for all of them. */
+static struct gh_error *find_referrers(struct request *r)
+{
+	_cleanup_free_ struct gh_range *ranges = gh_alloc_array(r->live.len, sizeof(*ranges));
+	_cleanup_free_ struct gh_referrer *found = gh_alloc_array(r->live.len, sizeof(*found));
+	struct gh_error *err;
+	size_t n, at;
+
+	if (!ranges || !found)
+		return gh_error_nomem();
+	if (!r->live.len)
+		return NULL;
+	qsort(r->live.data, r->live.len, sizeof(*r->live.data), by_address);
+	n = ranges_of(&r->live, ranges);
+	err = gh_referrers_first(r->session, ranges, n, found);
+	for (size_t i = 0; !err && i < r->live.len; i++) {
+		const struct object *object = &r->live.data[i];
+
+		at = gh_ranges_find(ranges, n, object->range.lo);
+		if (at < n && found[at].count)
+			r->objects->cells[object->row * NCOLUMNS + REFERRER] =
+				gh_cell_text(gh_places_referrer(&r->places, &found[at]));
+	}
+	return err;
 }
 
 static uint64_t common_divisor(uint64_t a, uint64_t b)
@@ -174,10 +252,12 @@ static struct gh_error *fill(struct request *r, const struct gh_args *args,
 		err = add_address(r, args->positional[i]);
 	if (!err && sample)
 		err = add_sample(r, filter, sample);
-	if (!err && r->facts.table)
+	if (!err && r->facts.table) {
 		gh_fact_rows_end(&r->facts);
-	else if (!err)
+	} else if (!err) {
 		gh_value_rows_end(&r->values);
+		err = find_referrers(r);
+	}
 	return err;
 }
 
@@ -200,9 +280,12 @@ static struct gh_error *run(struct gh_session *session, const struct gh_args *ar
 		err = gh_filter_init(args, &filter);
 	if (!err)
 		err = gh_session_mark(session);
+	if (!err && gh_args_option(args, "--retained"))
+		err = gh_session_dominators(session);
 	if (!err)
 		err = fill(&r, args, &filter, sample);
 	gh_places_deinit(&r.places);
+	object_vec_deinit(&r.live);
 	if (!err)
 		gh_heap_notes(session, report);
 	return err;
@@ -218,6 +301,7 @@ static const struct gh_table_shape tables[] = {
 static const struct gh_option options[] = {
 	{"--depth", NULL, "N", GH_VALUE_DEPTH_HELP},
 	{"--elements", NULL, "N", GH_VALUE_ELEMENTS_HELP},
+	{"--retained", NULL, NULL, "compute what it retains"},
 	{"--why-type", NULL, NULL, "the chain of facts that gave the object its type"},
 	{"--sample", NULL, "N", "N live objects from all over the heap (always the same ones)"},
 	{NULL, NULL, NULL, NULL},
@@ -243,7 +327,9 @@ const struct gh_command gh_cmd_obj = {
 		"to a struct leads to has the pointer's own name: --depth says how far. Strings are "
 		"Go literals, cut after 120 bytes. With --no-values structure stays, and strings, "
 		"numbers and keys are left out.\n\n"
-		"waste is what the slot has beyond the value. --why-type gives a table of facts "
+		"referrer is the first root or object that points there: `referrers` lists all. "
+		"retained is there after a command that computed it, or with --retained. waste is "
+		"what the slot has beyond the value. --why-type gives a table of facts "
 		"instead, one a line: the word at `word`, in the object of the next line (name says "
 		"which field), claims `claims`. A chain ends at a root (a package variable, a "
 		"goroutine) or at what tells its own type: the allocator's header, the span of a "

@@ -10,6 +10,8 @@
 	X(top) \
 	X(objects) \
 	X(obj) \
+	X(refs) \
+	X(referrers) \
 	X(retained) \
 	X(dom) \
 	X(roots) \

@@ -43,6 +43,21 @@ void gh_ranges_arrange(struct gh_range_vec *ranges)
 	ranges->len = kept;
 }
 
+size_t gh_ranges_find(const struct gh_range *sorted, size_t n, gh_addr addr)
+{
+	size_t lo = 0, hi = n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (sorted[mid].lo <= addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo && addr < sorted[lo - 1].hi ? lo - 1 : n;
+}
+
 uint64_t gh_ranges_bytes(const struct gh_range_vec *set)
 {
 	uint64_t bytes = 0;

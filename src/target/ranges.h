@@ -16,6 +16,9 @@ bool gh_ranges_append(struct gh_range_vec *set, gh_addr lo, gh_addr hi) GH_MUST_
 /** Make a set of ranges in any order, which may overlap; empty ones are dropped. */
 void gh_ranges_arrange(struct gh_range_vec *ranges);
 
+/** The one of n sorted ranges that holds addr; n: none does. Binary search. */
+size_t gh_ranges_find(const struct gh_range *sorted, size_t n, gh_addr addr);
+
 uint64_t gh_ranges_bytes(const struct gh_range_vec *set);
 
 /** What is in a and not in b; what is in both. Appended to *ret, a new set. Errors: NOMEM. */
