@@ -203,7 +203,8 @@ struct gh_error *gh_place_find(struct gh_places *places, gh_addr addr, struct gh
 	*ret = (struct gh_place){0};
 	if (gh_slot_at(session, addr, places->arena, &ret->slot)) {
 		ret->kind = GH_PLACE_HEAP;
-		ret->name = gh_slot_describe(session, addr, places->arena);
+		ret->name = ret->slot.ref.offset ? gh_slot_describe(session, addr, places->arena)
+						 : ret->slot.name;
 		return NULL;
 	}
 	if (!sort_stacks(places))
@@ -227,6 +228,8 @@ const char *gh_places_referrer(struct gh_places *places, const struct gh_referre
 	_cleanup_error_ struct gh_error *err = NULL;
 	struct gh_place place = {0};
 
+	if (!referrer->is_root)
+		return gh_slot_describe(places->session, referrer->at, places->arena);
 	if (referrer->at)
 		err = gh_place_find(places, referrer->at, &place);
 	if (!err && place.name)

@@ -82,6 +82,30 @@ bool gh_slot_retained(const struct gh_session *session, const struct gh_slot *sl
 	return true;
 }
 
+bool gh_slot_owner(const struct gh_session *session, uint64_t slot, gh_addr referrer,
+		   struct gh_strbuf *sb)
+{
+	const struct gh_owner_graph *owners = session->owners;
+	struct gh_slot_ref holder;
+	gh_node node;
+
+	if (!session->domtree)
+		return false;
+	if (gh_slot_is_leaf(owners, slot) && gh_heap_find(session->heap, referrer, &holder))
+		slot = holder.slot;
+	node = gh_slot_is_node(owners, slot) ? gh_node_of_slot(owners, slot)
+					     : gh_owner_of_slot(owners, slot);
+	if (node == GH_NODE_NONE)
+		return false;
+	while (!gh_node_is_owner(owners, node))
+		node = gh_domtree_idom(session->domtree, node);
+	if (node == GH_NODE_ROOT)
+		gh_strbuf_puts(sb, "shared");
+	else
+		gh_owner_describe(owners, node, sb);
+	return true;
+}
+
 struct gh_value_place gh_slot_value(const struct gh_slot *slot)
 {
 	enum gh_form form = (enum gh_form)slot->code.form;
@@ -130,7 +154,6 @@ const char *gh_slot_describe(struct gh_session *session, gh_addr addr, struct gh
 	if (!gh_slot_at(session, addr, arena, &slot))
 		return NULL;
 	gh_strbuf_puts(&sb, slot.name);
-	if (slot.ref.offset)
-		gh_slot_name_place(session, &slot, slot.ref.offset, &sb);
+	gh_slot_name_place(session, &slot, slot.ref.offset, &sb);
 	return gh_arena_strndup(arena, gh_strbuf_str(&sb), sb.len);
 }

@@ -34,6 +34,14 @@ bool gh_slot_at(struct gh_session *session, gh_addr addr, struct gh_arena *arena
  */
 bool gh_slot_retained(const struct gh_session *session, const struct gh_slot *slot, uint64_t *ret);
 
+/**
+ * Append who owns the object: the owner without which nothing would lead to it, or "shared" by
+ * several. False where nobody knows, as above. referrer: a word that leads to it, 0: not known; of
+ * an object that is a leaf its holder's owner is meant.
+ */
+bool gh_slot_owner(const struct gh_session *session, uint64_t slot, gh_addr referrer,
+		   struct gh_strbuf *sb);
+
 /** What a reader of values needs to know of it. */
 struct gh_value_place gh_slot_value(const struct gh_slot *slot);
 
@@ -44,5 +52,5 @@ struct gh_value_place gh_slot_value(const struct gh_slot *slot);
 void gh_slot_name_place(struct gh_session *session, const struct gh_slot *slot, uint64_t offset,
 			struct gh_strbuf *sb);
 
-/** "main.node.next": type and place; nothing behind the type for the slot's start. */
+/** "main.node.next": the type and the place that holds the word at addr; NULL: in no slot. */
 const char *gh_slot_describe(struct gh_session *session, gh_addr addr, struct gh_arena *arena);

@@ -12,6 +12,7 @@
 	X(obj) \
 	X(refs) \
 	X(referrers) \
+	X(find) \
 	X(retained) \
 	X(dom) \
 	X(roots) \

@@ -61,14 +61,14 @@ struct gh_error *gh_value_rows_begin(struct gh_value_rows *rows, const struct gh
 	return NULL;
 }
 
-/* Names continue each other; the first has no dot before it. */
+/* Names continue each other; the first has no dot before it, but for what a pointer leads to. */
 static struct gh_error *add(struct gh_value_rows *rows, gh_addr object, const char *prefix,
 			    const struct gh_value *value)
 {
 	struct gh_arena *arena = &rows->report->arena;
 	const char *own = value->name ? value->name : "";
-	const char *name = gh_arena_printf(arena, "%s%s", prefix,
-					   *prefix || *own != '.' ? own : own + 1);
+	bool drops_dot = !*prefix && *own == '.' && own[1] != '*';
+	const char *name = gh_arena_printf(arena, "%s%s", prefix, own + drops_dot);
 	struct gh_error *err = NULL;
 	struct gh_cell *cells;
 

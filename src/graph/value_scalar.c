@@ -11,6 +11,7 @@
 
 enum {
 	MAX_DIGITS = 17, // that a float64 needs
+	MAX_PLAIN = 6,	 // from this exponent on it is written
 	HEX_BYTES = 32,	 // shown of what is no text
 };
 
@@ -34,7 +35,7 @@ static int shortest(double v, bool is_32, char *digits_ret, int *exponent_ret)
 	return n;
 }
 
-/* As Go's %v: an exponent below 1e-4 and from 1e21 on (fmt/format.go: fmtFloat with %g). */
+/* As Go's %v: the shortest digits, an exponent below 1e-4 and from 1e6 on (strconv/ftoa.go: fmtEFG). */
 static void put_float(struct gh_strbuf *sb, double v, bool is_32)
 {
 	char digits[40];
@@ -47,7 +48,7 @@ static void put_float(struct gh_strbuf *sb, double v, bool is_32)
 	if (__builtin_signbit(v))
 		gh_strbuf_putc(sb, '-');
 	n = shortest(__builtin_fabs(v), is_32, digits, &exponent);
-	if (exponent < -4 || exponent >= 21) {
+	if (exponent < -4 || exponent >= MAX_PLAIN) {
 		gh_strbuf_putc(sb, digits[0]);
 		if (n > 1) {
 			gh_strbuf_putc(sb, '.');
@@ -83,7 +84,7 @@ static void put_complex(struct gh_strbuf *sb, double re, double im, bool is_32)
 {
 	gh_strbuf_putc(sb, '(');
 	put_float(sb, re, is_32);
-	if (!__builtin_signbit(im) && im - im == 0)
+	if ((!__builtin_signbit(im) && im - im == 0) || im != im)
 		gh_strbuf_putc(sb, '+');
 	put_float(sb, im, is_32);
 	gh_strbuf_puts(sb, "i)");

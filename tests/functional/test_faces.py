@@ -27,6 +27,9 @@ CONTRACT: Dict[str, Dict[str, List[str]]] = {
     "objects": {"objects": ["address", "type", "bytes", "strength"]},
     "obj": {"objects": ["address", "type", "bytes", "strength", "name"],
             "facts": ["object", "address", "type", "strength", "fact", "claims", "word", "name"]},
+    "refs": {"objects": ["address", "type", "bytes", "retained", "name"]},
+    "referrers": {"objects": ["address", "type", "bytes", "retained", "name"]},
+    "find": {"found": ["address", "type", "bytes", "offset", "value", "referrer", "owner"]},
     "roots": {"roots": ["kind", "name", "count", "bytes"]},
     "spans": {"classes": ["sizeclass", "elem_bytes", "noscan", "spans", "slots", "live", "free",
                           "garbage", "tail_bytes"]},
@@ -63,9 +66,11 @@ def commands() -> List[str]:
 
 
 @pytest.fixture(scope="module")
-def lines(commands: List[str]) -> List[str]:
+def lines(commands: List[str], death: programs.Death) -> List[str]:
     """The commands, with what they do not do without."""
-    needs = {"obj": " --sample 3 --why-type"}
+    chain = goheap.run([death.core, "objects", "goheap.test/programs/shapes.Link", "--short"])
+    link = " " + chain.out.split()[0]
+    needs = {"obj": " --sample 3 --why-type", "refs": link, "referrers": link, "find": " o"}
     return [command + needs.get(command, "") for command in commands]
 
 
@@ -474,7 +479,8 @@ def test_gdb_interrupted_keeps_the_session(death: programs.Death, tmp_path: path
 
 def test_a_stopped_process_is_as_its_gcore(death: programs.Death, lines: List[str],
                                            tmp_path: pathlib.Path) -> None:
-    asked = [line for line in lines if line != "doctor"]
+    # the other process has its objects elsewhere
+    asked = [line for line in lines if line.split()[0] not in ("doctor", "refs", "referrers")]
     core = tmp_path / "gcore"
     answer = gdb.run([*("goheap %s --json" % command for command in asked), "gcore %s" % core,
                       "kill"], [death.exe], cwd=str(tmp_path),

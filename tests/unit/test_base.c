@@ -22,6 +22,7 @@
 #include "base/poll.h"
 #include "base/strbuf.h"
 #include "base/team.h"
+#include "base/text.h"
 #include "base/vec.h"
 
 GH_VEC(u32_vec, uint32_t);
@@ -312,9 +313,32 @@ static void team_does_each_task_once(void **state)
 	assert_true(gh_processors() >= 1);
 }
 
+static void test_text(void **state)
+{
+	static const char wide[] = "a\tb\"\\\xff\xe2\x80\xaez";
+	struct gh_strbuf sb = {0};
+	uint32_t code;
+
+	(void)state;
+	gh_text_quote(&sb, wide, sizeof(wide)); // its NUL, too
+	assert_string_equal(gh_strbuf_str(&sb), "\"a\\tb\\\"\\\\\\xff\\u202ez\\x00\"");
+	gh_strbuf_deinit(&sb);
+	gh_text_quote(&sb, "\xe2\x80", 2); // a sequence that ends too early
+	assert_string_equal(gh_strbuf_str(&sb), "\"\\xe2\\x80\"");
+	gh_strbuf_deinit(&sb);
+	assert_true(gh_text_is_plain("größer\n", 9));
+	assert_false(gh_text_is_plain("a\0b", 3));
+	assert_false(gh_text_is_plain("\xe2\x80", 2));
+	assert_int_equal(gh_text_cut("aé", 3, 2), 1);
+	assert_int_equal(gh_text_cut("aé", 3, 3), 3);
+	assert_int_equal(gh_text_cut("\x80\x80\x80\x80\x80", 5, 4), 4);
+	assert_int_equal(gh_utf8_decode("\xed\xa0\x80", &code), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_text),
 		cmocka_unit_test(vec_keeps_what_was_pushed),
 		cmocka_unit_test(vec_refuses_what_overflows),
 		cmocka_unit_test(bitmap_agrees_with_bytes),
