@@ -10,6 +10,7 @@
 enum {
 	GAP = 2,       // spaces between columns
 	MIN_TEXT = 12, // a text column is cut down to this, no further while others can give
+	FAIR_TEXT = 16, // leaves enough of a text not to put it elsewhere
 	MIN_FOLDED = 60, // columns of a terminal that shows rows in two lines
 	FOLDED_INDENT = 8,
 	MAX_LIST = 60, // columns that a list takes at most when there is no limit
@@ -191,7 +192,8 @@ static bool fit_texts(struct printer *p, const size_t *widths)
 {
 	bool may_fold = p->options->width >= MIN_FOLDED;
 
-	if (shrink_texts(p, MIN_TEXT, true) || (may_fold && fold(p, widths, true)))
+	if (shrink_texts(p, MIN_TEXT, true) || shrink_texts(p, FAIR_TEXT, false) ||
+	    (may_fold && fold(p, widths, true)))
 		return true;
 	spread(p, widths);
 	return shrink_texts(p, MIN_TEXT, false) || (may_fold && fold(p, widths, false)) ||

@@ -228,15 +228,15 @@ static void what_has_no_room_stands_below(void **state)
 	row[0] = gh_cell_u64(1);
 	row[1] = gh_cell_text("runnable");
 	row[2] = gh_cell_text("main.main");
-	text = render(report, (struct gh_render_options){.width = 76});
+	text = render(report, (struct gh_render_options){.width = 72});
 	assert_string_equal(text,
-			    "count  state     top                        site"
-			    "                        wait\n"
-			    " 2500  waiting   …/poll.runtime_pollWait    …/service/accept.go:653"
-			    "    22 ns\n"
+			    "count  state     top                      site"
+			    "                      wait\n"
+			    " 2500  waiting   …/poll.runtime_pollWait  …/service/accept.go:653"
+			    "  22 ns\n"
 			    "        created_by net/http.(*Server).Serve\n"
-			    "    1  runnable  main.main                  -      "
-			    "                        -\n");
+			    "    1  runnable  main.main                -      "
+			    "                      -\n");
 	free(text);
 	gh_report_destroy(report);
 }
