@@ -30,6 +30,7 @@ struct gh_error *gh_session_runtime(struct gh_session *session)
 	if (!err)
 		session->has_now = gh_process_now(session->rt, &session->now_ns);
 	session->has_now_error = session->has_now && session->target->has_clock; // and it is 0
+	gh_lap(&session->laps, "runtime");
 	return err;
 }
 
@@ -50,6 +51,8 @@ struct gh_error *gh_session_dwarf(struct gh_session *session)
 		err = gh_poll(&session->poll, "opening DWARF", 0, 0);
 	if (!err)
 		err = gh_runtime_dwarf(session->rt);
+	if (is_new)
+		gh_lap(&session->laps, "DWARF");
 	if (err || !is_new || !session->rt->layout_mismatches)
 		return err;
 	forget_goroutines(session);
@@ -69,6 +72,7 @@ struct gh_error *gh_session_goroutines(struct gh_session *session)
 				 &session->unreadable_goroutines);
 	if (!err)
 		err = gh_gc_times_load(session->rt, &session->goroutines, &session->gc_times);
+	gh_lap(&session->laps, "goroutines");
 	if (err) {
 		forget_goroutines(session);
 		return err;

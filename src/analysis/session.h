@@ -3,6 +3,7 @@
 // stage it needs and no more. A stage that was cancelled or failed leaves the session usable.
 #pragma once
 
+#include "base/laps.h"
 #include "goruntime/gctimes.h"
 #include "goruntime/runtime.h"
 #include "graph/domtree.h"
@@ -15,6 +16,7 @@ struct gh_shown;
 struct gh_session {
 	struct gh_target *target;	    // owned
 	struct gh_poll poll;		    // progress and cancel of the face
+	struct gh_laps laps;		    // what the stages of this command took
 	struct gh_runtime *rt;		    // stage RUNTIME; owned
 	struct gh_goroutine_vec goroutines; // stage GOROUTINES
 	uint64_t unreadable_goroutines;

@@ -13,5 +13,6 @@ struct gh_error *gh_session_heap(struct gh_session *session)
 		err = gh_target_check(session->target);
 	if (!err)
 		err = gh_heap_load(session->rt, &session->poll, &session->heap);
+	gh_lap(&session->laps, "spans");
 	return err;
 }

@@ -49,8 +49,10 @@ static struct gh_error *mark_live(struct gh_session *s, struct gh_mark *mark)
 
 	err = gh_roots_visit(s->heap, s->types, s->statics, &s->goroutines, &s->poll, &precise,
 			     &s->root_counts);
+	gh_lap(&s->laps, "roots");
 	if (!err)
 		err = gh_mark_drain(mark, &s->poll);
+	gh_lap(&s->laps, "mark");
 	if (err ||
 	    !(s->root_counts.conservative_frames || s->root_counts.goroutines_off_safepoint ||
 	      s->root_counts.goroutines_incomplete || s->root_counts.has_specials))
@@ -68,6 +70,7 @@ struct gh_error *gh_session_types(struct gh_session *s)
 		err = gh_types_create(s->rt, &s->types);
 	if (!err && !s->statics)
 		err = gh_statics_create(s->rt, s->types, &s->poll, &s->statics);
+	gh_lap(&s->laps, "types");
 	return err;
 }
 
@@ -99,6 +102,7 @@ struct gh_error *gh_session_mark(struct gh_session *s)
 	}
 	if (!err)
 		err = gh_mark_infer(mark, &s->poll);
+	gh_lap(&s->laps, "mark");
 	if (err) {
 		gh_mark_destroy(mark);
 		return err;
@@ -189,6 +193,7 @@ struct gh_error *gh_session_garbage(struct gh_session *s)
 	if (!err)
 		err = gh_mark_infer(mark, &s->poll);
 	gh_budget_give(s->target->budget, s->heap->table.nslots / 8);
+	gh_lap(&s->laps, "garbage");
 	if (err) {
 		gh_mark_destroy(mark);
 		return err;

@@ -8,12 +8,14 @@ struct gh_error *gh_session_owners(struct gh_session *s)
 
 	if (err || s->owners)
 		return err;
-	return gh_owner_graph_create(&(struct gh_owner_input){.heap = s->heap,
-							      .mark = s->mark,
-							      .types = s->types,
-							      .statics = s->statics,
-							      .goroutines = &s->goroutines},
-				     &s->poll, &s->owners);
+	err = gh_owner_graph_create(&(struct gh_owner_input){.heap = s->heap,
+							     .mark = s->mark,
+							     .types = s->types,
+							     .statics = s->statics,
+							     .goroutines = &s->goroutines},
+				    &s->poll, &s->owners);
+	gh_lap(&s->laps, "owners");
+	return err;
 }
 
 struct gh_error *gh_session_dominators(struct gh_session *s)
@@ -22,5 +24,7 @@ struct gh_error *gh_session_dominators(struct gh_session *s)
 
 	if (err || s->domtree)
 		return err;
-	return gh_domtree_create(s->owners, &s->poll, &s->domtree);
+	err = gh_domtree_create(s->owners, &s->poll, &s->domtree);
+	gh_lap(&s->laps, "dominators");
+	return err;
 }

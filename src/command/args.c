@@ -31,7 +31,7 @@ static const struct gh_option common[] = {
 	 "the same with any number"},
 	{"--no-values", NULL, NULL, "keep the program's data (strings, keys, arguments) out"},
 	{"--stats", NULL, NULL,
-	 "say what the command cost: time, memory of our own and with files"},
+	 "say what the command cost: time, stage by stage, memory of our own and with files"},
 	{"--help", "-h", NULL, "say what the command does"},
 	{NULL, NULL, NULL, NULL},
 };

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "base/cleanup.h"
 #include "command/shown.h"
@@ -86,29 +85,27 @@ static void note_ignored(const struct gh_args *args, struct gh_report *report)
 				       options[i].name, args->command->name);
 }
 
-static double seconds_since(const struct timespec *then, clockid_t clock)
+static double seconds(int64_t ns)
 {
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (double)(now.tv_sec - then->tv_sec) + (double)(now.tv_nsec - then->tv_nsec) / 1e9;
+	return (double)ns / 1e9;
 }
 
-/* A stopwatch for --stats. */
-struct cost {
-	struct timespec wall, cpu;
-};
-
-static void cost_start(struct cost *cost)
+static void note_stages(const struct gh_laps *laps, struct gh_report *report)
 {
-	clock_gettime(CLOCK_MONOTONIC, &cost->wall);
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cost->cpu);
+	_cleanup_strbuf_ struct gh_strbuf sb = {0};
+
+	for (size_t i = 0; i < laps->n; i++)
+		gh_strbuf_printf(&sb, "%s%s %.3f (%.3f)", i ? ", " : "", laps->laps[i].name,
+				 seconds(laps->laps[i].took.wall_ns),
+				 seconds(laps->laps[i].took.cpu_ns));
+	if (laps->n)
+		gh_report_note(report, "stages, seconds (of CPU): %s", gh_strbuf_str(&sb));
 }
 
 /* What is ours at most, and what the kernel counts with the files that are mapped. */
-static void note_cost(const struct gh_session *session, const struct cost *cost,
-		      struct gh_report *report)
+static void note_cost(struct gh_session *session, struct gh_report *report)
 {
+	struct gh_moment took = gh_moment_since(session->laps.start);
 	uint64_t peak = session->target->budget->peak_bytes;
 	uint64_t live = session->mark ? gh_mark_counts(session->mark).live : 0;
 	_cleanup_strbuf_ struct gh_strbuf each = {0}, size = {0};
@@ -122,9 +119,10 @@ static void note_cost(const struct gh_session *session, const struct cost *cost,
 		report,
 		"stats: %.3f s, %.3f s of CPU; memory: at most %s (%llu bytes) of our own%s; %ld "
 		"MiB resident with mapped files",
-		seconds_since(&cost->wall, CLOCK_MONOTONIC),
-		seconds_since(&cost->cpu, CLOCK_PROCESS_CPUTIME_ID), gh_strbuf_str(&size),
+		seconds(took.wall_ns), seconds(took.cpu_ns), gh_strbuf_str(&size),
 		(unsigned long long)peak, gh_strbuf_str(&each), usage.ru_maxrss / 1024);
+	gh_lap(&session->laps, "answer");
+	note_stages(&session->laps, report);
 }
 
 /* The face's own poll, and a look at our memory now and then. */
@@ -176,16 +174,15 @@ static struct gh_error *run(struct gh_session *session, const struct gh_args *ar
 			    struct gh_report *report)
 {
 	const struct gh_command *command = args->command;
-	struct cost cost;
 	struct gh_error *err;
 
-	cost_start(&cost);
 	if (!command->needs_target)
 		return command->run(NULL, args, report);
 	if (!session)
 		return gh_error_create(GH_ERR_USAGE,
 				       "%s needs a core or a process: goheap CORE [EXE] %s",
 				       command->name, command->name);
+	gh_laps_start(&session->laps);
 	session->no_values = args->no_values;
 	session->threads = args->threads;
 	err = run_bounded(session, args, report);
@@ -194,7 +191,7 @@ static struct gh_error *run(struct gh_session *session, const struct gh_args *ar
 	describe_target(session, report);
 	note_ignored(args, report);
 	if (args->stats)
-		note_cost(session, &cost, report);
+		note_cost(session, report);
 	return NULL;
 }
 

@@ -18,7 +18,7 @@ enum {
 	PIECES = 32,
 	PIECE_MIN = 32, // objects: fewer are not worth a task
 	PIECE_MAX = ROUND_MAX / PIECES,
-	PIECE_FACTS = 4096, // after which a piece leaves its other objects to the next round
+	PIECE_FACTS = 1024, // after which a piece leaves its other objects to the next round
 	TEAM_MIN = 256,	    // objects: fewer are not worth waking anybody
 	PARTS = 16,
 	PART_SHIFT = 6, // slots: a part owns whole cache lines of states
@@ -74,8 +74,8 @@ struct piece {
 	uint32_t found_bytes[GROUP + WORDS_MAX];
 	uint32_t nfound, nfacts, nmet;
 	struct fact facts[FACTS_MAX];
-	uint16_t of_part[PARTS][FACTS_MAX]; // numbers of facts
-	uint32_t nof_part[PARTS];
+	uint16_t by_part[FACTS_MAX]; // numbers of facts, part by part
+	uint32_t part_end[PARTS];
 	struct counts counts;
 	// what came of it
 	uint64_t fresh[FACTS_MAX], unknown[FACTS_MAX]; // objects to scan
@@ -176,15 +176,27 @@ __attribute__((always_inline)) static inline void add_facts(const struct gh_mark
 	piece->nfound = 0;
 }
 
+static unsigned int part_of(const struct fact *fact)
+{
+	return fact->slot >> PART_SHIFT & (PARTS - 1);
+}
+
 /* Numbers of the facts, by the part that they are about. */
 static void sort_facts(struct piece *piece)
 {
-	memset(piece->nof_part, 0, sizeof(piece->nof_part));
-	for (uint32_t i = 0; i < piece->nfacts; i++) {
-		unsigned int part = piece->facts[i].slot >> PART_SHIFT & (PARTS - 1);
+	uint32_t end = 0;
 
-		piece->of_part[part][piece->nof_part[part]++] = (uint16_t)i;
+	memset(piece->part_end, 0, sizeof(piece->part_end));
+	for (uint32_t i = 0; i < piece->nfacts; i++)
+		piece->part_end[part_of(&piece->facts[i])]++;
+	for (int i = 0; i < PARTS; i++) {
+		uint32_t n = piece->part_end[i];
+
+		piece->part_end[i] = end; // so far: where it begins
+		end += n;
 	}
+	for (uint32_t i = 0; i < piece->nfacts; i++)
+		piece->by_part[piece->part_end[part_of(&piece->facts[i])]++] = (uint16_t)i;
 }
 
 /* ---- what a fact makes of its slot ---- */
@@ -278,8 +290,9 @@ static void meet_part(void *ctx, unsigned int number)
 
 	for (uint32_t i = 0; i < round->npieces; i++) {
 		struct piece *piece = &round->pieces[i];
-		const uint16_t *numbers = piece->of_part[number];
-		uint32_t n = piece->nof_part[number];
+		uint32_t first = number ? piece->part_end[number - 1] : 0;
+		const uint16_t *numbers = piece->by_part + first;
+		uint32_t n = piece->part_end[number] - first;
 
 		for (uint32_t k = 0; k < n; k++) {
 			struct fact *fact = &piece->facts[numbers[k]];

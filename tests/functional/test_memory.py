@@ -56,6 +56,8 @@ def test_every_command_is_bounded(death: programs.Death, commands: List[str]) ->
         assert refused(goheap.run([*line, "--max-mem", str(TOO_LITTLE)])), command
         unbounded = goheap.run([*line, "--stats"])
         need = peak(unbounded)
+        assert re.search(r"stages, seconds \(of CPU\): runtime \d+\.\d{3} \(\d+\.\d{3}\), .*"
+                         r"answer \d", " ".join(unbounded.out.split())), command
         answers = [goheap.run([*line, "--max-mem", str(need * (i + 1) // STEPS)])
                    for i in range(STEPS)]
         said = [not refused(answer) for answer in answers]
