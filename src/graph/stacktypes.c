@@ -146,7 +146,9 @@ static void add_waits(struct gh_stack_types *st)
 	struct gh_sudog sudog;
 
 	for (int i = 0; addr && i < MAX_WAITS && gh_sudog_read(st->rt, addr, &sudog); i++) {
-		if (sudog.chan && gh_field(st->rt, sudog.chan, GH_F_hchan_elemtype, &type) &&
+		if (!sudog.chan || sudog.g != st->g->addr)
+			return; // behind one of a semaphore (go1.26+) stand all who wait for it
+		if (gh_field(st->rt, sudog.chan, GH_F_hchan_elemtype, &type) &&
 		    gh_module_of_types(st->rt, type)) {
 			gh_type_id id = gh_types_of_rtype(st->types, type);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command benchheap builds a seeded heap of a given number of objects and holds it. The kind heap is
-// laid out as a program allocates it; in the unkind one, neighbours in memory are not neighbours in
-// the graph. It reads words on stdin: "gc" forces a collection and prints its mark CPU in
+// Command benchheap builds a seeded heap of a given size and holds it. The kind heap is laid out as
+// a program allocates it; in the unkind one, neighbours in memory are not neighbours in the graph;
+// both have so many objects. The third has so many goroutines, each with a few objects. It reads words on stdin: "gc" forces a collection and prints its mark CPU in
 // nanoseconds, "die" leaves a core, "end" exits.
 package main
 
@@ -25,17 +25,23 @@ var (
 
 func main() {
 	if len(os.Args) != 4 {
-		fmt.Fprintln(os.Stderr, "usage: benchheap kind|unkind OBJECTS SEED")
+		fmt.Fprintln(os.Stderr, "usage: benchheap kind|unkind|goroutines N SEED")
 		os.Exit(2)
 	}
 	n, _ := strconv.Atoi(os.Args[2])
 	seed, _ := strconv.Atoi(os.Args[3])
 	random := rand.New(rand.NewSource(int64(seed)))
 	debug.SetGCPercent(-1)
-	if os.Args[1] == "kind" {
+	switch os.Args[1] {
+	case "kind":
 		kindHeap = makeKind(random, n)
-	} else {
+	case "unkind":
 		unkindHeap = makeUnkind(random, n)
+	case "goroutines":
+		makeGoroutines(random, n)
+	default:
+		fmt.Fprintln(os.Stderr, "benchheap: no such heap:", os.Args[1])
+		os.Exit(2)
 	}
 	runtime.GC()
 	runtime.GC()
