@@ -60,12 +60,6 @@ void gh_inference_destroy(struct gh_inference *inference)
 	free(inference);
 }
 
-static bool is_named(const struct gh_mark *m, uint16_t state)
-{
-	return state == GH_CODE_TINY || state == GH_CODE_FUNC || state == GH_SLOT_FREE ||
-	       state == GH_SLOT_NO_HEAP || m->codes.data[state].form > GH_FORM_LOOSE;
-}
-
 static bool is_text(const struct gh_mark *m, uint16_t code)
 {
 	return gh_types_get(m->types, m->codes.data[code].type)->shape == GH_SHAPE_STRING;
@@ -74,7 +68,7 @@ static bool is_text(const struct gh_mark *m, uint16_t code)
 /* Does the fact tell nothing that the slot's state does not? */
 static bool is_told(const struct gh_mark *m, uint16_t state, uint16_t code)
 {
-	return is_named(m, state) ||
+	return gh_state_is_named(m, state) ||
 	       (m->codes.data[state].form == GH_FORM_LOOSE && is_text(m, code));
 }
 
@@ -386,7 +380,7 @@ static bool gather(const struct gh_mark *m, const struct loose_fact_vec *facts, 
 	for (; *i < facts->len && facts->data[*i].at >> 16 < end; ++*i)
 		if (facts->data[*i].at >> 16 >= o->base)
 			add_part(m, o, &facts->data[*i]);
-	if (is_named(m, gh_state_at(&m->states, o->slot)) || !o->nparts || page->is_lost)
+	if (gh_state_is_named(m, gh_state_at(&m->states, o->slot)) || !o->nparts || page->is_lost)
 		return false;
 	if (m->classes[o->class].heap_bits_offset)
 		o->bits = gh_heap_bits(gh_heap_host(m->heap, ref.base), ref.base, page,

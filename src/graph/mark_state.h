@@ -184,6 +184,13 @@ static inline void gh_mark_put(struct gh_mark *m, uint64_t slot, uint16_t code)
 		m->states.wide[slot] = code;
 }
 
+/** Needs what is in the slot no more facts to be told what it is? */
+static inline bool gh_state_is_named(const struct gh_mark *m, uint16_t state)
+{
+	return state == GH_CODE_TINY || state == GH_CODE_FUNC || state == GH_SLOT_FREE ||
+	       state == GH_SLOT_NO_HEAP || m->codes.data[state].form > GH_FORM_LOOSE;
+}
+
 static inline uint64_t gh_join_key(uint16_t state, uint16_t code, uint8_t class)
 {
 	return (uint64_t) class << 32 | (uint64_t)state << 16 | code;

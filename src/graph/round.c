@@ -305,6 +305,22 @@ static void meet_part(void *ctx, unsigned int number)
 	round->part_counts[number] = counts;
 }
 
+/* The caller does not need those of objects that have a name. */
+static void forget_middles(const struct gh_mark *m, struct piece *piece)
+{
+	uint32_t kept = 0;
+
+	if (m->arenas.len) // they name no object, and are kept
+		return;
+	for (uint32_t i = 0; i < piece->nmiddles; i++) {
+		uint64_t slot = gh_mark_locate(m, piece->middles[i].at).slot;
+
+		piece->middles[kept] = piece->middles[i];
+		kept += !gh_state_is_named(m, gh_state_at(&m->states, slot));
+	}
+	piece->nmiddles = kept;
+}
+
 static void keep_piece(void *ctx, unsigned int number)
 {
 	struct gh_round *round = ctx;
@@ -312,6 +328,7 @@ static void keep_piece(void *ctx, unsigned int number)
 
 	for (uint32_t i = 0; i < piece->nfacts; i++)
 		keep(round->m, piece, &piece->facts[i], (enum outcome)piece->facts[i].outcome);
+	forget_middles(round->m, piece);
 }
 
 /* ---- scanning ---- */
