@@ -32,6 +32,7 @@ struct gh_finding {
 	const char *key;	// what makes it this finding in another core of the same program,
 				// without addresses and numbers
 	gh_node owner;		// that it is about; 0: none. The surest finding of an owner stays
+	bool is_outdone;	// another one says more: set when all are there
 	uint64_t fingerprint;	// of rule and key; gh_findings_add makes it
 };
 GH_VEC(gh_finding_vec, struct gh_finding);
@@ -47,6 +48,7 @@ struct gh_rule {
 	const char *id;	   // "largest-owner"
 	const char *title; // "Owners that keep much of the heap"
 	const char *help;  // what it looks for, and what deceives it
+	bool is_general;   // gives way to any other rule's finding about the same owner
 	/* Errors: those of the stages it asks for. Adds by gh_findings_add. */
 	struct gh_error *(*find)(struct gh_findings *findings);
 };

@@ -79,13 +79,17 @@ static int by_bytes(const void *a, const void *b)
 	return strcmp(x->title, y->title);
 }
 
-/* Is there a surer finding about the same owner? */
+/* Is there a surer finding about the same owner, or one that says more? */
 static bool is_outdone(const struct gh_findings *findings, const struct gh_finding *f)
 {
-	for (size_t i = 0; f->owner && i < findings->all.len; i++)
-		if (findings->all.data[i].owner == f->owner &&
-		    findings->all.data[i].level > f->level)
+	for (size_t i = 0; f->owner && i < findings->all.len; i++) {
+		const struct gh_finding *other = &findings->all.data[i];
+
+		if (other->owner == f->owner &&
+		    (other->level > f->level ||
+		     (f->rule->is_general && !other->rule->is_general)))
 			return true;
+	}
 	return false;
 }
 
@@ -93,11 +97,10 @@ static void drop_outdone(struct gh_findings *findings)
 {
 	size_t kept = 0;
 
-	for (size_t i = findings->all.len; i-- > 0;)
-		if (is_outdone(findings, &findings->all.data[i]))
-			findings->all.data[i].rule = NULL;
 	for (size_t i = 0; i < findings->all.len; i++)
-		if (findings->all.data[i].rule)
+		findings->all.data[i].is_outdone = is_outdone(findings, &findings->all.data[i]);
+	for (size_t i = 0; i < findings->all.len; i++)
+		if (!findings->all.data[i].is_outdone)
 			findings->all.data[kept++] = findings->all.data[i];
 	findings->all.len = kept;
 }

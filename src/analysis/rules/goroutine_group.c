@@ -90,5 +90,6 @@ const struct gh_rule gh_rule_goroutine_group = {
 	.title = "Goroutines at one place that keep much of the heap",
 	.help = "Each holds something that nobody else holds; together it is a tenth of all live "
 		"bytes or more. Work under way looks like this, too.",
+	.is_general = true,
 	.find = find,
 };

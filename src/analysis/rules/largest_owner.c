@@ -84,5 +84,6 @@ const struct gh_rule gh_rule_largest_owner = {
 	.title = "Owners that keep much of the heap",
 	.help = "A package variable, goroutine, timer or queue that alone keeps a tenth of all live "
 		"bytes or more. Large is not leaked: two cores and a comparison tell more.",
+	.is_general = true,
 	.find = find,
 };

@@ -56,5 +56,6 @@ const struct gh_rule gh_rule_largest_shared = {
 	.title = "Objects that several owners hold, and that keep much of the heap",
 	.help = "In a server every handler reaches the store, so that no owner alone keeps it. The "
 		"object through which all of it is reached stands for the store.",
+	.is_general = true,
 	.find = find,
 };
