@@ -20,6 +20,8 @@
 	X(memstats) \
 	X(goroutines) \
 	X(locks) \
+	X(timers) \
+	X(defers) \
 	X(doctor) \
 	X(next) \
 	X(help)

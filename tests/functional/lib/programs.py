@@ -25,7 +25,7 @@ STATING = ["trees", "slices", "stackobjects", "defers", "closures", "maps", "cha
            "iterators", "goroutines", "cgocall", "server", "types", "known", "parts", "holdings",
            "captured", "userarenas", "owners"]
 # Programs that a test of their own runs.
-OTHERS = ["allocator", "casts", "loaded", "locks", "registers", "values", "waits"]
+OTHERS = ["allocator", "casts", "loaded", "locks", "registers", "timers", "values", "waits"]
 NEEDS_CGO = {"cgocall"}
 NEEDS_ARENAS = {"userarenas"}  # GOEXPERIMENT=arenas, which another standard library goes with
 

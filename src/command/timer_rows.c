@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: Apache-2.0
+// See timer_rows.h.
+#include "command/timer_rows.h"
+
+#include <stdlib.h>
+
+#include "command/code_cells.h"
+#include "goruntime/traceback.h"
+
+const struct gh_column gh_timer_columns[GH_TIMER_COLUMNS] = {
+	[GH_TC_ADDRESS] = {"address", GH_UNIT_ADDRESS, false, .handle = 'o'},
+	[GH_TC_KIND] = {"kind", GH_UNIT_TEXT, false},
+	[GH_TC_STATE] = {"state", GH_UNIT_TEXT, false},
+	[GH_TC_CALLBACK] = {"callback", GH_UNIT_TEXT, false},
+	[GH_TC_CHANNEL] = {"channel", GH_UNIT_TEXT, false},
+	[GH_TC_PERIOD_NS] = {"period_ns", GH_UNIT_NS, false},
+	[GH_TC_DUE_NS] = {"due_ns", GH_UNIT_NS, false},
+	[GH_TC_WHEN_NS] = {"when_ns", GH_UNIT_COUNT, true},
+	[GH_TC_VERDICT] = {"verdict", GH_UNIT_TEXT, false},
+	[GH_TC_OWNER] = {"owner", GH_UNIT_TEXT, false},
+	[GH_TC_RETAINED] = {"retained", GH_UNIT_BYTES, false},
+	[GH_TC_RETAINED_KIND] = {"retained_kind", GH_UNIT_TEXT, true},
+	[GH_TC_CHANNEL_ADDRESS] = {"channel_address", GH_UNIT_ADDRESS, true},
+	[GH_TC_RECEIVERS] = {"receivers", GH_UNIT_COUNT, true},
+	[GH_TC_CLOSURE] = {"closure", GH_UNIT_ADDRESS, true},
+	[GH_TC_P] = {"p", GH_UNIT_COUNT, true},
+};
+
+/* A g and its place in the session's list. */
+struct g_index {
+	gh_addr addr;
+	uint32_t index;
+	const char *waits_in; // function; NULL: not looked for yet
+};
+
+/* Texts, each once: a hash table of them, at most half full. */
+struct gh_timer_texts {
+	const char **slots; // owned; texts are the arena's
+	size_t cap, n;
+	struct g_index *by_addr; // owned, sorted
+	size_t ng;
+};
+
+static int by_addr(const void *a, const void *b)
+{
+	const struct g_index *x = a, *y = b;
+
+	return x->addr < y->addr ? -1 : x->addr > y->addr;
+}
+
+static struct gh_timer_texts *texts_create(const struct gh_goroutine_vec *goroutines)
+{
+	struct gh_timer_texts *texts = calloc(1, sizeof(*texts));
+
+	if (!texts)
+		return NULL;
+	texts->cap = 256;
+	texts->ng = goroutines->len;
+	texts->slots = gh_alloc_array(texts->cap, sizeof(*texts->slots));
+	texts->by_addr = gh_alloc_array(texts->ng, sizeof(*texts->by_addr));
+	for (size_t i = 0; texts->by_addr && i < texts->ng; i++)
+		texts->by_addr[i] = (struct g_index){goroutines->data[i].addr, (uint32_t)i, NULL};
+	if (texts->by_addr && texts->ng)
+		qsort(texts->by_addr, texts->ng, sizeof(*texts->by_addr), by_addr);
+	return texts;
+}
+
+static void texts_destroy(struct gh_timer_texts *texts)
+{
+	if (texts) {
+		free(texts->slots);
+		free(texts->by_addr);
+	}
+	free(texts);
+}
+
+static size_t place_of(const struct gh_timer_texts *texts, const char *text)
+{
+	uint64_t hash = 14695981039346656037ULL; // FNV-1a
+	size_t i;
+
+	for (const char *p = text; *p; p++)
+		hash = (hash ^ (uint8_t)*p) * 1099511628211ULL;
+	for (i = hash & (texts->cap - 1); texts->slots[i]; i = (i + 1) & (texts->cap - 1))
+		if (!strcmp(texts->slots[i], text))
+			break;
+	return i;
+}
+
+static bool grow(struct gh_timer_texts *texts)
+{
+	struct gh_timer_texts next = {.cap = texts->cap * 2};
+
+	next.slots = gh_alloc_array(next.cap, sizeof(*next.slots));
+	if (!next.slots)
+		return false;
+	for (size_t i = 0; i < texts->cap; i++)
+		if (texts->slots[i])
+			next.slots[place_of(&next, texts->slots[i])] = texts->slots[i];
+	free(texts->slots);
+	texts->slots = next.slots;
+	texts->cap = next.cap;
+	return true;
+}
+
+/* The one copy of a text; NULL: out of memory, or text is NULL. */
+static const char *the(struct gh_timer_rows *rows, const char *text)
+{
+	struct gh_timer_texts *texts = rows->texts;
+	size_t i;
+
+	if (!text || (texts->n * 2 >= texts->cap && !grow(texts)))
+		return NULL;
+	i = place_of(texts, text);
+	if (!texts->slots[i]) {
+		texts->slots[i] = gh_arena_strndup(rows->arena, text, strlen(text));
+		texts->n += texts->slots[i] != NULL;
+	}
+	return texts->slots[i];
+}
+
+struct gh_error *gh_timer_rows_create(struct gh_session *session, bool quick,
+				      struct gh_arena *arena, struct gh_timer_rows **ret)
+{
+	struct gh_timer_rows *rows = calloc(1, sizeof(*rows));
+	struct gh_error *err;
+
+	if (!rows)
+		return gh_error_nomem();
+	rows->session = session;
+	rows->arena = arena;
+	rows->view = calloc(1, sizeof(*rows->view));
+	err = rows->view ? gh_timer_view_create(session, quick, rows->view) : gh_error_nomem();
+	if (!err) {
+		rows->texts = texts_create(&session->goroutines);
+		if (!rows->texts || !rows->texts->slots || !rows->texts->by_addr)
+			err = gh_error_nomem();
+	}
+	if (err) {
+		gh_timer_rows_destroy(rows);
+		return err;
+	}
+	*ret = rows;
+	return NULL;
+}
+
+void gh_timer_rows_destroy(void *ctx)
+{
+	struct gh_timer_rows *rows = ctx;
+
+	if (!rows)
+		return;
+	if (rows->view)
+		gh_timer_view_deinit(rows->view);
+	free(rows->view);
+	texts_destroy(rows->texts);
+	free(rows);
+}
+
+static const char *function_at(const struct gh_runtime *rt, gh_addr pc)
+{
+	struct gh_func func;
+
+	return pc && gh_func_find(rt, pc, &func) ? gh_func_name(rt, &func) : NULL;
+}
+
+/* What the program gave to be called: Timer, Ticker and Sleep call the runtime's own. */
+static const char *callback_of(const struct gh_timer_rows *rows, const struct gh_timer *t)
+{
+	switch ((enum gh_timer_kind)t->kind) {
+	case GH_TIMER_TIMER:
+	case GH_TIMER_TICKER:
+	case GH_TIMER_SLEEP:
+		return NULL;
+	case GH_TIMER_AFTER_FUNC:
+	case GH_TIMER_CONTEXT:
+	case GH_TIMER_DEADLINE:
+	case GH_TIMER_RUNTIME:
+		break;
+	}
+	return function_at(rows->session->rt, t->callback);
+}
+
+/* The function of the program in which a goroutine waits. */
+static struct gh_error *waits_in(struct gh_timer_rows *rows, gh_addr g, const char **ret)
+{
+	struct g_index key = {.addr = g}, *entry;
+	struct gh_traceback traceback;
+	struct gh_error *err;
+
+	*ret = "somebody";
+	entry = rows->texts->ng ? bsearch(&key, rows->texts->by_addr, rows->texts->ng,
+					  sizeof(key), by_addr)
+				: NULL;
+	if (!entry)
+		return NULL;
+	if (!entry->waits_in) {
+		err = gh_traceback_summary(rows->session->rt,
+					   &rows->session->goroutines.data[entry->index],
+					   &traceback);
+		if (err)
+			return err;
+		entry->waits_in = traceback.wait_function ? traceback.wait_function
+				  : traceback.top	   ? traceback.top
+							   : "somebody";
+	}
+	*ret = entry->waits_in;
+	return NULL;
+}
+
+static struct gh_error *channel_of(struct gh_timer_rows *rows, size_t index, const char **ret)
+{
+	const struct gh_timer *t = gh_timer_view_at(rows->view, index);
+	const struct gh_timer_fact *fact = &rows->view->facts[index];
+	_cleanup_strbuf_ struct gh_strbuf sb = {0};
+	const char *name;
+	struct gh_error *err;
+
+	*ret = NULL;
+	if (t->kind != GH_TIMER_TIMER && t->kind != GH_TIMER_TICKER)
+		return NULL;
+	if (!fact->receivers) {
+		*ret = "nobody waits";
+		return NULL;
+	}
+	err = waits_in(rows, fact->receiver, &name);
+	if (err)
+		return err;
+	gh_function_print(&sb, name);
+	*ret = the(rows, gh_strbuf_str(&sb));
+	return *ret ? NULL : gh_error_nomem();
+}
+
+/* Goroutines by what they run, defers by what they will run: one text for all that are alike. */
+static const char *owner_of(struct gh_timer_rows *rows, const struct gh_timer_fact *fact)
+{
+	const struct gh_owner_graph *graph = rows->session->owners;
+	_cleanup_strbuf_ struct gh_strbuf sb = {0};
+	const struct gh_owner *o;
+	const char *name;
+
+	if (!graph || fact->owner == GH_NODE_NONE)
+		return NULL;
+	o = &graph->owners.data[fact->owner];
+	if (o->kind == GH_ROOT_DEFER) {
+		gh_function_print(&sb, o->name ? o->name : "unknown function");
+		return the(rows, gh_strbuf_str(&sb));
+	}
+	if (o->kind != GH_ROOT_GOROUTINE) {
+		gh_owner_describe(graph, fact->owner, &sb);
+		return the(rows, gh_strbuf_str(&sb));
+	}
+	name = function_at(rows->session->rt,
+			   gh_field_or_zero(rows->session->rt, o->addr, GH_F_g_startpc));
+	gh_function_print(&sb, name ? name : "unknown function");
+	return the(rows, gh_strbuf_str(&sb));
+}
+
+static bool is_owned_by(const struct gh_timer_rows *rows, const struct gh_timer_fact *fact,
+			enum gh_root_kind kind)
+{
+	return rows->session->owners && fact->owner != GH_NODE_NONE &&
+	       rows->session->owners->owners.data[fact->owner].kind == kind;
+}
+
+struct gh_error *gh_timer_rows_key(struct gh_timer_rows *rows, size_t index,
+				   struct gh_timer_key *ret)
+{
+	const struct gh_timer *t = gh_timer_view_at(rows->view, index);
+	const struct gh_timer_fact *fact = &rows->view->facts[index];
+
+	*ret = (struct gh_timer_key){
+		.callback = callback_of(rows, t),
+		.owner = owner_of(rows, fact),
+		.period_ns = t->period_ns,
+		.kind = t->kind,
+		.verdict = fact->verdict,
+	};
+	return channel_of(rows, index, &ret->channel);
+}
+
+static int compare_text(const char *a, const char *b)
+{
+	if (a == b)
+		return 0;
+	return !a ? -1 : !b ? 1 : strcmp(a, b);
+}
+
+int gh_timer_key_compare(const struct gh_timer_key *a, const struct gh_timer_key *b)
+{
+	int order;
+
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	if (a->verdict != b->verdict)
+		return a->verdict < b->verdict ? -1 : 1;
+	if (a->period_ns != b->period_ns)
+		return a->period_ns < b->period_ns ? -1 : 1;
+	order = compare_text(a->callback, b->callback);
+	if (!order)
+		order = compare_text(a->channel, b->channel);
+	return order ? order : compare_text(a->owner, b->owner);
+}
+
+bool gh_timer_rows_due(const struct gh_timer_rows *rows, size_t index, int64_t *ret)
+{
+	const struct gh_timer *t = gh_timer_view_at(rows->view, index);
+	int64_t now;
+
+	if (t->state == GH_TIMER_STOPPED || t->when_ns <= 0 ||
+	    !gh_timer_view_now(rows->session, rows->view, t, &now))
+		return false;
+	return !__builtin_sub_overflow(t->when_ns, now, ret);
+}
+
+struct gh_cell gh_timer_rows_verdict(struct gh_timer_rows *rows, size_t index, uint64_t count)
+{
+	const struct gh_timer_fact *fact = &rows->view->facts[index];
+	_cleanup_strbuf_ struct gh_strbuf sb = {0};
+
+	switch ((enum gh_timer_verdict)fact->verdict) {
+	case GH_TIMER_UNJUDGED:
+		return (struct gh_cell){0};
+	case GH_TIMER_UNSTOPPABLE:
+		return gh_cell_text("unstoppable");
+	case GH_TIMER_HELD:
+		return gh_cell_text("held");
+	case GH_TIMER_IS_STOPPED:
+		return gh_cell_text("stopped");
+	case GH_TIMER_IN_USE:
+		break;
+	}
+	if (fact->owner == GH_NODE_NONE)
+		return gh_cell_text("unstoppable, in use");
+	gh_strbuf_puts(&sb, "unstoppable, in use by ");
+	if (is_owned_by(rows, fact, GH_ROOT_GOROUTINE) && count > 1)
+		gh_strbuf_puts(&sb, "goroutines");
+	else
+		gh_owner_describe(rows->session->owners, fact->owner, &sb);
+	return gh_cell_text(the(rows, gh_strbuf_str(&sb)));
+}
+
+struct gh_cell gh_timer_rows_owner(struct gh_timer_rows *rows, size_t index, uint64_t count)
+{
+	const struct gh_timer_fact *fact = &rows->view->facts[index];
+	_cleanup_strbuf_ struct gh_strbuf sb = {0};
+	const char *name = owner_of(rows, fact);
+
+	if (!name)
+		return (struct gh_cell){0};
+	if (is_owned_by(rows, fact, GH_ROOT_GOROUTINE) && count > 1)
+		gh_strbuf_printf(&sb, "goroutines of %s", name);
+	else if (is_owned_by(rows, fact, GH_ROOT_GOROUTINE))
+		gh_strbuf_printf(&sb, "goroutine %llu (%s)", (unsigned long long)fact->goid, name);
+	else if (is_owned_by(rows, fact, GH_ROOT_DEFER) && count > 1)
+		gh_strbuf_printf(&sb, "defers of %s", name);
+	else if (is_owned_by(rows, fact, GH_ROOT_DEFER))
+		gh_owner_describe(rows->session->owners, fact->owner, &sb);
+	else
+		return gh_cell_text(name);
+	return gh_cell_text(the(rows, gh_strbuf_str(&sb)));
+}
+
+static struct gh_cell address_cell(gh_addr addr)
+{
+	return addr ? gh_cell_u64(addr) : (struct gh_cell){0};
+}
+
+/* Out of memory leaves a cell unknown. */
+static void fill_row(void *ctx, size_t row, struct gh_cell *cells)
+{
+	static const char *const states[] = {"armed", "stopped", "changing"};
+	struct gh_timer_rows *rows = ctx;
+	const struct gh_timer *t = gh_timer_view_at(rows->view, row);
+	const struct gh_timer_fact *fact = &rows->view->facts[row];
+	const char *name = callback_of(rows, t), *channel = NULL;
+	_cleanup_strbuf_ struct gh_strbuf sb = {0};
+	int64_t due;
+
+	if (name)
+		gh_function_print(&sb, name);
+	gh_error_destroy(channel_of(rows, row, &channel));
+	cells[GH_TC_ADDRESS] = gh_cell_u64(t->addr);
+	cells[GH_TC_KIND] = gh_cell_text(gh_timer_kind_name(t->kind));
+	cells[GH_TC_STATE] = gh_cell_text(states[t->state]);
+	cells[GH_TC_CALLBACK] = gh_cell_text(name ? the(rows, gh_strbuf_str(&sb)) : NULL);
+	cells[GH_TC_CHANNEL] = gh_cell_text(channel);
+	if (t->period_ns)
+		cells[GH_TC_PERIOD_NS] = gh_cell_i64(t->period_ns);
+	if (gh_timer_rows_due(rows, row, &due))
+		cells[GH_TC_DUE_NS] = gh_cell_i64(due);
+	if (t->state != GH_TIMER_STOPPED)
+		cells[GH_TC_WHEN_NS] = gh_cell_i64(t->when_ns);
+	cells[GH_TC_VERDICT] = gh_timer_rows_verdict(rows, row, 1);
+	cells[GH_TC_OWNER] = gh_timer_rows_owner(rows, row, 1);
+	if (fact->has_retained) {
+		cells[GH_TC_RETAINED] = gh_cell_u64(fact->retained);
+		cells[GH_TC_RETAINED_KIND] = gh_cell_text("exact");
+	}
+	if (t->kind == GH_TIMER_TIMER || t->kind == GH_TIMER_TICKER) {
+		cells[GH_TC_CHANNEL_ADDRESS] = address_cell(t->arg);
+		cells[GH_TC_RECEIVERS] = gh_cell_u64(fact->receivers);
+	}
+	if (t->kind == GH_TIMER_AFTER_FUNC || t->kind == GH_TIMER_CONTEXT)
+		cells[GH_TC_CLOSURE] = address_cell(t->arg);
+	if (t->heap != GH_TIMER_NO_HEAP && rows->view->timers.heaps.data[t->heap].p >= 0)
+		cells[GH_TC_P] = gh_cell_i64(rows->view->timers.heaps.data[t->heap].p);
+}
+
+struct gh_error *gh_timer_rows_table(struct gh_timer_rows *rows, struct gh_report *report)
+{
+	struct gh_table *table =
+		gh_report_table(report, "timers", gh_timer_columns, GH_TIMER_COLUMNS);
+	struct gh_cell *total = table ? gh_table_total(table) : NULL;
+	uint64_t retained = 0;
+
+	if (!total) {
+		gh_timer_rows_destroy(rows);
+		return gh_error_nomem();
+	}
+	table->row = fill_row;
+	table->row_ctx = rows;
+	table->row_ctx_destroy = gh_timer_rows_destroy;
+	table->nrows = gh_timer_view_len(rows->view);
+	for (size_t i = 0; i < table->nrows; i++)
+		retained += rows->view->facts[i].retained;
+	total[GH_TC_RETAINED] = gh_cell_u64(retained);
+	return NULL;
+}

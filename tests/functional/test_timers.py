@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Timers: a program states each timer that it makes, when it will fire, and who could stop it."""
+
+import collections
+import json
+from typing import Dict, Iterator, List, NamedTuple
+
+import pytest
+
+from conftest import RELEASES
+from lib import goheap, programs, simple
+
+# How a *time.Timer leads to the timer of the runtime behind it (runtime/time.go, time/sleep.go).
+OFFSET = {"go1.22": 8}
+NEVER_BY_ITSELF = {"go1.27"}  # asynctimerchan is gone
+NO_NEW_CHANNELS = {"go1.22"}
+
+
+class Case(NamedTuple):
+    """One core: what the program stated, what goheap says."""
+
+    release: str
+    new_channels: bool  # a channel's timer is in the heap only while somebody waits
+    now: int
+    stated: List[dict]
+    rows: List[dict]
+    groups: List[dict]
+    document: dict
+
+    def by_address(self) -> Dict[int, dict]:
+        """Return the rows by the address of the time.Timer."""
+        offset = OFFSET.get(minor(self.release), 16)
+        return {int(row["address"], 16) - offset: row for row in self.rows}
+
+
+def minor(release: str) -> str:
+    """Return go1.26 for go1.26.8."""
+    return ".".join(release.split(".")[:2])
+
+
+def read(out: str) -> dict:
+    """Return the statement, with addresses that the program hid from the collector."""
+    statement = json.loads(out)
+    for one in statement["stated"]:
+        one["Object"] = one["Object"] and ~one["Object"] & (1 << 64) - 1
+    return statement
+
+
+def variants() -> List[tuple]:
+    """Return each release with the rules for channels that it can have, DWARF or not."""
+    made = []
+    for release in RELEASES:
+        for new in (False, True):
+            if (new and minor(release) in NO_NEW_CHANNELS) or (
+                    not new and minor(release) in NEVER_BY_ITSELF):
+                continue
+            variant = "nodwarf" if new and release != RELEASES[-1] else "plain"
+            made.append((release, new, variant))
+    return made
+
+
+@pytest.fixture(scope="module", params=variants(),
+                ids=lambda p: "%s-%s-%s" % (p[0], "new" if p[1] else "old", p[2]))
+def case(request: pytest.FixtureRequest, workshop: programs.Workshop) -> Iterator[Case]:
+    release, new, variant = request.param
+    environment = {"GODEBUG": "asynctimerchan=%d" % (not new)} if minor(release) not in (
+        NEVER_BY_ITSELF | NO_NEW_CHANNELS) else {}
+    with simple.death(workshop, programs.Build("timers", release, variant),
+                      environment=environment) as dead:
+        answers = goheap.ask(dead.core, dead.exe, "timers --all", "timers")
+        statement = read(dead.out)
+        yield Case(release, new, statement["now"], statement["stated"],
+                   goheap.rows(answers["timers --all"], "timers"),
+                   goheap.rows(answers["timers"], "groups"), answers["timers --all"])
+
+
+def is_gone(stated: dict, case: Case) -> bool:
+    """Tell whether the collector took the timer: nothing had its channel."""
+    return case.new_channels and stated["Group"] == "dropped channel"
+
+
+def check(stated: dict, row: dict) -> List[str]:
+    """Compare a row with what was stated."""
+    wrong = []
+    for key in ("kind", "state"):
+        if row[key] != stated[key.capitalize()]:
+            wrong.append(key)
+    if (row["period_ns"] or 0) != stated["Period"]:
+        wrong.append("period_ns")
+    if stated["From"] and not stated["From"] <= (row["when_ns"] or 0) <= stated["To"]:
+        wrong.append("when_ns")
+    if not (row["callback"] or "").startswith(stated["Callback"]):
+        wrong.append("callback")
+    verdict = row["verdict"] or ""
+    if not (verdict == stated["Verdict"] or
+            (", in use" in stated["Verdict"] and verdict.startswith(stated["Verdict"]))):
+        wrong.append("verdict")
+    if stated["Owner"] not in (row["owner"] or ""):
+        wrong.append("owner")
+    if stated["Keeps"] and not row["retained"] >= stated["Keeps"]:
+        wrong.append("retained")
+    return wrong
+
+
+def test_timers_with_an_address_are_as_stated(case: Case) -> None:
+    rows = case.by_address()
+    wrong = []
+    for stated in case.stated:
+        if not stated["Object"]:
+            continue
+        if is_gone(stated, case):
+            assert stated["Object"] not in rows or \
+                rows[stated["Object"]]["kind"] != stated["Kind"], stated
+            continue
+        assert stated["Object"] in rows, stated
+        differs = check(stated, rows[stated["Object"]])
+        if differs:
+            wrong.append((differs, stated, rows[stated["Object"]]))
+    assert not wrong, "%d wrong, the first: %s" % (len(wrong), wrong[0])
+
+
+def test_timers_without_an_address_are_as_stated(case: Case) -> None:
+    """Each of a group of alike ones has a row of its own."""
+    rows = list(case.by_address().items())
+    known = {stated["Object"] for stated in case.stated}
+    rows = [row for address, row in rows if address not in known]
+    for stated in case.stated:
+        if stated["Object"]:
+            continue
+        fitting = [row for row in rows if not check(stated, row)]
+        assert fitting, (stated, [row for row in rows if row["kind"] == stated["Kind"]][:3])
+        rows.remove(fitting[0])
+    left = [row for row in rows if row["kind"] != "runtime"]
+    assert not left, left[:3]
+
+
+def test_nothing_else_is_listed(case: Case) -> None:
+    expected = sum(not is_gone(stated, case) for stated in case.stated)
+    assert sum(row["kind"] != "runtime" for row in case.rows) == expected
+    assert not case.document["skipped"]
+
+
+def test_groups_hold_all_of_them(case: Case) -> None:
+    counts = collections.Counter((row["kind"], row["period_ns"], row["callback"])
+                                 for row in case.rows)
+    grouped: Dict[tuple, int] = collections.Counter()
+    for group in case.groups:
+        grouped[(group["kind"], group["period_ns"], group["callback"])] += group["count"]
+    assert grouped == counts
+    dropped = [group for group in case.groups
+               if (group["callback"] or "").startswith("main.dropped.")]
+    assert [(group["count"], group["verdict"]) for group in dropped] == [(1000, "unstoppable")]
+    assert dropped[0]["retained"] >= 1000 * 4096
+    assert dropped[0]["retained_kind"] == "at_least"
+    waits = {group["channel"] for group in case.groups if group["kind"] == "Timer"}
+    assert waits == {"nobody waits", "main.waiting"}
+    ticks = {group["channel"] for group in case.groups
+             if (group["verdict"] or "").startswith("unstoppable, in use by goroutines")}
+    assert {"main.ticking", "main.waiting"} <= ticks
+
+
+def test_due_times_count_from_now(case: Case) -> None:
+    target = case.document["target"]
+    assert target["now_ns"] <= case.now + 10 * 10**9
+    for row in case.rows:
+        if row["state"] == "armed":
+            assert row["due_ns"] == row["when_ns"] - target["now_ns"]
+        else:
+            assert row["due_ns"] is None
+
+
+def test_a_core_taken_while_timers_fire(release: str, workshop: programs.Workshop) -> None:
+    """Thousands of tickers fire on all processors: nobody but the one in flight may be missed."""
+    with simple.death(workshop, programs.Build("timers", release, "plain"), ["firing"],
+                      {"GODEBUG": "asynctimerchan=0"} if minor(release) not in
+                      NEVER_BY_ITSELF | NO_NEW_CHANNELS else {}) as dead:
+        document = goheap.ask(dead.core, dead.exe, "timers --all")["timers --all"]
+        stated = read(dead.out)["stated"]
+    offset = OFFSET.get(minor(release), 16)
+    rows = {int(row["address"], 16) - offset: row for row in goheap.rows(document, "timers")}
+    # what a heap was arranging may stand nowhere, but its object does
+    lost = [one for one in stated if one["Object"] not in rows]
+    assert not lost, lost[:3]
+    for one in stated:
+        row = rows[one["Object"]]
+        assert (row["kind"], row["period_ns"] or 0) == (one["Kind"], one["Period"])
+        assert row["state"] in ("armed", "changing")
+        assert row["verdict"] in ("held", "unstoppable, in use by goroutine") or \
+            row["verdict"].startswith("unstoppable, in use by")
+    now = document["target"]["now_ns"]
+    late = [row for row in rows.values() if row["kind"] == "Ticker" and row["when_ns"] > now + 10**9]
+    assert not late, late[:3]
