@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: Apache-2.0
+// See defers.h.
+#include "analysis/defers.h"
+
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "dwarf/offset_map.h"
+#include "graph/gotype.h"
+#include "graph/words.h"
+
+enum {
+	POLL_GOROUTINES = 1024,
+	CHARGED_ROWS = 4096, // taken from the budget at a time
+	MAX_DIRECT = 1 << 12, // objects behind one closure that are told apart
+	CODE_WORD = 8,	     // of a closure
+	MAX_STATEMENTS = 4096, // of a frame
+};
+
+const char *gh_bound_name(enum gh_bound bound)
+{
+	switch (bound) {
+	case GH_BOUND_UNKNOWN:
+		return NULL;
+	case GH_EXACT:
+		return "exact";
+	case GH_AT_LEAST:
+		return "at_least";
+	case GH_AT_MOST:
+		return "at_most";
+	}
+	return NULL;
+}
+
+struct node_of {
+	gh_addr addr;
+	gh_node node;
+};
+GH_VEC(node_of_vec, struct node_of);
+
+struct lister {
+	struct gh_session *session;
+	struct gh_defer_list *list;
+	struct node_of_vec owners; // of defers, by address
+	struct gh_offset_map codes; // number + 1 in the list, by pc
+	struct gh_frame_vec frames;
+	struct gh_defer_vec defers;
+	struct gh_addr_vec direct; // slots behind one closure
+	uint64_t direct_bytes, stack_words; // of it; pointers of a closure on the stack
+	gh_addr closure;		    // its slot in the heap
+	bool nomem;
+};
+
+static int by_addr(const void *a, const void *b)
+{
+	const struct node_of *x = a, *y = b;
+
+	return x->addr < y->addr ? -1 : x->addr > y->addr;
+}
+
+static bool list_owners(struct lister *l)
+{
+	const struct gh_owner_graph *graph = l->session->owners;
+
+	for (size_t i = 0; graph && i < graph->owners.len; i++) {
+		const struct gh_owner *o = &graph->owners.data[i];
+
+		if (o->kind == GH_ROOT_DEFER &&
+		    !node_of_vec_push(&l->owners, (struct node_of){o->addr, (gh_node)i}))
+			return false;
+	}
+	if (l->owners.len)
+		qsort(l->owners.data, l->owners.len, sizeof(*l->owners.data), by_addr);
+	return true;
+}
+
+static gh_node find_owner(const struct lister *l, const struct gh_defer *d)
+{
+	struct node_of key = {.addr = d->record ? d->record : d->fn_at};
+	const struct node_of *found = l->owners.len ? bsearch(&key, l->owners.data, l->owners.len,
+							      sizeof(key), by_addr)
+						    : NULL;
+
+	return found ? found->node : GH_NODE_NONE;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+	const struct gh_dcapture *x = a, *y = b;
+
+	return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+/* "&x" is a pointer to a variable that lives elsewhere. */
+static void describe_captures(struct lister *l, const struct gh_dcapture_vec *captures,
+			      struct gh_deferred_code *code)
+{
+	struct gh_types *types = l->session->types;
+	_cleanup_strbuf_ struct gh_strbuf sb = {0};
+
+	code->end = CODE_WORD;
+	for (size_t i = 0; i < captures->len; i++) {
+		const struct gh_dcapture *c = &captures->data[i];
+		struct gh_gotype type = gh_gotype_of_dwarf(types, c->type);
+		const struct gh_dtype_info *info = gh_dwarf_type(l->session->rt->dwarf, c->type);
+
+		if (c->offset == (uint64_t)GH_NO_OFFSET || !info)
+			continue;
+		code->has_gaps |= c->offset >= gh_align_up(code->end, 8) + 8;
+		code->end = c->offset + info->size;
+		code->captured_bytes += info->size;
+		gh_strbuf_printf(&sb, "%s%s %s", sb.len ? ", " : "", c->name,
+				 gh_gotype_name(types, type));
+	}
+	code->captured = gh_arena_strndup(&l->list->arena, gh_strbuf_str(&sb), sb.len);
+}
+
+static struct gh_error *read_captures(struct lister *l, struct gh_deferred_code *code)
+{
+	const struct gh_runtime *rt = l->session->rt;
+	struct gh_dcapture_vec captures = {0};
+	struct gh_error *err;
+
+	if (!rt->dwarf || !l->session->types)
+		return NULL;
+	err = gh_dwarf_captures(rt->dwarf, code->pc - rt->target->exe_bias, &captures);
+	if (!err && captures.len)
+		qsort(captures.data, captures.len, sizeof(*captures.data), by_offset);
+	if (!err && captures.len)
+		describe_captures(l, &captures, code);
+	gh_dcapture_vec_deinit(&captures);
+	return err;
+}
+
+/* Index of the code, read when it is met first. */
+static struct gh_error *code_of(struct lister *l, gh_addr pc, uint32_t *ret)
+{
+	struct gh_deferred_code_vec *codes = &l->list->codes;
+	struct gh_deferred_code code = {.pc = pc};
+	struct gh_source_frame line = {0};
+	uint32_t known = gh_offset_map_get(&l->codes, pc);
+	struct gh_error *err;
+	struct gh_func func;
+
+	if (known) {
+		*ret = known - 1;
+		return NULL;
+	}
+	if (pc && gh_func_find(l->session->rt, pc, &func)) {
+		gh_func_line(l->session->rt, &func, pc, &line);
+		code.function = gh_func_name(l->session->rt, &func);
+		code.file = line.file;
+		code.line = line.line;
+	}
+	err = pc ? read_captures(l, &code) : NULL;
+	if (err)
+		return err;
+	*ret = (uint32_t)codes->len;
+	if (!gh_deferred_code_vec_push(codes, code) ||
+	    !gh_offset_map_put(&l->codes, pc, (uint32_t)codes->len))
+		return gh_error_nomem();
+	return NULL;
+}
+
+/* The defer statement where the record tells, else the first line of what was deferred. */
+static void find_site(const struct lister *l, const struct gh_defer *d,
+		      const struct gh_deferred_code *code, struct gh_defer_row *row)
+{
+	struct gh_source_frame line = {0};
+	struct gh_func func;
+
+	if (d->pc && gh_func_find(l->session->rt, d->pc - 1, &func)) {
+		gh_func_line(l->session->rt, &func, d->pc - 1, &line);
+		row->is_statement = line.file != NULL;
+	}
+	row->file = row->is_statement ? line.file : code->file;
+	row->line = row->is_statement ? line.line : code->line;
+}
+
+static void see_direct(void *ctx, gh_addr at, uint64_t value)
+{
+	struct lister *l = ctx;
+	struct gh_slot_ref ref;
+
+	(void)at;
+	if (!gh_heap_find(l->session->heap, value, &ref) || ref.base == l->closure ||
+	    l->direct.len >= MAX_DIRECT)
+		return;
+	for (size_t i = 0; i < l->direct.len; i++)
+		if (l->direct.data[i] == ref.base)
+			return;
+	l->nomem |= !gh_addr_vec_push(&l->direct, ref.base);
+	l->direct_bytes += ref.elem_bytes;
+}
+
+/* Objects directly behind the variables: of the closure in the heap, or of words on the stack. */
+static void see_owner(struct lister *l, gh_node node, gh_addr closure)
+{
+	const struct gh_owner_graph *graph = l->session->owners;
+	const struct gh_owner *o = &graph->owners.data[node];
+
+	for (uint64_t i = 0; i < o->nwords; i++) {
+		uint64_t value = graph->words[o->first_word + i].value;
+		struct gh_word_slot t = gh_word_slot(graph->mark, value);
+
+		if (t.slot == GH_SLOT_NONE)
+			continue;
+		if (value == closure) {
+			l->closure = t.base;
+			gh_object_words(graph->mark, t.base, t.page, see_direct, l);
+		} else {
+			l->stack_words += graph->words[o->first_word + i].at > closure;
+			see_direct(l, 0, value);
+		}
+	}
+}
+
+/*
+ * Bytes of the variables. DWARF names those that the compiler kept whole; the heap slot of a
+ * closure bounds what there can be; a closure in static data captured nothing.
+ */
+static void measure_captured(const struct lister *l, const struct gh_goroutine *g,
+			     const struct gh_defer *d, const struct gh_deferred_code *code,
+			     struct gh_defer_row *row)
+{
+	bool on_stack = d->fn >= g->stack_lo && d->fn < g->stack_hi;
+	struct gh_slot_ref ref;
+	bool in_heap = d->fn && gh_heap_find(l->session->heap, d->fn, &ref);
+
+	row->captured = GH_EXACT;
+	if (code->captured) {
+		row->captured_bytes = code->captured_bytes;
+		if (code->has_gaps || on_stack ||
+		    (in_heap && ref.elem_bytes / 2 >= gh_align_up(code->end, 8)))
+			row->captured = GH_AT_LEAST;
+	} else if (in_heap) {
+		row->captured_bytes = ref.elem_bytes - CODE_WORD;
+		row->captured = GH_AT_MOST;
+	} else if (on_stack) {
+		row->captured_bytes = l->stack_words * 8;
+		row->captured = GH_AT_LEAST;
+	}
+	row->captured_bytes += l->direct_bytes;
+}
+
+static void measure(struct lister *l, const struct gh_goroutine *g, const struct gh_defer *d,
+		    const struct gh_deferred_code *code, struct gh_defer_row *row)
+{
+	gh_node node = find_owner(l, d);
+
+	l->direct.len = 0;
+	l->direct_bytes = l->stack_words = 0;
+	l->closure = 0;
+	if (node != GH_NODE_NONE) {
+		see_owner(l, node, d->fn);
+		row->retained = gh_domtree_retained(l->session->domtree, node);
+		row->has_retained = true;
+	}
+	measure_captured(l, g, d, code, row);
+}
+
+static struct gh_error *push_row(struct lister *l, const struct gh_defer_row *row)
+{
+	struct gh_defer_list *list = l->list;
+	uint64_t bytes = CHARGED_ROWS * sizeof(*row);
+
+	if (list->rows.len * sizeof(*row) >= list->charged_bytes) {
+		struct gh_error *err = gh_budget_charge(list->budget, bytes, "pending defers");
+
+		if (err)
+			return err;
+		list->charged_bytes += bytes;
+	}
+	return gh_defer_row_vec_push(&list->rows, *row) ? NULL : gh_error_nomem();
+}
+
+static struct gh_error *add_defer(struct lister *l, const struct gh_goroutine *g,
+				  const struct gh_defer *d, uint32_t chain)
+{
+	struct gh_defer_row row = {.record = d->record,
+				   .closure = d->fn,
+				   .goid = g->goid,
+				   .chain = chain,
+				   .kind = d->kind};
+	const struct gh_deferred_code *code;
+	struct gh_error *err = code_of(l, d->code, &row.code);
+
+	if (err)
+		return err;
+	code = &l->list->codes.data[row.code];
+	if (d->frame != GH_DEFER_NO_FRAME)
+		row.frame = gh_func_name(l->session->rt, &l->frames.data[d->frame].func);
+	find_site(l, d, code, &row);
+	if (l->session->domtree)
+		measure(l, g, d, code, &row);
+	return l->nomem ? gh_error_nomem() : push_row(l, &row);
+}
+
+/* A statement of one frame; of a range over a function, the function that it defers. */
+struct statement {
+	gh_addr pc, code;
+	uint32_t count;
+};
+GH_VEC(statement_vec, struct statement);
+
+static bool has_record(const struct gh_defer *d)
+{
+	return d->record && !d->is_list;
+}
+
+static struct statement *statement_of(struct statement_vec *statements, const struct gh_defer *d)
+{
+	struct statement *s;
+
+	for (size_t i = 0; i < statements->len; i++) {
+		s = &statements->data[i];
+		if (s->pc == d->pc && (d->pc || s->code == d->code))
+			return s;
+	}
+	if (statements->len == MAX_STATEMENTS)
+		return &statements->data[MAX_STATEMENTS - 1]; // no compiler's work
+	return statement_vec_push(statements, (struct statement){d->pc, d->code, 0})
+		       ? &statements->data[statements->len - 1]
+		       : NULL;
+}
+
+/* Defers [from, to) of one frame: how many each statement has pending. */
+static struct gh_error *add_frame(struct lister *l, const struct gh_goroutine *g, size_t from,
+				  size_t to)
+{
+	const struct gh_defer *defers = l->defers.data;
+	struct statement_vec statements = {0};
+	struct gh_error *err = NULL;
+
+	for (size_t i = from; i < to && !err; i++) {
+		struct statement *s =
+			has_record(&defers[i]) ? statement_of(&statements, &defers[i]) : NULL;
+
+		if (s)
+			s->count++;
+		else if (has_record(&defers[i]))
+			err = gh_error_nomem();
+	}
+	for (size_t i = from; i < to && !err; i++) {
+		if (!defers[i].is_list)
+			err = add_defer(l, g, &defers[i],
+					has_record(&defers[i])
+						? statement_of(&statements, &defers[i])->count
+						: 1);
+	}
+	statement_vec_deinit(&statements);
+	return err;
+}
+
+static struct gh_error *add_defers(struct lister *l, const struct gh_goroutine *g)
+{
+	const struct gh_defer_vec *defers = &l->defers;
+	struct gh_error *err = NULL;
+
+	for (size_t i = 0, end; i < defers->len && !err; i = end) {
+		for (end = i + 1; end < defers->len; end++)
+			if (defers->data[end].sp != defers->data[i].sp)
+				break;
+		err = add_frame(l, g, i, end);
+	}
+	return err;
+}
+
+static struct gh_error *list_goroutine(struct lister *l, const struct gh_goroutine *g)
+{
+	enum gh_unwind_end end;
+	struct gh_error *err;
+
+	l->frames.len = l->defers.len = 0;
+	err = gh_stack_unwind(l->session->rt, g, &l->frames, &end);
+	if (!err)
+		err = gh_defers_load(l->session->rt, g, &l->frames, &l->defers, &l->list->skips);
+	l->list->incomplete += end != GH_UNWIND_COMPLETE;
+	return err ? err : add_defers(l, g);
+}
+
+static struct gh_error *list_all(struct lister *l)
+{
+	const struct gh_goroutine_vec *gs = &l->session->goroutines;
+	struct gh_error *err = list_owners(l) ? NULL : gh_error_nomem();
+
+	for (size_t i = 0; i < gs->len && !err; i++) {
+		if (i % POLL_GOROUTINES == 0)
+			err = gh_poll(&l->session->poll, "reading defers", i, gs->len);
+		if (!err && !gh_goroutine_is_dead(&gs->data[i]))
+			err = list_goroutine(l, &gs->data[i]);
+	}
+	return err;
+}
+
+struct gh_error *gh_defer_list_create(struct gh_session *session, bool quick,
+				      struct gh_defer_list *ret)
+{
+	struct lister l = {.session = session, .list = ret};
+	struct gh_error *err = gh_session_goroutines(session);
+
+	*ret = (struct gh_defer_list){.budget = session->target->budget};
+	if (!err && !quick)
+		err = gh_session_dominators(session);
+	if (!err)
+		err = list_all(&l);
+	node_of_vec_deinit(&l.owners);
+	gh_offset_map_deinit(&l.codes);
+	gh_frame_vec_deinit(&l.frames);
+	gh_defer_vec_deinit(&l.defers);
+	gh_addr_vec_deinit(&l.direct);
+	if (err)
+		gh_defer_list_deinit(ret);
+	return err;
+}
+
+void gh_defer_list_deinit(struct gh_defer_list *list)
+{
+	gh_budget_give(list->budget, list->charged_bytes);
+	gh_defer_row_vec_deinit(&list->rows);
+	gh_deferred_code_vec_deinit(&list->codes);
+	gh_arena_deinit(&list->arena);
+	*list = (struct gh_defer_list){0};
+}
