@@ -112,7 +112,7 @@ static void describe_captures(struct lister *l, const struct gh_dcapture_vec *ca
 		gh_strbuf_printf(&sb, "%s%s %s", sb.len ? ", " : "", c->name,
 				 gh_gotype_name(types, type));
 	}
-	code->captured = gh_arena_strndup(&l->list->arena, gh_strbuf_str(&sb), sb.len);
+	code->captured = gh_arena_strndup(l->list->arena, gh_strbuf_str(&sb), sb.len);
 }
 
 static struct gh_error *read_captures(struct lister *l, struct gh_deferred_code *code)
@@ -394,12 +394,12 @@ static struct gh_error *list_all(struct lister *l)
 }
 
 struct gh_error *gh_defer_list_create(struct gh_session *session, bool quick,
-				      struct gh_defer_list *ret)
+				      struct gh_arena *arena, struct gh_defer_list *ret)
 {
 	struct lister l = {.session = session, .list = ret};
 	struct gh_error *err = gh_session_goroutines(session);
 
-	*ret = (struct gh_defer_list){.budget = session->target->budget};
+	*ret = (struct gh_defer_list){.arena = arena, .budget = session->target->budget};
 	if (!err && !quick)
 		err = gh_session_dominators(session);
 	if (!err)
@@ -419,6 +419,5 @@ void gh_defer_list_deinit(struct gh_defer_list *list)
 	gh_budget_give(list->budget, list->charged_bytes);
 	gh_defer_row_vec_deinit(&list->rows);
 	gh_deferred_code_vec_deinit(&list->codes);
-	gh_arena_deinit(&list->arena);
 	*list = (struct gh_defer_list){0};
 }

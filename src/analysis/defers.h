@@ -42,7 +42,7 @@ GH_VEC(gh_defer_row_vec, struct gh_defer_row);
 struct gh_defer_list {
 	struct gh_defer_row_vec rows;	    // by goroutine, then in the order they would run
 	struct gh_deferred_code_vec codes;
-	struct gh_arena arena;		    // texts
+	struct gh_arena *arena;		    // borrowed: texts
 	struct gh_defer_skips skips;
 	uint64_t incomplete; // stacks that were not walked to their end
 	uint64_t charged_bytes;
@@ -54,5 +54,6 @@ struct gh_defer_list {
  * theirs.
  */
 struct gh_error *gh_defer_list_create(struct gh_session *session, bool quick,
+				      struct gh_arena *arena,
 				      struct gh_defer_list *ret) GH_MUST_CHECK;
 void gh_defer_list_deinit(struct gh_defer_list *list);

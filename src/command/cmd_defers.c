@@ -368,7 +368,7 @@ static struct gh_error *run(struct gh_session *session, const struct gh_args *ar
 		err = gh_error_create(GH_ERR_USAGE, "--big: '%s' is no size: 512, 64K, 1M, 2GiB",
 				      big);
 	if (!err)
-		err = gh_defer_list_create(session, quick, &l->list);
+		err = gh_defer_list_create(session, quick, &report->arena, &l->list);
 	if (err) {
 		free(l);
 		return err;

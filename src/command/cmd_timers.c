@@ -279,8 +279,7 @@ static const struct gh_example examples[] = {
 	{"core timers", "timers by what they do, those that keep most first"},
 	{"core timers --sort count", "those that there are most of"},
 	{"core timers --all --sort due_ns", "one by one, as they will fire"},
-	{"core timers --json | jq '.tables.groups.rows[] | select(.verdict==\"unstoppable\")'",
-	 "those that nobody can stop any more"},
+	{"core timers --csv -n 0 | grep ,unstoppable,", "those that nobody can stop any more"},
 	{NULL, NULL},
 };
 

@@ -19,6 +19,7 @@ var (
 	counts = map[string]int{}
 	queue  = make(chan *node, 2)
 	guard  sync.Mutex
+	ready  = sync.NewCond(&guard)
 	pool   sync.Pool
 	shared sync.Map
 )
@@ -48,6 +49,7 @@ func main() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	last := fill(len(os.Args))
+	ready.Broadcast()
 	runtime.SetFinalizer(last, func(*node) {})
 	handles(last)
 	var pinner runtime.Pinner
