@@ -607,3 +607,26 @@ struct gh_error *gh_elf_data_symbols(const struct gh_elf *elf, struct gh_elf_sym
 		qsort(ret->data, ret->len, sizeof(*ret->data), by_address);
 	return NULL;
 }
+
+static const char *function_in(const struct symbol_table *table, gh_addr addr)
+{
+	for (uint64_t i = 0; i < table->n; i++) {
+		Elf64_Sym sym;
+		const char *name = symbol_at(table, i, &sym);
+
+		if (name && ELF64_ST_TYPE(sym.st_info) == STT_FUNC && addr >= sym.st_value &&
+		    addr - sym.st_value < sym.st_size &&
+		    memchr(name, 0, table->strings_len - sym.st_name))
+			return name;
+	}
+	return NULL;
+}
+
+const char *gh_elf_function_at(const struct gh_elf *elf, gh_addr addr)
+{
+	const struct symbol_table symbols = symbol_table(elf, SHT_SYMTAB);
+	const struct symbol_table dynamic = symbol_table(elf, SHT_DYNSYM);
+	const char *name = function_in(&symbols, addr);
+
+	return name ? name : function_in(&dynamic, addr);
+}

@@ -102,3 +102,6 @@ bool gh_elf_symbol_find(struct gh_elf *elf, const char *name, struct gh_elf_symb
  */
 struct gh_error *gh_elf_data_symbols(const struct gh_elf *elf,
 				     struct gh_elf_symbol_vec *ret) GH_MUST_CHECK;
+
+/** Name of the function that holds a link-time address; NULL: none. One pass over the tables. */
+const char *gh_elf_function_at(const struct gh_elf *elf, gh_addr addr);

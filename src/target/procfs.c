@@ -295,6 +295,19 @@ static bool number_in(FILE *file, const char *field, uint64_t *ret)
 	return false;
 }
 
+bool gh_proc_descriptor(uint32_t pid, uint64_t fd, char *ret, size_t size)
+{
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%u/fd/%llu", pid, (unsigned long long)fd);
+	n = readlink(path, ret, size);
+	if (n <= 0 || (size_t)n >= size)
+		return false;
+	ret[n] = 0;
+	return true;
+}
+
 uint64_t gh_proc_status(uint32_t pid, const char *field)
 {
 	_cleanup_file_ FILE *file = open_of(pid, "status");

@@ -59,6 +59,12 @@ bool gh_proc_clock(uint32_t pid, uint64_t *ns_ret);
  */
 ssize_t gh_proc_read(uint32_t pid, gh_addr addr, void *to, uint64_t len);
 
+/**
+ * What descriptor fd of a process is at this moment: "/var/log/x", "pipe:[12]". False: not known, or
+ * it does not fit.
+ */
+bool gh_proc_descriptor(uint32_t pid, uint64_t fd, char *ret, size_t size);
+
 /** A number of /proc/PID/status, such as "TracerPid:"; 0 when it is not there. */
 uint64_t gh_proc_status(uint32_t pid, const char *field);
 

@@ -171,6 +171,45 @@ const struct gh_mapping *gh_target_mapping(const struct gh_target *target, gh_ad
 	return NULL;
 }
 
+/* Link-time address of a place in the file of an object; false: no segment holds it. */
+static bool address_in(const struct gh_elf *elf, uint64_t offset, gh_addr *ret)
+{
+	size_t n;
+	const struct gh_elf_segment *seg = gh_elf_segments(elf, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		if (offset < seg[i].offset || offset - seg[i].offset >= seg[i].filesz)
+			continue;
+		*ret = seg[i].vaddr + (offset - seg[i].offset);
+		return true;
+	}
+	return false;
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return slash ? slash + 1 : path;
+}
+
+const char *gh_target_function(const struct gh_target *target, gh_addr pc)
+{
+	const struct gh_mapping *mapping = gh_target_mapping(target, pc);
+	const char *name = target->exe ? gh_elf_function_at(target->exe, pc - target->exe_bias) : NULL;
+	const char *file = mapping ? base_name(mapping->path) : NULL;
+
+	for (size_t i = 0; !name && file && i < target->nobjects; i++) {
+		const char *object = base_name(gh_elf_path(target->objects[i]));
+		gh_addr addr;
+
+		if (object && strcmp(object, file) == 0 &&
+		    address_in(target->objects[i], pc - mapping->lo + mapping->file_offset, &addr))
+			name = gh_elf_function_at(target->objects[i], addr);
+	}
+	return name;
+}
+
 void gh_thread_set_vectors(struct gh_thread *thread, uint16_t machine, const void *fpregs,
 			   uint64_t len)
 {

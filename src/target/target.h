@@ -148,6 +148,12 @@ struct gh_error *gh_target_open_pid(const struct gh_target_options *options, uin
 
 void gh_target_destroy(struct gh_target *target);
 
+/**
+ * Function that holds pc by the symbol tables of the executable and of the shared objects at hand,
+ * C's too; borrowed. NULL: none. Passes over their tables: not for many.
+ */
+const char *gh_target_function(const struct gh_target *target, gh_addr pc);
+
 /** Are the files still as large as when opened? Called at each stage, lest a shrunk file SIGBUSes.
  */
 struct gh_error *gh_target_check(const struct gh_target *target) GH_MUST_CHECK;
