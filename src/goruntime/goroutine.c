@@ -6,75 +6,14 @@
 
 #include "base/cleanup.h"
 #include "base/strbuf.h"
+#include "goruntime/thread.h"
 
 enum {
 	GSCAN = 0x1000, // _Gscan (runtime/runtime2.go): being scanned, on top of the status
 	FING_RUNNING_FINALIZER = 2, // fingStatus (runtime/mfinal.go)
-	TLS_G_OFFSET = -8,	    // amd64: where g lies from the thread pointer on
 	MAX_LABELS = 4096,
 	MAX_LABEL_BYTES = 4096,
 };
-
-/* Threads by id, so that ten thousand goroutines on as many threads stay cheap. */
-struct thread_index {
-	const struct gh_thread **by_tid; // owned, sorted
-	size_t n;
-};
-
-static int compare_tid(const void *a, const void *b)
-{
-	uint32_t x = (*(const struct gh_thread *const *)a)->tid;
-	uint32_t y = (*(const struct gh_thread *const *)b)->tid;
-
-	return x < y ? -1 : x > y;
-}
-
-static bool thread_index_init(struct thread_index *index, const struct gh_target *target)
-{
-	index->n = target->threads.len;
-	index->by_tid = gh_alloc_array(index->n, sizeof(*index->by_tid));
-	if (!index->by_tid)
-		return false;
-	for (size_t i = 0; i < index->n; i++)
-		index->by_tid[i] = &target->threads.data[i];
-	qsort(index->by_tid, index->n, sizeof(*index->by_tid), compare_tid);
-	return true;
-}
-
-static const struct gh_thread *thread_by_tid(const struct thread_index *index, uint64_t tid)
-{
-	size_t lo = 0, hi = index->n;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (index->by_tid[mid]->tid < tid)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < index->n && index->by_tid[lo]->tid == tid ? index->by_tid[lo] : NULL;
-}
-
-/* The thread whose g register, kept in its TLS, is one of m's. For cores with foreign thread ids.
- */
-static const struct gh_thread *thread_by_tls(const struct gh_runtime *rt, gh_addr m, gh_addr g)
-{
-	gh_addr g0 = gh_field_or_zero(rt, m, GH_F_m_g0);
-	gh_addr gsignal = gh_field_or_zero(rt, m, GH_F_m_gsignal);
-	const struct gh_thread_vec *threads = &rt->target->threads;
-
-	for (size_t i = 0; i < threads->len; i++) {
-		gh_addr current;
-
-		if (threads->data[i].tls &&
-		    gh_read_u64(rt->image, threads->data[i].tls + (uint64_t)TLS_G_OFFSET,
-				&current) &&
-		    current && (current == g || current == g0 || current == gsignal))
-			return &threads->data[i];
-	}
-	return NULL;
-}
 
 static bool is_on_thread(const struct gh_goroutine *g)
 {
@@ -83,18 +22,12 @@ static bool is_on_thread(const struct gh_goroutine *g)
 }
 
 static const struct gh_thread *find_thread(const struct gh_runtime *rt,
-					   const struct thread_index *index,
+					   const struct gh_thread_index *index,
 					   const struct gh_goroutine *g)
 {
-	const struct gh_thread *thread;
-	uint64_t procid;
-
 	if (!g->m || !is_on_thread(g) || gh_field_or_zero(rt, g->m, GH_F_m_curg) != g->addr)
 		return NULL;
-	if (!gh_field(rt, g->m, GH_F_m_procid, &procid))
-		return NULL;
-	thread = thread_by_tid(index, procid);
-	return thread ? thread : thread_by_tls(rt, g->m, g->addr);
+	return gh_thread_of_m(rt, index, g->m, g->addr);
 }
 
 /* runtime.isSystemGoroutine (runtime/traceback.go). */
@@ -194,7 +127,7 @@ static bool goroutine_load(const struct gh_runtime *rt, gh_addr addr, struct gh_
 struct gh_error *gh_goroutines_load(const struct gh_runtime *rt, struct gh_goroutine_vec *ret,
 				    uint64_t *unreadable_ret)
 {
-	struct thread_index threads;
+	struct gh_thread_index threads;
 	struct gh_slice all;
 	struct gh_error *err = NULL;
 	uint64_t readable;
@@ -205,7 +138,7 @@ struct gh_error *gh_goroutines_load(const struct gh_runtime *rt, struct gh_gorou
 			GH_ERR_MISSING,
 			"cannot list goroutines: runtime.allgs is not in the core: "
 			"take a whole core, or pass the executable that ran with --exe");
-	if (!thread_index_init(&threads, rt->target))
+	if (!gh_thread_index_init(&threads, rt->target))
 		return gh_error_nomem();
 	readable =
 		gh_image_readable(rt->image, all.data, gh_min_u64(all.len, UINT64_MAX / 8) * 8) / 8;
@@ -227,7 +160,7 @@ struct gh_error *gh_goroutines_load(const struct gh_runtime *rt, struct gh_gorou
 		if (!gh_goroutine_vec_push(ret, g))
 			err = gh_error_nomem();
 	}
-	free(threads.by_tid);
+	gh_thread_index_deinit(&threads);
 	return err;
 }
 

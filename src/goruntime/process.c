@@ -175,8 +175,7 @@ static bool is_dying(const struct gh_runtime *rt, gh_addr m)
 	return gh_field_or_zero(rt, m, GH_F_m_dying) || gh_field_or_zero(rt, m, GH_F_m_throwing);
 }
 
-/* A debugger stops a process by other signals. */
-static bool is_fatal(uint32_t signal)
+bool gh_signal_is_fatal(uint32_t signal)
 {
 	switch (signal) {
 	case SIGABRT:
@@ -213,7 +212,7 @@ static gh_addr crashing_m(const struct gh_runtime *rt)
 			signalled = m;
 		m = gh_field_or_zero(rt, m, GH_F_m_alllink);
 	}
-	return dying ? dying : is_fatal(target->signal) ? signalled : 0;
+	return dying ? dying : gh_signal_is_fatal(target->signal) ? signalled : 0;
 }
 
 gh_addr gh_process_crashing_g(const struct gh_runtime *rt)

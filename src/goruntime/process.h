@@ -57,5 +57,8 @@ struct gh_error *gh_process_throw(const struct gh_runtime *rt, const struct gh_g
  */
 bool gh_process_system_throw(const struct gh_runtime *rt, struct gh_strbuf *sb);
 
+/** Does a process leave a core because of it? A debugger stops one by other signals. */
+bool gh_signal_is_fatal(uint32_t signal);
+
 /** Append the text that a Go string at addr holds, up to 4 KiB; false when unreadable. */
 bool gh_process_string(const struct gh_runtime *rt, gh_addr addr, struct gh_strbuf *sb);

@@ -314,6 +314,7 @@ static bool context_of_signal(const struct gh_runtime *rt, gh_addr sigtramp_fp,
 		.start = GH_START_TRAP,
 		.pc = gh_u64_at(p + (arm ? ARM64_UC_PC : AMD64_UC_RIP)),
 		.sp = gh_u64_at(p + (arm ? ARM64_UC_SP : AMD64_UC_RSP)),
+		.from_signal = true,
 		.nregs = arm ? ARM64_UC_NREGS : AMD64_UC_NREGS,
 	};
 	memcpy(ret->regs, p + (arm ? ARM64_UC_REGS : AMD64_UC_REGS),
@@ -381,6 +382,14 @@ static bool leave_signal(const struct gh_runtime *rt, gh_addr m, struct gh_stack
 					.sp = gh_field_or_zero(rt, m, GH_F_m_vdsoSP)};
 
 	return find_sigtramp(rt, ctx, ctx) || (vdso.sp > ctx->sp && find_sigtramp(rt, &vdso, ctx));
+}
+
+void gh_thread_context(const struct gh_runtime *rt, const struct gh_thread *thread, gh_addr m,
+		       struct gh_stack_context *ret)
+{
+	context_of_thread(rt, thread, ret);
+	for (int i = 0; i < MAX_SIGNALS && leave_signal(rt, m, ret); i++)
+		;
 }
 
 static bool on_stack(const struct gh_goroutine *g, gh_addr sp)

@@ -23,6 +23,7 @@ struct gh_stack_context {
 	enum gh_stack_start start;
 	gh_addr pc, sp, lr;
 	bool is_syscall;		// pc and sp are g.syscallpc and g.syscallsp
+	bool from_signal; // of a trap: as the kernel saved it for a handler (struct sigcontext)
 	uint32_t nregs;			// of a trap; 0 otherwise
 	uint64_t regs[GH_CONTEXT_REGS]; // without pc and sp
 	uint32_t nvectors;
@@ -32,6 +33,13 @@ struct gh_stack_context {
 /** Find out where g's own stack begins: saved state, thread registers, or a signal's context. */
 void gh_stack_context(const struct gh_runtime *rt, const struct gh_goroutine *g,
 		      struct gh_stack_context *ret);
+
+/**
+ * Where a thread stands, outside of handlers of signals: m is its runtime.m, or 0. regs are in the
+ * kernel's order, which is another one for a thread and for what a handler interrupted.
+ */
+void gh_thread_context(const struct gh_runtime *rt, const struct gh_thread *thread, gh_addr m,
+		       struct gh_stack_context *ret);
 
 /** What a pc says, remembered: the same few functions stand on most stacks. */
 struct gh_pc_entry {
