@@ -22,6 +22,7 @@
 	X(locks) \
 	X(timers) \
 	X(defers) \
+	X(threads) \
 	X(doctor) \
 	X(next) \
 	X(help)

@@ -14,7 +14,8 @@ from typing import Iterator, List, NamedTuple, Optional
 import pytest
 from lib import case, damage, goheap, gocore, programs
 
-COMMANDS = ["info", "top", "objects", "objects --dead", "goroutines --all", "memstats", "spans",
+COMMANDS = ["info", "top", "objects", "objects --dead", "goroutines", "goroutines --all",
+            "threads", "threads --all", "memstats", "spans",
             "roots", "doctor"]
 CUTS = 20
 NORMAL_OVERWRITTEN, FULL_OVERWRITTEN = 40, 200

@@ -38,6 +38,7 @@ CONTRACT: Dict[str, Dict[str, List[str]]] = {
                               "wait_ns_max", "wait_ns_median", "retained", "goids"]},
     "locks": {"locks": ["address", "kind", "waiters", "holder", "level", "name"],
               "deadlocks": ["level", "count", "sentence", "goids"]},
+    "threads": {"groups": ["state", "call", "count", "goroutines", "wait_ns_max"]},
     "doctor": {"checks": ["name", "state", "detail", "advice"]},
 }
 KEYS = ["schema", "command", "args", "target", "tables", "selfcheck", "skipped", "notes"]

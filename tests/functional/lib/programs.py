@@ -25,8 +25,9 @@ STATING = ["trees", "slices", "stackobjects", "defers", "closures", "maps", "cha
            "iterators", "goroutines", "cgocall", "server", "types", "known", "parts", "holdings",
            "captured", "userarenas", "owners"]
 # Programs that a test of their own runs.
-OTHERS = ["allocator", "casts", "loaded", "locks", "registers", "timers", "values", "waits"]
-NEEDS_CGO = {"cgocall"}
+OTHERS = ["allocator", "blocked", "casts", "loaded", "locks", "registers", "timers", "values",
+          "waits"]
+NEEDS_CGO = {"blocked", "cgocall"}
 NEEDS_ARENAS = {"userarenas"}  # GOEXPERIMENT=arenas, which another standard library goes with
 
 VARIANTS: Dict[str, List[str]] = {

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Threads that are blocked: in C, in system calls that the scheduler knows of and in some that it does
+// not, writing to files; threads of C alone, and goroutines that are locked to theirs. What the
+// kernel says of each thread is the truth. With the word "clean" none of that.
+package main
+
+// void start_alone(int n);
+// long slow_read(int fd);
+// void die(void);
+import "C"
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+const (
+	inC       = 60
+	inSyscall = 60
+	inRaw     = 3
+	inWrite   = 20
+	alone     = 4
+	locked    = 5
+	pipeBytes = 64 << 10
+)
+
+type statement struct {
+	InC, InSyscall, InRaw, InWrite, Alone, Locked int
+	ReadFD                                        int
+	WriteFDs                                      []int
+	Threads                                       map[string]string // number and arguments of the call
+}
+
+var (
+	started atomic.Int32
+	never   = make(chan int)
+	files   []*os.File
+)
+
+func readInC(fd int) { started.Add(1); C.slow_read(C.int(fd)) }
+
+func readInSyscall(fd int) {
+	var byte [1]byte
+	started.Add(1)
+	syscall.Read(fd, byte[:])
+}
+
+func readRaw(fd int) {
+	var byte [1]byte
+	started.Add(1)
+	syscall.RawSyscall(syscall.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&byte)), 1)
+}
+
+// write fills a pipe, and then waits: before it has written a byte, or, if there is more, after some.
+func write(f *os.File, more int) {
+	if more == 0 {
+		f.Write(make([]byte, pipeBytes))
+		more = 1
+	}
+	started.Add(1)
+	f.Write(make([]byte, more))
+}
+
+func stayLocked() {
+	runtime.LockOSThread()
+	started.Add(1)
+	<-never
+}
+
+func pipe() (read, write int) {
+	var fds [2]int
+	if err := syscall.Pipe(fds[:]); err != nil {
+		panic(err)
+	}
+	return fds[0], fds[1]
+}
+
+func settle(n int) {
+	for int(started.Load()) < n {
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(50 * time.Millisecond)
+}
+
+func threads() map[string]string {
+	found := map[string]string{}
+	calls, _ := filepath.Glob("/proc/self/task/*/syscall")
+	for _, path := range calls {
+		if text, err := os.ReadFile(path); err == nil {
+			found[filepath.Base(filepath.Dir(path))] = string(text)
+		}
+	}
+	return found
+}
+
+func block(s *statement) {
+	s.InC, s.InSyscall, s.InWrite, s.Alone, s.Locked = inC, inSyscall, inWrite, alone, locked
+	s.ReadFD, _ = pipe()
+	C.start_alone(alone)
+	for i := 0; i < inC; i++ {
+		go readInC(s.ReadFD)
+	}
+	for i := 0; i < inSyscall; i++ {
+		go readInSyscall(s.ReadFD)
+	}
+	for i := 0; i < inWrite; i++ {
+		_, fd := pipe()
+		files = append(files, os.NewFile(uintptr(fd), fmt.Sprint("/data/journal-", i)))
+		s.WriteFDs = append(s.WriteFDs, fd)
+		go write(files[i], i%2*2*pipeBytes)
+	}
+	for i := 0; i < locked; i++ {
+		go stayLocked()
+	}
+	settle(inC + inSyscall + inWrite + locked)
+	runtime.GC()
+	time.Sleep(1200 * time.Millisecond)
+	// these keep a processor each: nobody can stop the world any more
+	s.InRaw = inRaw
+	for i := 0; i < inRaw; i++ {
+		go readRaw(s.ReadFD)
+	}
+	settle(inC + inSyscall + inWrite + locked + inRaw)
+}
+
+func main() {
+	runtime.LockOSThread()
+	debug.SetGCPercent(-1)
+	runtime.GOMAXPROCS(8)
+	runtime.GC() // the first one notes no waits
+	var s statement
+	if os.Args[1] != "clean" {
+		block(&s)
+	}
+	s.Threads = threads()
+	json.NewEncoder(os.Stdout).Encode(s)
+	if os.Args[1] == "crash" {
+		syscall.Tgkill(syscall.Getpid(), syscall.Gettid(), syscall.SIGABRT)
+		select {}
+	}
+	C.die()
+}
