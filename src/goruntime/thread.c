@@ -293,13 +293,12 @@ static enum gh_thread_state state_with_goroutine(const struct gh_runtime *rt,
 									: GH_THREAD_RUNTIME;
 }
 
-/* The kernel puts the thread first that the fatal signal was for. */
+/* The thread that the fatal signal was for stands first. */
 static bool is_killed(const struct gh_runtime *rt, const struct gh_thread *thread)
 {
 	const struct gh_target *target = rt->target;
 
-	return thread && target->kind == GH_TARGET_CORE && thread == &target->threads.data[0] &&
-	       gh_signal_is_fatal(target->signal);
+	return thread && thread == &target->threads.data[0] && gh_signal_is_fatal(target->signal);
 }
 
 static void describe(const struct loader *loader, struct gh_mthread *t)
