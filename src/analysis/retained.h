@@ -69,12 +69,11 @@ struct gh_error *gh_sharing_create(struct gh_session *session,
 				   struct gh_sharing *ret) GH_MUST_CHECK;
 void gh_sharing_deinit(struct gh_sharing *sharing);
 
-/** How many owners reach the object. O(what shares with it). 0: out of memory. */
-uint64_t gh_sharing_count_owners(const struct gh_sharing *sharing, const struct gh_shared *shared);
-
 /**
- * Append the names of some owners, those that print alike once, and of all how many there are more:
- * "main.cache, goroutine 1 and 17 others".
+ * Append the names of some owners, those that print alike once: "main.cache, goroutine 1 and
+ * others". The same ones whatever way they lead there; with `nearest` instead those that hold it
+ * over the fewest objects that are shared themselves, and of all how many there are more ("and 17
+ * others"): that is a walk.
  */
 void gh_sharing_describe(const struct gh_sharing *sharing, const struct gh_shared *shared,
-			 bool count_all, struct gh_strbuf *sb);
+			 bool nearest, struct gh_strbuf *sb);

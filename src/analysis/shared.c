@@ -93,14 +93,14 @@ static int by_from(const void *a, const void *b)
 }
 
 /* What tells people most comes first; then the order of owners. */
-static uint64_t rank(const struct find *f, gh_node owner)
+static uint64_t rank(const struct gh_owner_graph *graph, gh_node owner)
 {
 	static const uint8_t order[GH_ROOT_KINDS] = {
 		[GH_ROOT_GLOBAL] = 0,  [GH_ROOT_GOROUTINE] = 1, [GH_ROOT_TIMER] = 2,
 		[GH_ROOT_DEFER] = 3,   [GH_ROOT_FINALIZER] = 4, [GH_ROOT_CLEANUP] = 5,
 		[GH_ROOT_WEAK] = 6,    [GH_ROOT_RUNTIME] = 7};
 
-	return (uint64_t)order[f->graph->owners.data[owner].kind] << 32 | owner;
+	return (uint64_t)order[graph->owners.data[owner].kind] << 32 | owner;
 }
 
 /* One more owner, the first ones kept. True: that changes something. */
@@ -108,7 +108,7 @@ static bool add_owner(const struct find *f, struct gh_shared *s, gh_node owner)
 {
 	uint32_t at = 0;
 
-	while (at < s->nowners && rank(f, s->owners[at]) < rank(f, owner))
+	while (at < s->nowners && rank(f->graph, s->owners[at]) < rank(f->graph, owner))
 		at++;
 	if (at < s->nowners && s->owners[at] == owner)
 		return false;
@@ -285,71 +285,98 @@ static size_t first_hold(const struct gh_sharing *sharing, uint32_t to)
 	return lo;
 }
 
-uint64_t gh_sharing_count_owners(const struct gh_sharing *sharing, const struct gh_shared *shared)
+/* Owners of one shared object, the nearest first. */
+struct nearest {
+	gh_node owners[GH_SHARERS_KEPT];
+	uint32_t n, before; // kept; of these: nearer than those that are found now
+	uint64_t total;
+};
+
+static void keep_nearest(const struct gh_owner_graph *graph, struct nearest *near, gh_node owner)
 {
+	uint32_t at = near->before;
+
+	near->total++;
+	while (at < near->n && rank(graph, near->owners[at]) < rank(graph, owner))
+		at++;
+	if (at == GH_SHARERS_KEPT)
+		return;
+	near->n = near->n < GH_SHARERS_KEPT ? near->n + 1 : GH_SHARERS_KEPT;
+	for (uint32_t i = near->n - 1; i > at; i--)
+		near->owners[i] = near->owners[i - 1];
+	near->owners[at] = owner;
+}
+
+/* Backwards along what holds what: at each step the owners first. False: out of memory. */
+static bool find_nearest(const struct gh_sharing *sharing, const struct gh_shared *shared,
+			 struct nearest *ret)
+{
+	const struct gh_owner_graph *graph = sharing->session->owners;
 	const struct gh_domtree *tree = sharing->session->domtree;
 	_cleanup_free_ uint64_t *seen = gh_alloc_array(gh_bitmap_words(tree->n), sizeof(*seen));
 	struct place_vec todo = {0};
-	uint64_t n = 0;
+	size_t step_end = 1; // of those as far away as the one at hand
 	bool ok = seen && place_vec_push(&todo, shared->place);
 
-	while (ok && todo.len) {
-		uint32_t to = todo.data[--todo.len];
+	for (size_t next = 0; ok && next < todo.len; next++) {
+		uint32_t to = todo.data[next];
 
+		if (next == step_end) {
+			step_end = todo.len;
+			ret->before = ret->n;
+		}
 		for (size_t i = first_hold(sharing, to);
 		     ok && i < sharing->holds.len && sharing->holds.data[i].to == to; i++) {
 			uint32_t from = sharing->holds.data[i].from;
 
 			if (gh_bitmap_test_and_set(seen, from))
 				continue;
-			if (gh_node_is_owner(sharing->session->owners, tree->node[from]))
-				n++;
+			if (gh_node_is_owner(graph, tree->node[from]))
+				keep_nearest(graph, ret, tree->node[from]);
 			else
 				ok = place_vec_push(&todo, from);
 		}
 	}
 	place_vec_deinit(&todo);
-	return ok ? n : 0;
+	return ok;
 }
 
 /* Does one of the first n owners print like this one? */
-static bool was_named(const struct gh_owner_graph *graph, const struct gh_shared *s, uint32_t n,
+static bool was_named(const struct gh_owner_graph *graph, const gh_node *owners, uint32_t n,
 		      const struct gh_strbuf *name)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		_cleanup_strbuf_ struct gh_strbuf other = {0};
 
-		gh_owner_describe(graph, s->owners[i], &other);
+		gh_owner_describe(graph, owners[i], &other);
 		if (other.len == name->len && !memcmp(other.data, name->data, name->len))
 			return true;
 	}
 	return false;
 }
 
-void gh_sharing_describe(const struct gh_sharing *sharing, const struct gh_shared *s,
-			 bool count_all, struct gh_strbuf *sb)
+static void describe_owners(const struct gh_owner_graph *graph, const gh_node *owners, uint32_t n,
+			    bool more, uint64_t total, struct gh_strbuf *sb)
 {
-	const struct gh_owner_graph *graph = sharing->session->owners;
-	uint64_t total = s->more && count_all ? gh_sharing_count_owners(sharing, s) : 0;
 	uint32_t named = 0;
 	size_t last = 0; // where the last name begins
 
-	for (uint32_t i = 0; i < s->nowners; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		_cleanup_strbuf_ struct gh_strbuf name = {0};
 
-		gh_owner_describe(graph, s->owners[i], &name);
-		if (!name.len || was_named(graph, s, i, &name))
+		gh_owner_describe(graph, owners[i], &name);
+		if (!name.len || was_named(graph, owners, i, &name))
 			continue;
 		gh_strbuf_puts(sb, named++ ? ", " : "");
 		last = sb->len;
 		gh_strbuf_puts(sb, gh_strbuf_str(&name));
 	}
-	if (s->more && total > s->nowners) {
-		gh_strbuf_printf(sb, " and %llu others", (unsigned long long)total - s->nowners);
-	} else if (s->more) {
+	if (more && total > n) {
+		gh_strbuf_printf(sb, " and %llu others", (unsigned long long)total - n);
+	} else if (more) {
 		gh_strbuf_puts(sb, " and others");
-	} else if (named == 1 && s->nowners > 1) {
-		gh_strbuf_printf(sb, " (%u of that name)", s->nowners);
+	} else if (named == 1 && n > 1) {
+		gh_strbuf_printf(sb, " (%u of that name)", n);
 	} else if (named > 1) {
 		_cleanup_strbuf_ struct gh_strbuf tail = {0};
 
@@ -358,4 +385,15 @@ void gh_sharing_describe(const struct gh_sharing *sharing, const struct gh_share
 		gh_strbuf_puts(sb, " and ");
 		gh_strbuf_puts(sb, gh_strbuf_str(&tail));
 	}
+}
+
+void gh_sharing_describe(const struct gh_sharing *sharing, const struct gh_shared *s,
+			 bool nearest, struct gh_strbuf *sb)
+{
+	struct nearest near = {0};
+	bool counted = nearest && find_nearest(sharing, s, &near);
+
+	describe_owners(sharing->session->owners, counted ? near.owners : s->owners,
+			counted ? near.n : s->nowners, counted ? near.total > near.n : s->more,
+			counted ? near.total : 0, sb);
 }

@@ -31,12 +31,12 @@ static const struct gh_column shared_columns[NSHARED] = {
 	[S_SHARE] = {"share", GH_UNIT_SHARE, false},
 	[S_COUNT] = {"count", GH_UNIT_COUNT, true},
 	[S_SHARED] = {"shared", GH_UNIT_COUNT, true},
-	[S_OWNERS] = {"owners", GH_UNIT_TEXT, false},
+	[S_OWNERS] = {"owners", GH_UNIT_TEXT, .below = true},
 };
 
 enum {
 	EXACT_ROWS = 20,   // of types and packages: one mark each
-	COUNTED_ROWS = 50, // shared objects whose owners are all counted
+	COUNTED_ROWS = 50, // shared objects whose nearest owners are looked for
 };
 
 struct request {
@@ -191,18 +191,18 @@ static struct gh_error *list_owners(struct request *r, enum gh_root_kind kind)
 }
 
 static const char *sharers(const struct request *r, const struct gh_sharing *sharing,
-			   const struct gh_shared *s, bool all)
+			   const struct gh_shared *s, bool nearest)
 {
 	_cleanup_strbuf_ struct gh_strbuf sb = {0};
 
-	gh_sharing_describe(sharing, s, all, &sb);
+	gh_sharing_describe(sharing, s, nearest, &sb);
 	return gh_arena_strndup(&r->report->arena, gh_strbuf_str(&sb), sb.len);
 }
 
 /** Shared objects that print alike: by type and owners. */
 struct shared_row {
-	const char *type, *owners; // the report's
-	gh_addr addr;		   // of the one, if it is one
+	const char *type, *owners;    // the report's
+	const struct gh_shared *one; // NULL: they are several
 	uint64_t bytes, objects, n;
 };
 GH_VEC(shared_row_vec, struct shared_row);
@@ -238,7 +238,7 @@ static void merge(struct shared_row_vec *rows)
 			rows->data[++kept] = rows->data[i];
 			continue;
 		}
-		last->addr = 0;
+		last->one = NULL;
 		last->bytes += rows->data[i].bytes;
 		last->objects += rows->data[i].objects;
 		last->n++;
@@ -247,27 +247,40 @@ static void merge(struct shared_row_vec *rows)
 	qsort(rows->data, rows->len, sizeof(*rows->data), by_shared_bytes);
 }
 
-/* All owners are counted of the largest ones only: that is a walk each. */
-static struct gh_error *name_shared(struct request *r, struct shared_row_vec *rows)
+/* Who holds the largest ones most directly: that is a walk each. */
+static struct gh_error *name_nearest(struct request *r, const struct gh_sharing *sharing,
+				     struct shared_row_vec *rows)
 {
-	struct gh_sharing sharing = {0};
-	struct gh_error *err = gh_sharing_create(r->session, &sharing);
+	for (size_t i = 0; i < rows->len && i < COUNTED_ROWS; i++) {
+		struct shared_row *row = &rows->data[i];
 
-	for (size_t i = 0; i < sharing.all.len && !err; i++) {
-		const struct gh_shared *s = &sharing.all.data[i];
+		if (row->one)
+			row->owners = sharers(r, sharing, row->one, true);
+		if (!row->owners)
+			return gh_error_nomem();
+	}
+	return NULL;
+}
+
+static struct gh_error *name_shared(struct request *r, const struct gh_sharing *sharing,
+				    struct shared_row_vec *rows)
+{
+	struct gh_error *err = NULL;
+
+	for (size_t i = 0; i < sharing->all.len && !err; i++) {
+		const struct gh_shared *s = &sharing->all.data[i];
 		struct shared_row row = {
-			.addr = s->addr, .bytes = s->bytes, .objects = s->objects, .n = 1};
+			.one = s, .bytes = s->bytes, .objects = s->objects, .n = 1};
 		struct gh_slot slot;
 
-		row.owners = sharers(r, &sharing, s, i < COUNTED_ROWS);
+		row.owners = sharers(r, sharing, s, false);
 		row.type = gh_slot_at(r->session, s->addr, &r->report->arena, &slot) ? slot.name
 										     : "unknown";
 		if (!row.owners || !shared_row_vec_push(rows, row))
 			err = gh_error_nomem();
 	}
-	gh_sharing_deinit(&sharing);
 	merge(rows);
-	return err;
+	return err ? err : name_nearest(r, sharing, rows);
 }
 
 static struct gh_error *add_shared(struct request *r, struct gh_table *table,
@@ -277,8 +290,8 @@ static struct gh_error *add_shared(struct request *r, struct gh_table *table,
 
 	if (!cells)
 		return gh_error_nomem();
-	if (row->addr)
-		cells[S_ADDRESS] = gh_cell_u64(row->addr);
+	if (row->one)
+		cells[S_ADDRESS] = gh_cell_u64(row->one->addr);
 	cells[S_TYPE] = gh_cell_text(row->type);
 	cells[S_BYTES] = gh_cell_u64(row->bytes);
 	cells[S_SHARE] = share(r->session, row->bytes);
@@ -295,11 +308,14 @@ static struct gh_error *list_shared(struct request *r)
 	struct gh_cell *total = table ? gh_table_total(table) : NULL;
 	struct shared_row_vec rows = {0};
 	uint64_t bytes = 0, count = 0, n = 0;
+	struct gh_sharing sharing = {0};
 	struct gh_error *err;
 
 	if (!total)
 		return gh_error_nomem();
-	err = name_shared(r, &rows);
+	err = gh_sharing_create(r->session, &sharing);
+	if (!err)
+		err = name_shared(r, &sharing, &rows);
 	for (size_t i = 0; i < rows.len && !err; i++) {
 		bytes += rows.data[i].bytes;
 		count += rows.data[i].objects;
@@ -308,6 +324,7 @@ static struct gh_error *list_shared(struct request *r)
 			err = add_shared(r, table, &rows.data[i]);
 	}
 	shared_row_vec_deinit(&rows);
+	gh_sharing_deinit(&sharing);
 	if (err)
 		return err;
 	total[S_BYTES] = gh_cell_u64(bytes);

@@ -63,6 +63,7 @@ struct gh_column {
 	bool detail; // people see it only when there is room, or asked; machines always
 	char handle; // letter of the handles that rows get by it ('o': $o1, $o2 …); 0: none
 	uint8_t prose; // enum gh_prose
+	bool below;    // a sentence: below the row where it has no room in it
 };
 
 struct gh_table;

@@ -187,13 +187,30 @@ static bool fold(struct printer *p, const size_t *widths, bool whole)
 	return false;
 }
 
+/* Whole sentences go below where they do not fit as they are. */
+static bool fold_sentences(struct printer *p, const size_t *widths)
+{
+	bool any = false;
+
+	spread(p, widths);
+	for (size_t c = 1; c < p->table->ncolumns; c++) {
+		if (!p->table->columns[c].below || !p->columns[c].width)
+			continue;
+		p->columns[c].folded = any = true;
+		p->columns[c].width = 0;
+	}
+	return any && (shrink_texts(p, MIN_TEXT, true) || shrink_texts(p, FAIR_TEXT, false));
+}
+
 /* In the order in which people miss least. */
 static bool fit_texts(struct printer *p, const size_t *widths)
 {
 	bool may_fold = p->options->width >= MIN_FOLDED;
 
-	if (shrink_texts(p, MIN_TEXT, true) || shrink_texts(p, FAIR_TEXT, false) ||
-	    (may_fold && fold(p, widths, true)))
+	if (shrink_texts(p, MIN_TEXT, true) || (may_fold && fold_sentences(p, widths)))
+		return true;
+	spread(p, widths);
+	if (shrink_texts(p, FAIR_TEXT, false) || (may_fold && fold(p, widths, true)))
 		return true;
 	spread(p, widths);
 	return shrink_texts(p, MIN_TEXT, false) || (may_fold && fold(p, widths, false)) ||
