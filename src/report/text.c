@@ -408,26 +408,25 @@ static void format_check(struct gh_strbuf *sb, const struct gh_check *check)
 		gh_strbuf_printf(sb, " (%s)", check->detail);
 }
 
-/* One line for all that agree, one for each that does not. */
+/* One line for all that agree, one for each that does not, or that has something to say. */
 static void put_checks(struct gh_out *out, uint32_t width, const struct gh_report *report)
 {
-	_cleanup_strbuf_ struct gh_strbuf good = {0};
+	size_t good = 0;
 
 	for (size_t i = 0; i < report->checks.len; i++) {
 		const struct gh_check *check = &report->checks.data[i];
-		struct gh_strbuf bad = {0};
+		_cleanup_strbuf_ struct gh_strbuf sb = {0};
 
-		if (check->ok) {
-			gh_strbuf_puts(&good, good.len ? "; " : "self-check ok: ");
-			format_check(&good, check);
+		good += check->ok;
+		if (check->ok && !check->detail)
 			continue;
-		}
-		gh_strbuf_puts(&bad, "self-check DIFFERS: ");
-		format_check(&bad, check);
-		put_escaped_sentence(out, width, gh_strbuf_str(&bad));
-		gh_strbuf_deinit(&bad);
+		gh_strbuf_puts(&sb, check->ok ? "self-check ok: " : "self-check DIFFERS: ");
+		format_check(&sb, check);
+		put_escaped_sentence(out, width, gh_strbuf_str(&sb));
 	}
-	put_escaped_sentence(out, width, gh_strbuf_str(&good));
+	if (good)
+		gh_strbuf_printf(&out->sb,
+				 "self-check ok: %zu totals agree with the runtime's own\n", good);
 }
 
 static void put_skip(struct gh_out *out, uint32_t width, const struct gh_skip *skip)
