@@ -67,3 +67,6 @@ void gh_findings_add(struct gh_findings *findings, const struct gh_rule *rule,
 
 /** For rules: a text that lives as long as the findings; "" when memory ran out. */
 const char *gh_findings_text(struct gh_findings *findings, const char *fmt, ...) GH_PRINTF(2, 3);
+
+/** For rules: the node of a goroutine; 0: it is no owner. Stage OWNERS is there. */
+gh_node gh_findings_goroutine(const struct gh_findings *findings, uint64_t goid);

@@ -68,6 +68,16 @@ const char *gh_findings_text(struct gh_findings *findings, const char *fmt, ...)
 	return copy ? copy : "";
 }
 
+gh_node gh_findings_goroutine(const struct gh_findings *findings, uint64_t goid)
+{
+	const struct gh_owner_vec *owners = &findings->session->owners->owners;
+
+	for (gh_node i = 1; i < owners->len; i++)
+		if (owners->data[i].kind == GH_ROOT_GOROUTINE && owners->data[i].goid == goid)
+			return i;
+	return 0;
+}
+
 static int by_bytes(const void *a, const void *b)
 {
 	const struct gh_finding *x = a, *y = b;

@@ -85,9 +85,14 @@ static struct gh_error *add(struct deadlock_find *find, const struct gh_deadlock
 			.bytes_kind = "at_least",
 			.site = t.wait_file ? gh_findings_text(f, "%s:%d", t.wait_file, t.wait_line)
 					    : NULL,
-			.evidence = gh_findings_text(
-				f, "the locks are %s; %llu more goroutines wait behind them",
-				gh_strbuf_str(&locks), (unsigned long long)d->behind),
+			.evidence =
+				d->behind ? gh_findings_text(
+						    f, "the locks are %s; %llu more goroutines wait "
+						       "behind them",
+						    gh_strbuf_str(&locks),
+						    (unsigned long long)d->behind)
+					  : gh_findings_text(f, "the locks are %s",
+							     gh_strbuf_str(&locks)),
 			.fix = "take the locks in the same order everywhere, and unlock by defer",
 			.more = "goheap locks",
 			.key = gh_findings_text(f, "%s", gh_strbuf_str(&locks)),
