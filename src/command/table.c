@@ -19,6 +19,7 @@
 	X(spans) \
 	X(memstats) \
 	X(goroutines) \
+	X(leaks) \
 	X(locks) \
 	X(timers) \
 	X(defers) \

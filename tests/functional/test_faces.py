@@ -36,6 +36,8 @@ CONTRACT: Dict[str, Dict[str, List[str]]] = {
     "memstats": {"memstats": ["name", "value"]},
     "goroutines": {"groups": ["count", "state", "wait_reason", "top", "wait_site", "created_by",
                               "wait_ns_max", "wait_ns_median", "retained", "goids"]},
+    "leaks": {"leaks": ["level", "count", "wait_reason", "wait_site", "created_by", "retained",
+                        "pattern", "fix"]},
     "locks": {"locks": ["address", "kind", "waiters", "holder", "level", "name"],
               "deadlocks": ["level", "count", "sentence", "goids"]},
     "threads": {"groups": ["state", "call", "count", "goroutines", "wait_ns_max"]},

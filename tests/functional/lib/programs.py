@@ -25,8 +25,8 @@ STATING = ["trees", "slices", "stackobjects", "defers", "closures", "maps", "cha
            "iterators", "goroutines", "cgocall", "server", "types", "known", "parts", "holdings",
            "captured", "userarenas", "owners"]
 # Programs that a test of their own runs.
-OTHERS = ["allocator", "blocked", "casts", "loaded", "locks", "registers", "timers", "values",
-          "waits"]
+OTHERS = ["allocator", "blocked", "casts", "leaks", "loaded", "locks", "registers", "timers",
+          "values", "waits"]
 NEEDS_CGO = {"blocked", "cgocall"}
 NEEDS_ARENAS = {"userarenas"}  # GOEXPERIMENT=arenas, which another standard library goes with
 

@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Goroutines that can never run again, one kind of leak after the other, beside others that wait for
+// the same kinds of things and will run. The program states which are which, and what the runtime's
+// own profile says where there is one. With the word "healthy" nobody leaks.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"regexp"
+	"runtime"
+	"runtime/pprof"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"goheap.test/programs/truth"
+)
+
+type leak struct {
+	Pattern string
+	Goids   []int
+}
+
+type statement struct {
+	Leaks    []*leak
+	Alive    []int // that wait and are no leak
+	Many     []int // of these: at one place, each for a channel of its own
+	Profile  []int // that the runtime calls leaked
+	Profiled bool
+}
+
+var (
+	said    statement
+	saying  sync.Mutex
+	started atomic.Int32
+	never   = make(chan int)
+	current *leak // nil: those who are started will run again
+)
+
+const each = 12
+
+func goid() int {
+	var text [64]byte
+	words := strings.Fields(string(text[:runtime.Stack(text[:], false)]))
+	id, _ := strconv.Atoi(words[1])
+	return id
+}
+
+// blocks says that the goroutine is about to.
+func blocks() {
+	saying.Lock()
+	if current != nil {
+		current.Goids = append(current.Goids, goid())
+	} else {
+		said.Alive = append(said.Alive, goid())
+	}
+	saying.Unlock()
+	started.Add(1)
+}
+
+// settle waits until n goroutines more are blocked.
+func settle(n int) {
+	for started.Load() < int32(n) {
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(5 * time.Millisecond)
+	started.Store(0)
+}
+
+func leaks(pattern string, n int, start func()) {
+	saying.Lock()
+	current = &leak{Pattern: pattern}
+	said.Leaks = append(said.Leaks, current)
+	saying.Unlock()
+	for i := 0; i < each; i++ {
+		start()
+	}
+	settle(n * each)
+}
+
+func lives(n int, start func()) {
+	saying.Lock()
+	current = nil
+	saying.Unlock()
+	start()
+	settle(n)
+}
+
+func fetch(c chan *[512]byte, payload *[512]byte) {
+	blocks()
+	c <- payload
+}
+
+func prematureReturn() {
+	c := make(chan *[512]byte)
+	go fetch(c, new([512]byte))
+}
+
+func missingSender() {
+	c := make(chan int)
+	go func() {
+		blocks()
+		<-c
+	}()
+}
+
+func rangeNeverClosed() {
+	c := make(chan int, 3)
+	go func() {
+		blocks()
+		for v := range c {
+			_ = v
+		}
+	}()
+}
+
+func forgottenContext() {
+	ctx, cancel := context.WithCancel(context.Background())
+	_ = cancel
+	work := make(chan int)
+	go func() {
+		blocks()
+		select {
+		case <-ctx.Done():
+		case v := <-work:
+			_ = v
+		}
+	}()
+}
+
+func doubleSend() {
+	c := make(chan error, 1)
+	go func() {
+		c <- nil
+		blocks()
+		c <- io.EOF
+	}()
+}
+
+func nilChannel() {
+	var c chan int
+	go func() {
+		blocks()
+		<-c
+	}()
+}
+
+func selectNothing() {
+	go func() {
+		blocks()
+		select {}
+	}()
+}
+
+func lockNeverReleased() {
+	mu := new(sync.Mutex)
+	mu.Lock()
+	go func() {
+		blocks()
+		mu.Lock()
+	}()
+}
+
+func readLock() {
+	mu := new(sync.RWMutex)
+	mu.Lock()
+	go func() {
+		blocks()
+		mu.RLock()
+	}()
+}
+
+func missingDone() {
+	wg := new(sync.WaitGroup)
+	wg.Add(1)
+	go func() {
+		blocks()
+		wg.Wait()
+	}()
+}
+
+func missingSignal() {
+	c := sync.NewCond(new(sync.Mutex))
+	go func() {
+		c.L.Lock()
+		blocks()
+		c.Wait()
+	}()
+}
+
+// eachOther waits for one that waits for it: only they know their channels.
+func eachOther() {
+	a, b := make(chan int), make(chan int)
+	go func() {
+		blocks()
+		<-a
+		b <- 1
+	}()
+	go func() {
+		blocks()
+		<-b
+		a <- 1
+	}()
+}
+
+// chain waits for one that leaks.
+func chain() {
+	a, b := make(chan int), make(chan int)
+	go func() {
+		blocks()
+		b <- <-a
+	}()
+	go func() {
+		blocks()
+		<-b
+	}()
+}
+
+type server struct {
+	jobs    chan int
+	done    chan struct{}
+	mu      sync.Mutex
+	ready   *sync.Cond
+	workers sync.WaitGroup
+}
+
+var (
+	running   *server
+	requests  = make(chan int)
+	config    sync.RWMutex
+	results   = map[string]chan int{}
+	toBeFired = make(chan int)
+)
+
+func pool() {
+	running = &server{jobs: make(chan int), done: make(chan struct{})}
+	running.ready = sync.NewCond(&running.mu)
+	running.workers.Add(1)
+	for i := 0; i < 20; i++ {
+		go func() {
+			blocks()
+			for j := range running.jobs {
+				_ = j
+			}
+		}()
+	}
+	go func() {
+		blocks()
+		select {
+		case <-running.done:
+		case r := <-requests:
+			_ = r
+		}
+	}()
+	go func() {
+		running.mu.Lock()
+		blocks()
+		running.ready.Wait()
+		running.mu.Unlock()
+	}()
+	go func() {
+		blocks()
+		running.workers.Wait()
+	}()
+}
+
+// byTime waits for timers: for a channel of one, and for what one of them will call.
+func byTime() {
+	go func() {
+		blocks()
+		<-time.After(time.Hour)
+	}()
+	go func() {
+		c := make(chan int)
+		time.AfterFunc(time.Hour, func() { c <- 1 })
+		blocks()
+		<-c
+	}()
+	ticker := time.NewTicker(time.Hour)
+	go func() {
+		blocks()
+		for range ticker.C {
+		}
+	}()
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+		defer cancel()
+		blocks()
+		<-ctx.Done()
+	}()
+	go func() {
+		blocks()
+		time.Sleep(time.Hour)
+	}()
+}
+
+// bySomeone waits for one that sleeps, for one of a chain to that, and for what a map holds.
+func bySomeone() {
+	a, b := make(chan int), make(chan int)
+	go func() {
+		blocks()
+		time.Sleep(time.Hour)
+		a <- 1
+	}()
+	go func() {
+		blocks()
+		b <- <-a
+	}()
+	go func() {
+		blocks()
+		<-b
+	}()
+	c := make(chan int)
+	results["c"] = c
+	go func() {
+		blocks()
+		<-c
+	}()
+	config.Lock()
+	go func() {
+		blocks()
+		config.RLock()
+	}()
+}
+
+// many wait at one place, each for a channel of its own that a package variable knows.
+func many() {
+	for i := 0; i < each; i++ {
+		c := make(chan int)
+		results[strconv.Itoa(i)] = c
+		go func() {
+			saying.Lock()
+			said.Many = append(said.Many, goid())
+			saying.Unlock()
+			blocks()
+			<-c
+		}()
+	}
+}
+
+type closer struct{ c chan int }
+
+// byFinalizer waits for what a finalizer will close.
+func byFinalizer() {
+	f := &closer{make(chan int)}
+	runtime.SetFinalizer(f, func(f *closer) { close(f.c) })
+	held = f
+	c := f.c
+	go func() {
+		blocks()
+		<-c
+	}()
+}
+
+var held *closer
+
+// profile asks the runtime, where it knows.
+func profile() {
+	p := pprof.Lookup("goroutineleak")
+	if p == nil {
+		return
+	}
+	said.Profiled = true
+	if err := p.WriteTo(io.Discard, 1); err != nil {
+		panic(err)
+	}
+	text := make([]byte, 4<<20)
+	seen := string(text[:runtime.Stack(text, true)])
+	for _, m := range regexp.MustCompile(`(?m)^goroutine (\d+) [^\n]*leaked`).FindAllStringSubmatch(seen, -1) {
+		id, _ := strconv.Atoi(m[1])
+		said.Profile = append(said.Profile, id)
+	}
+}
+
+func main() {
+	if len(os.Args) < 2 || os.Args[1] != "healthy" {
+		leaks("premature return", 1, prematureReturn)
+		leaks("missing sender", 1, missingSender)
+		leaks("range over a channel never closed", 1, rangeNeverClosed)
+		leaks("forgotten context", 1, forgottenContext)
+		leaks("double send", 1, doubleSend)
+		leaks("wait that nothing ends", 1, nilChannel)
+		leaks("wait that nothing ends", 1, selectNothing)
+		leaks("lock never released", 1, lockNeverReleased)
+		leaks("lock never released", 1, readLock)
+		leaks("missing Done", 1, missingDone)
+		leaks("missing Signal", 1, missingSignal)
+		leaks("missing sender", 2, eachOther)
+		leaks("missing sender", 2, chain)
+		lives(each, many)
+	}
+	lives(23, pool)
+	lives(5, byTime)
+	lives(5, bySomeone)
+	lives(1, byFinalizer)
+	profile()
+	for i := 0; i < 2; i++ {
+		runtime.GC()
+		time.Sleep(10 * time.Millisecond)
+	}
+	json.NewEncoder(os.Stdout).Encode(&said)
+	if len(os.Args) > 2 && os.Args[2] == "stay" {
+		<-never
+	}
+	runtime.LockOSThread()
+	truth.Abort()
+}
