@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""suspects: a program with one of each kind planted, and its twin that does the same and leaks nothing.
+
+The program states how many of each it planted; bytes are what it allocated for them.
+"""
+
+import json
+import pathlib
+import shutil
+from typing import Dict, Iterator, List, NamedTuple
+
+import pytest
+from lib import goheap, programs
+
+SECONDS = 60
+KIB = 1 << 10
+SLACK = 1.15  # slots are larger than what was asked for, and goroutines have more than a buffer
+
+
+class Answers(NamedTuple):
+    """What goheap says of the program, planted twice and clean."""
+
+    truth: dict
+    planted: List[dict]
+    again: List[dict]
+    clean: List[dict]
+
+
+def run(exe: pathlib.Path, folder: pathlib.Path, clean: bool) -> List[dict]:
+    """Return the findings on a core of the program."""
+    folder.mkdir(parents=True)
+    process = programs.start(exe, folder, {"GOHEAP_CLEAN": "1" if clean else "0"})
+    programs.finish(process, folder, SECONDS)
+    programs.check_death(process, folder)
+    document = goheap.ask(folder / "core", exe, "suspects")["suspects"]
+    assert not goheap.failed_checks(document)
+    (folder / "core").unlink()
+    return goheap.rows(document, "suspects")
+
+
+@pytest.fixture(scope="module")
+def answers(request: pytest.FixtureRequest,
+            workshop: programs.Workshop) -> Iterator[Answers]:
+    exe = workshop.build(programs.Build("suspects", request.param, "plain"))
+    folder = exe.parent / "suspects.runs"
+    shutil.rmtree(folder, ignore_errors=True)
+    planted = run(exe, folder / "planted", False)
+    truth = json.loads((folder / "planted" / "stdout").read_text())
+    yield Answers(truth, planted, run(exe, folder / "again", False),
+                  run(exe, folder / "clean", True))
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "answers" in metafunc.fixturenames:
+        metafunc.parametrize("answers", programs.RELEASES, indirect=True, scope="module")
+
+
+def only(answers: Answers, rule: str, what: str = "") -> dict:
+    """Return the one finding of a rule whose title has a word."""
+    found = [row for row in answers.planted if row["rule"] == rule and what in row["title"]]
+    assert len(found) == 1, "%s %s: %s" % (rule, what, [row["title"] for row in answers.planted])
+    return found[0]
+
+
+def assert_bytes(row: dict, least: int) -> None:
+    """Compare what a finding keeps with what was allocated for it."""
+    assert least <= row["bytes"] <= least * SLACK, row
+    assert row["bytes_kind"] in ("exact", "at_least")
+
+
+def test_leaked_goroutines(answers: Answers) -> None:
+    row = only(answers, "goroutine-leak", "main.answer")
+    assert row["level"] == "proven" and row["title"].startswith("%d " % answers.truth["leaked"])
+    assert_bytes(row, answers.truth["leaked"] * 64 * KIB)
+    assert "suspects/main.go:" in row["site"]
+
+
+def test_timers(answers: Answers) -> None:
+    row = only(answers, "timer-unstoppable", "main.open.func1")
+    assert row["level"] == "proven" and row["title"].startswith("%d " % answers.truth["timers"])
+    assert_bytes(row, answers.truth["timers"] * 32 * KIB)
+
+
+def test_defers(answers: Answers) -> None:
+    row = only(answers, "defer-in-loop", "main.consume")
+    assert row["level"] == "likely" and row["title"].startswith("%d " % answers.truth["deferred"])
+    assert_bytes(row, answers.truth["deferred"] * 4 * KIB)
+    assert_bytes(only(answers, "defer-oversized", "main.serveBig"), answers.truth["big"])
+
+
+def test_finalizers(answers: Answers) -> None:
+    row = only(answers, "finalizers-stuck", "main.release")
+    assert row["level"] == "likely"
+    # The first one has run up to where it waits, and one block may be under way.
+    assert row["bytes"] >= 0.9 * answers.truth["finalized"] * 8 * KIB
+
+
+def test_threads(answers: Answers) -> None:
+    row = only(answers, "threads-stuck")
+    assert int(row["title"].split()[0]) >= answers.truth["threads"] - 2  # one may be dying
+
+
+def test_locks(answers: Answers) -> None:
+    row = only(answers, "deadlock")
+    assert row["level"] == "likely" and row["evidence"].count("main.accounts[") == 3
+    row = only(answers, "lock-pileup", "main.counter.mu")
+    assert row["title"].startswith("%d " % answers.truth["queued"])
+
+
+def test_owner(answers: Answers) -> None:
+    assert_bytes(only(answers, "largest-owner", "main.cache"), answers.truth["cached"] * 16 * KIB)
+
+
+def test_clean_twin(answers: Answers) -> None:
+    above = [row for row in answers.clean if row["level"] != "possible"]
+    assert not above
+
+
+def test_fingerprints(answers: Answers) -> None:
+    def prints(rows: List[dict]) -> Dict[str, str]:
+        return {row["fingerprint"]: row["rule"] for row in rows if row["level"] != "possible"}
+    assert prints(answers.planted) == prints(answers.again)
+    assert len(prints(answers.planted)) >= 5
+    assert len({row["fingerprint"] for row in answers.planted}) == len(answers.planted)
+
+
+def test_every_finding_says_what_to_do(answers: Answers) -> None:
+    for row in answers.planted:
+        assert row["title"] and row["evidence"] and row["fix"]
+        assert row["more"].startswith("goheap ")
+        assert "0x" not in row["title"]
