@@ -114,6 +114,8 @@ static void note_cost(struct gh_session *session, struct gh_report *report)
 	getrusage(RUSAGE_SELF, &usage);
 	if (live)
 		gh_strbuf_printf(&each, ", %.1f bytes a live object", (double)peak / (double)live);
+	if (session->domtree)
+		gh_strbuf_printf(&each, ", %.1f a node", (double)peak / session->domtree->n);
 	gh_format_bytes(&size, peak);
 	gh_report_note(
 		report,
