@@ -140,9 +140,7 @@ static bool count_objects(struct group_map *map, uint32_t *group_at)
 			if (gh_slot_is_node(s->owners, slot))
 				group_at[s->domtree->place[gh_node_of_slot(s->owners, slot)]] =
 					group;
-			else if (gh_slot_is_leaf(s->owners, slot))
-				row->retained += spans->data[i].elem_bytes;
-			else
+			else if (!gh_slot_is_leaf(s->owners, slot))
 				row->own_bytes += spans->data[i].elem_bytes;
 		}
 	return !map->nomem;
@@ -257,7 +255,8 @@ struct gh_error *gh_retained_groups(struct gh_session *s, gh_group_fn group,
 	for (size_t i = 0; i < ret->rows.len; i++) {
 		struct gh_retained_group *row = &ret->rows.data[i];
 
-		row->retained += row->own_bytes;
+		/* Leaves count for what refers to them: in a package that may be a part already. */
+		row->retained = gh_max_u64(row->retained + row->own_bytes, row->shallow);
 		row->exact = !row->has_pointers;
 	}
 	gh_retained_sort(ret);

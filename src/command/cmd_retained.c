@@ -46,6 +46,17 @@ struct request {
 	const char *named; // only this one; NULL: all
 };
 
+/* Who is tired of waiting, or has no memory for the rest, gets what was found, and is told so. */
+static struct gh_error *settle(struct request *r, struct gh_error *err, const char *missing)
+{
+	err = gh_budget_why(r->session->target->budget, err);
+	if (!err || (err->code != GH_ERR_CANCELLED && err->code != GH_ERR_LIMIT))
+		return err;
+	gh_report_note(r->report, "%s: %s", missing, err->message);
+	gh_error_destroy(err);
+	return NULL;
+}
+
 static struct gh_cell share(const struct gh_session *s, uint64_t bytes)
 {
 	uint64_t whole = s->owners->live_bytes;
@@ -326,7 +337,7 @@ static struct gh_error *list_shared(struct request *r)
 	shared_row_vec_deinit(&rows);
 	gh_sharing_deinit(&sharing);
 	if (err)
-		return err;
+		return settle(r, err, "what owners share is not listed");
 	total[S_BYTES] = gh_cell_u64(bytes);
 	total[S_SHARE] = share(r->session, bytes);
 	total[S_COUNT] = gh_cell_u64(count);
@@ -354,10 +365,11 @@ static bool group_is_wanted(const struct request *r, const struct gh_retained_gr
 	return g->retained >= r->filter.min_bytes && gh_filter_type(&r->filter, g->name);
 }
 
-/* One mark a row, for the first ones; whoever is tired of waiting gets the rest as it is. */
+/* One mark a row, for the first ones. */
 static struct gh_error *make_exact(struct request *r, struct gh_retained_groups *groups,
 				   uint64_t rows)
 {
+	_cleanup_strbuf_ struct gh_strbuf sb = {0};
 	struct gh_error *err = NULL;
 	uint64_t done = 0;
 
@@ -366,17 +378,15 @@ static struct gh_error *make_exact(struct request *r, struct gh_retained_groups 
 
 		if (!group_is_wanted(r, g))
 			continue;
-		done++;
-		err = gh_retained_exact(r->session, groups->group, g);
+		err = gh_poll(&r->session->poll, "marking without each type", done, rows);
+		if (!err)
+			err = gh_retained_exact(r->session, groups->group, g);
+		done += !err;
 	}
-	if (err && (err->code == GH_ERR_CANCELLED || err->code == GH_ERR_LIMIT)) {
-		gh_report_note(r->report, "%llu rows are exact, the others at least: %s",
-			       (unsigned long long)done - 1, err->message);
-		gh_error_destroy(err);
-		err = NULL;
-	}
+	gh_strbuf_printf(&sb, "%llu rows are exact, the others at least",
+			 (unsigned long long)done);
 	gh_retained_sort(groups);
-	return err;
+	return settle(r, err, gh_strbuf_str(&sb));
 }
 
 static struct gh_error *add_group(struct request *r, struct gh_table *table,

@@ -57,7 +57,7 @@ static struct gh_error *find_semi(struct semi *s, uint32_t n, const uint32_t *pa
 				  uint32_t *offset, const uint32_t *sources,
 				  const struct gh_poll *poll)
 {
-	struct gh_error *err = NULL;
+	struct gh_error *err = gh_poll(poll, "finding dominators", 0, n);
 
 	for (uint32_t v = n; v-- > 1 && !err;) {
 		uint32_t least = parent[v];

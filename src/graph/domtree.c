@@ -203,6 +203,9 @@ static struct gh_error *walk_graph(struct walk *w)
 	struct waiting root = {0};
 	struct gh_error *err;
 
+	err = gh_poll(w->poll, "walking the owner graph", 0, gh_owner_graph_nodes(w->graph));
+	if (err)
+		return err;
 	enter(w, &root);
 	err = drain(w, 1); // the owner of orphans is left
 	if (!err)

@@ -19,7 +19,8 @@ import pytest
 from lib import gdb, gocore, goheap, programs
 
 HELD = 20000  # nHeld in tests/programs/allocator
-TABLES = ["top", "objects", "goroutines --all", "spans", "roots", "memstats"]
+TABLES = ["top", "objects", "goroutines --all", "spans", "roots", "memstats",
+          "retained", "retained --by type"]
 KILLS = 100
 MOMENTS = 3
 ENTRIES = 200000  # nKept in tests/programs/loaded

@@ -197,3 +197,120 @@ def test_garbage_has_nobody(garbage: case.Case) -> None:
     """Garbage that leads to what owners have takes no part in it, and is in no total."""
     if garbage.build.program == "owners":
         compare(garbage)
+
+
+SMALL = ("types", "holdings", "closures", "interfaces", "server")  # of these every type is cut
+
+
+def cut(of: case.Case, folder: pathlib.Path, groups: Dict[str, Iterable[str]]) -> Dict[str, int]:
+    """Return the bytes that go without the objects of each group, by marking without them."""
+    path = folder / "cuts"
+    path.write_text("".join("%s\t%s\n" % (name, " ".join(found)) for name, found in groups.items()))
+    return dominance(of.death.core, of.death.exe, 0, "--cuts", str(path))["cuts"]
+
+
+def retained_rows(document: dict) -> Dict[str, dict]:
+    return {row["owner"]: row for row in goheap.rows(document, "groups")}
+
+
+def test_types_and_packages_are_cut_exactly(missing: case.Case, tmp_path: pathlib.Path) -> None:
+    """Every row by removal of its objects; what the tree tells at once is never more."""
+    if missing.build.program not in SMALL:
+        return
+    for by in ("type", "package"):
+        exact, least = ("retained --by %s --exact %d" % (by, rows) for rows in (100000, 0))
+        answers = goheap.ask(missing.death.core, missing.death.exe, exact, least)
+        rows = retained_rows(answers[exact])
+        addresses = group(missing, by, rows)
+        truth = cut(missing, tmp_path, addresses)
+        assert {name: rows[name]["retained"] for name in truth} == truth
+        assert len(truth) >= len(rows) - 3  # some words stand for what has no package
+        assert {row["retained_kind"] for row in rows.values()} == {"exact"}
+        for name, row in retained_rows(answers[least]).items():
+            assert rows[name]["shallow"] <= row["retained"] <= rows[name]["retained"], name
+            if row["retained_kind"] == "exact":
+                assert row["retained"] == rows[name]["retained"]
+
+
+def group(of: case.Case, by: str, rows: Iterable[str]) -> Dict[str, List[str]]:
+    """Return the addresses of each group's objects."""
+    found: Dict[str, List[str]] = {}
+    if by == "type":
+        for row in goheap.rows(of.documents["objects"], "objects"):
+            found.setdefault(row["type"], []).append(row["address"])
+        return found
+    packages = [name for name in rows if "(" not in name and " " not in name]
+    asked = ["objects --package ^%s$" % name.replace(".", "[.]") for name in packages]
+    answers = goheap.ask(of.death.core, of.death.exe, *asked)
+    return {name: [row["address"] for row in goheap.rows(answers[line], "objects")]
+            for name, line in zip(packages, asked)}
+
+
+INTERRUPT = os.environ.get(
+    "GOHEAP_INTERRUPT", str(programs.ROOT / "build-asan" / "tests" / "unit" / "interrupt"))
+
+
+@pytest.fixture(scope="module", name="dead")
+def _dead(workshop: programs.Workshop) -> programs.Death:
+    return workshop.run(programs.Build("owners", programs.RELEASES[-1], "plain"), "missing")
+
+
+def interrupted(death: programs.Death, stage: str, times: int, command: str) -> List[dict]:
+    """Return the answer that was interrupted, the one after it, and how often one could have."""
+    result = subprocess.run([INTERRUPT, str(death.core), str(death.exe), stage, str(times),
+                             *command.split()], capture_output=True, text=True, timeout=120,
+                            check=False)
+    assert result.returncode == 0 and not result.stderr, result.stderr
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def quiet(document: dict) -> dict:
+    return {name: document[name] for name in ("tables", "selfcheck", "notes")}
+
+
+@pytest.mark.parametrize("stage", ["reading timers", "scanning stacks", "counting references",
+                                   "walking the owner graph", "finding dominators"])
+def test_interrupted_early_the_session_goes_on(dead: programs.Death, stage: str) -> None:
+    for command in ("retained", "retained --by type"):
+        first, second, polls = interrupted(dead, stage, 1, command)
+        assert first == {"error": "cancelled"} and polls["polls"] >= 1
+        assert quiet(second) == quiet(goheap.ask(dead.core, dead.exe, command)[command])
+
+
+def test_interrupted_late_there_is_a_part(dead: programs.Death) -> None:
+    part, whole, _ = interrupted(dead, "finding who shares", 1, "retained")
+    assert part["tables"]["groups"] == whole["tables"]["groups"]
+    assert not goheap.rows(part, "shared") and goheap.rows(whole, "shared")
+    assert "what owners share is not listed: cancelled" in part["notes"]
+    for times in (1, 4):
+        part, whole, polls = interrupted(dead, "marking without each type", times,
+                                         "retained --by type")
+        assert polls["polls"] == 20
+        assert "%d rows are exact, the others at least: cancelled" % (times - 1) in part["notes"]
+        found = retained_rows(part)
+        assert found.keys() == retained_rows(whole).keys()
+        for name, row in retained_rows(whole).items():
+            assert found[name]["retained"] <= row["retained"]
+
+
+def test_what_memory_allows_is_answered(workshop: programs.Workshop,
+                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    """The least with which there is an answer at all gives a part, and says of what.
+
+    Not with sanitizers: they keep what is freed, and the peak lies elsewhere.
+    """
+    monkeypatch.setenv("GOHEAP", str(programs.ROOT / "build" / "goheap"))
+    death = workshop.run(programs.Build("maps", programs.RELEASES[-1], "nodwarf"), "missing")
+    low, high = 0, 64 << 20
+    while high - low > 16 << 10:
+        middle = (low + high) // 2
+        answer = goheap.run([death.core, death.exe, "retained", "--json", "--max-mem", str(middle)])
+        if answer.code == goheap.ANSWERED:
+            high, document = middle, json.loads(answer.out)
+        else:
+            assert answer.out == "" and "not enough memory" in answer.err
+            low = middle
+    assert any(note.startswith("what owners share is not listed: not enough memory")
+               for note in document["notes"]), document["notes"]
+    whole = goheap.ask(death.core, death.exe, "retained")["retained"]
+    assert document["tables"]["groups"] == whole["tables"]["groups"]
