@@ -25,7 +25,18 @@ STATING = ["trees", "slices", "stackobjects", "defers", "closures", "maps", "cha
            "iterators", "goroutines", "cgocall", "server", "types", "known", "parts", "holdings",
            "captured", "userarenas", "owners"]
 # Programs that a test of their own runs.
-OTHERS = ["allocator", "blocked", "casts", "leaks", "loaded", "locks", "registers", "suspects", "timers",
+OTHERS = [
+    "allocator",
+    "blocked",
+    "casts",
+    "graphs",
+    "leaks",
+    "loaded",
+    "locks",
+    "registers",
+    "suspects",
+    "timers",
+]
           "values", "waits"]
 NEEDS_CGO = {"blocked", "cgocall"}
 NEEDS_ARENAS = {"userarenas"}  # GOEXPERIMENT=arenas, which another standard library goes with

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Graphs that are hard on whoever walks them, and damaged ones: bounded in time, memory and stack.
+
+lib/goheap.py makes sure that no run is ended by a signal, takes too long or too much memory, or
+makes a sanitizer speak; here each has a stack of 256 KiB besides.
+"""
+
+import json
+import pathlib
+import random
+import struct
+import subprocess
+from typing import Iterator, List
+
+import pytest
+
+from lib import case, gocore, goheap, programs, simple
+from test_retained import DOMINANCE
+
+NORMAL, FULL = 200_000, {"list": 10_000_000, "fan": 5_000_000, "same": 5_000_000,
+                         "self": 5_000_000, "random": 1_000_000}
+FULL_SECONDS = 900
+DAMAGED, FULL_DAMAGED = 12, 200
+LITTLE_STACK = ("sh", "-c", 'ulimit -s 256; exec "$@"', "sh")
+COMMANDS = ("retained", "retained --by type --exact 3", "dom", "dom main.held", "retained main.held")
+
+
+@pytest.mark.parametrize("kind", sorted(FULL))
+def test_hard_graphs(workshop: programs.Workshop, kind: str, pytestconfig: pytest.Config) -> None:
+    full = pytestconfig.getoption("--full")
+    n = FULL[kind] if full else NORMAL
+    build = programs.Build("graphs", programs.RELEASES[-1], "plain")
+    with simple.death(workshop, build, [kind, str(n)]) as dead:
+        words: List[object] = [dead.core, dead.exe, "--json"]
+        for command in COMMANDS:
+            words += ["-e", command]
+        answer = goheap.run(words, prefix=LITTLE_STACK,
+                            seconds=FULL_SECONDS if full else goheap.SECONDS)
+        assert answer.code == goheap.ANSWERED, answer.err
+        documents = answer.documents()
+        row, = (row for row in goheap.rows(documents["retained"], "groups")
+                if row["owner"] == "main.held")
+        assert row["retained"] == int(dead.out)
+        assert goheap.rows(documents["retained main.held"], "groups") == [row]
+        assert not goheap.failed_checks(documents["retained"])
+
+
+@pytest.fixture(scope="module", name="good", params=(programs.RELEASES[0], programs.RELEASES[-1]))
+def _good(request: pytest.FixtureRequest, workshop: programs.Workshop) -> Iterator[case.Case]:
+    made = case.make(workshop, programs.Build("owners", request.param, "plain"), "missing")
+    yield made
+    made.close()
+
+
+def damage(good: case.Case, seed: int) -> bytes:
+    """Return the core with words of objects overwritten, those of the runtime among them.
+
+    Goroutines, records of waits and defers, heaps of timers: all of them are objects.
+    """
+    rng = random.Random(seed)
+    data = bytearray(good.death.core.read_bytes())
+    spans = [span for span in good.core.spans if span.spanclass & 1 == 0]
+    starts = [(good.core.offset_in_file(span.base), span.npages * gocore.PAGE) for span in spans]
+
+    def place() -> int:
+        offset, size = rng.choice(starts)
+        return offset + rng.randrange(size // 8) * 8
+
+    objects = sorted(good.allocated)
+    for _ in range(int(4000 ** rng.random())):
+        kind = rng.randrange(4)
+        if kind == 0:
+            word = rng.choice((0, 1, 0xffffffffffffffff, 0x7fffffffffffffff, rng.getrandbits(64)))
+        elif kind == 1:
+            word, = struct.unpack_from("<Q", data, place())
+        else:  # an edge from anywhere to anywhere
+            word = rng.choice(objects) + rng.choice((0, 0, 8, 24))
+        struct.pack_into("<Q", data, place(), word)
+    return bytes(data)
+
+
+def test_damaged_graphs(good: case.Case, tmp_path: pathlib.Path,
+                        pytestconfig: pytest.Config) -> None:
+    """Answers or sentences; and whatever the graph is, its dominators are right."""
+    commands = [*COMMANDS[:3], "goroutines --retained", "suspects"]
+    for seed in range(FULL_DAMAGED if pytestconfig.getoption("--full") else DAMAGED):
+        core = tmp_path / ("damaged%d" % seed)
+        core.write_bytes(damage(good, seed))
+        words: List[object] = [core, good.death.exe, "--json"]
+        for command in commands:
+            words += ["-e", command]
+        answer = goheap.run(words, prefix=LITTLE_STACK)
+        assert answer.code in (goheap.ANSWERED, goheap.FINDINGS, goheap.NOTHING), answer.err
+        for line in answer.out.splitlines():
+            json.loads(line)
+        result = subprocess.run([DOMINANCE, str(core), str(good.death.exe), "20"], text=True,
+                                capture_output=True, timeout=300, check=False)
+        assert result.returncode in (0, 1), (seed, result.stderr[-3000:])
+        if result.returncode == 0:
+            found = json.loads(result.stdout)
+            assert not any(found[name] for name in ("wrong_idom", "wrong_retained", "wrong_removed",
+                                                    "unreached")), (seed, found)
+            assert found["sum"] == found["retained"] == found["live_bytes"], (seed, found)
+        core.unlink()

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Graphs that recursion, quadratic time or a stack entry an edge would not survive:
+// `graphs list|fan|same|self|random N`. What main.held keeps is stated on stdout, in bytes.
+package main
+
+import (
+	"fmt"
+	"math/rand"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"syscall"
+	"time"
+
+	"goheap.test/programs/truth"
+)
+
+type node struct {
+	next *node
+	key  int
+}
+
+type wild struct {
+	to  [3]*wild
+	key int
+}
+
+type self struct{ self *self }
+
+var held any
+
+func list(n int) uintptr {
+	var first *node
+	for i := 0; i < n; i++ {
+		first = &node{next: first}
+	}
+	held = first
+	return uintptr(n) * 16
+}
+
+// fan is one object that leads to all others, same the same with one other.
+func fan(n int) uintptr {
+	all := make([]*node, n)
+	for i := range all {
+		all[i] = &node{key: i}
+	}
+	held = &all[0]
+	return truth.Slot(uintptr(n)*8, true) + uintptr(n)*16
+}
+
+func same(n int) uintptr {
+	all, one := make([]*node, n), &node{}
+	for i := range all {
+		all[i] = one
+	}
+	held = &all[0]
+	return truth.Slot(uintptr(n)*8, true) + 16
+}
+
+func selves(n int) uintptr {
+	all := make([]*self, n)
+	for i := range all {
+		all[i] = &self{}
+		all[i].self = all[i]
+	}
+	held = &all[0]
+	return truth.Slot(uintptr(n)*8, true) + uintptr(n)*8
+}
+
+// random is a list, so that all is reached, with edges from anywhere to anywhere.
+func random(n int) uintptr {
+	rng := rand.New(rand.NewSource(1))
+	all := make([]*wild, n)
+	for i := range all {
+		all[i] = &wild{}
+	}
+	for i, w := range all {
+		w.to = [3]*wild{all[rng.Intn(n)], all[(i+1)%n], all[rng.Intn(n)]}
+	}
+	held = all[0]
+	return uintptr(n) * 32
+}
+
+func main() {
+	kinds := map[string]func(int) uintptr{"list": list, "fan": fan, "same": same, "self": selves,
+		"random": random}
+	n, _ := strconv.Atoi(os.Args[2])
+	debug.SetGCPercent(-1)
+	bytes := make(chan uintptr)
+	go func() { bytes <- kinds[os.Args[1]](n) }() // which leaves no stack with addresses
+	fmt.Println(<-bytes)
+	debug.FreeOSMemory()
+	syscall.Kill(syscall.Getpid(), syscall.SIGABRT)
+	time.Sleep(time.Hour)
+}
