@@ -38,6 +38,25 @@ struct gh_error *gh_retained_exact(struct gh_session *session, gh_group_fn group
 /** Most retained first, then by name: again, once rows became exact. */
 void gh_retained_sort(struct gh_retained_groups *groups);
 
+/** What an owner retains, found without dominators. */
+struct gh_marked_owner {
+	gh_node owner;
+	uint64_t retained, count; // bytes, objects: at most
+	bool exact;
+};
+GH_VEC(gh_marked_owner_vec, struct gh_marked_owner);
+
+/** At most, for all owners, most first: one mark. Errors: those of stage OWNERS. */
+struct gh_error *gh_retained_at_most(struct gh_session *session,
+				     struct gh_marked_owner_vec *ret) GH_MUST_CHECK;
+
+/** Make one exact: two marks more. Errors: NOMEM, LIMIT, CANCELLED. */
+struct gh_error *gh_retained_without(struct gh_session *session,
+				     struct gh_marked_owner *owner) GH_MUST_CHECK;
+
+/** Most first: again, once some became exact. */
+void gh_marked_owners_sort(struct gh_marked_owner_vec *all);
+
 enum { GH_SHARERS_KEPT = 4 };
 
 /** An object that several owners hold: none of them alone would take it along. */

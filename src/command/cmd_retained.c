@@ -3,51 +3,24 @@
 #include <stdlib.h>
 
 #include "analysis/retained.h"
-#include "analysis/slot.h"
 #include "base/cleanup.h"
-#include "command/command.h"
-#include "command/filter.h"
 #include "command/heap_notes.h"
 #include "command/owner_arg.h"
+#include "command/retained_tables.h"
 
-enum column { OWNER, KIND, RETAINED, RETAINED_KIND, SHARE, SHALLOW, COUNT, NCOLUMNS };
-
-static const struct gh_column columns[NCOLUMNS] = {
-	[OWNER] = {"owner", GH_UNIT_TEXT, false},
-	[KIND] = {"kind", GH_UNIT_TEXT, false},
-	[RETAINED] = {"retained", GH_UNIT_BYTES, false},
-	[RETAINED_KIND] = {"retained_kind", GH_UNIT_TEXT, true},
-	[SHARE] = {"share", GH_UNIT_SHARE, false},
-	[SHALLOW] = {"shallow", GH_UNIT_BYTES, false},
-	[COUNT] = {"count", GH_UNIT_COUNT, false},
+const struct gh_column gh_retained_columns[] = {
+	[RETAINED_OWNER] = {"owner", GH_UNIT_TEXT, false},
+	[RETAINED_KIND] = {"kind", GH_UNIT_TEXT, false},
+	[RETAINED_BYTES] = {"retained", GH_UNIT_BYTES, false},
+	[RETAINED_BYTES_KIND] = {"retained_kind", GH_UNIT_TEXT, true},
+	[RETAINED_SHARE] = {"share", GH_UNIT_SHARE, false},
+	[RETAINED_SHALLOW] = {"shallow", GH_UNIT_BYTES, false},
+	[RETAINED_COUNT] = {"count", GH_UNIT_COUNT, false},
 };
 
-enum shared_column { S_ADDRESS, S_TYPE, S_BYTES, S_SHARE, S_COUNT, S_SHARED, S_OWNERS, NSHARED };
+enum { EXACT_ROWS = 20 }; // of types and packages, and of owners without a tree: a mark each
 
-static const struct gh_column shared_columns[NSHARED] = {
-	[S_ADDRESS] = {"address", GH_UNIT_ADDRESS, false, .handle = 'o'},
-	[S_TYPE] = {"type", GH_UNIT_TEXT, false},
-	[S_BYTES] = {"bytes", GH_UNIT_BYTES, false},
-	[S_SHARE] = {"share", GH_UNIT_SHARE, false},
-	[S_COUNT] = {"count", GH_UNIT_COUNT, true},
-	[S_SHARED] = {"shared", GH_UNIT_COUNT, true},
-	[S_OWNERS] = {"owners", GH_UNIT_TEXT, .below = true},
-};
-
-enum {
-	EXACT_ROWS = 20,   // of types and packages: one mark each
-	COUNTED_ROWS = 50, // shared objects whose nearest owners are looked for
-};
-
-struct request {
-	struct gh_session *session;
-	struct gh_report *report;
-	struct gh_filter filter;
-	const char *named; // only this one; NULL: all
-};
-
-/* Who is tired of waiting, or has no memory for the rest, gets what was found, and is told so. */
-static struct gh_error *settle(struct request *r, struct gh_error *err, const char *missing)
+struct gh_error *gh_retained_settle(const struct retained_request *r, struct gh_error *err, const char *missing)
 {
 	err = gh_budget_why(r->session->target->budget, err);
 	if (!err || (err->code != GH_ERR_CANCELLED && err->code != GH_ERR_LIMIT))
@@ -57,7 +30,7 @@ static struct gh_error *settle(struct request *r, struct gh_error *err, const ch
 	return NULL;
 }
 
-static struct gh_cell share(const struct gh_session *s, uint64_t bytes)
+struct gh_cell gh_retained_share(const struct gh_session *s, uint64_t bytes)
 {
 	uint64_t whole = s->owners->live_bytes;
 
@@ -98,13 +71,13 @@ static void fill_row(void *ctx, size_t row, struct gh_cell *cells)
 	const struct gh_owner *o = &l->session->owners->owners.data[l->owners[row]];
 	uint64_t retained = gh_domtree_retained(l->session->domtree, l->owners[row]);
 
-	cells[OWNER] = gh_cell_text(describe(l->session, l->owners[row], &l->names));
-	cells[KIND] = gh_cell_text(gh_root_kind_name(o->kind));
-	cells[RETAINED] = gh_cell_u64(retained);
-	cells[RETAINED_KIND] = gh_cell_text("exact");
-	cells[SHARE] = share(l->session, retained);
-	cells[SHALLOW] = gh_cell_u64(o->own_bytes);
-	cells[COUNT] = gh_cell_u64(gh_domtree_count(l->session->domtree, l->owners[row]));
+	cells[RETAINED_OWNER] = gh_cell_text(describe(l->session, l->owners[row], &l->names));
+	cells[RETAINED_KIND] = gh_cell_text(gh_root_kind_name(o->kind));
+	cells[RETAINED_BYTES] = gh_cell_u64(retained);
+	cells[RETAINED_BYTES_KIND] = gh_cell_text("exact");
+	cells[RETAINED_SHARE] = gh_retained_share(l->session, retained);
+	cells[RETAINED_SHALLOW] = gh_cell_u64(o->own_bytes);
+	cells[RETAINED_COUNT] = gh_cell_u64(gh_domtree_count(l->session->domtree, l->owners[row]));
 }
 
 /* qsort_r: by what owners retain, then in their order. */
@@ -117,11 +90,10 @@ static int by_retained(const void *a, const void *b, void *ctx)
 	return rx != ry ? (rx < ry ? 1 : -1) : x < y ? -1 : x > y;
 }
 
-/* kind: of enum gh_root_kind, or GH_ROOT_KINDS for all. */
-static bool is_wanted(const struct request *r, gh_node owner, enum gh_root_kind kind)
+bool gh_retained_is_wanted(const struct retained_request *r, gh_node owner,
+			   enum gh_root_kind kind, uint64_t retained)
 {
 	const struct gh_owner *o = &r->session->owners->owners.data[owner];
-	uint64_t retained = gh_domtree_retained(r->session->domtree, owner);
 
 	if (kind != GH_ROOT_KINDS && o->kind != kind)
 		return false;
@@ -138,14 +110,14 @@ static bool is_wanted(const struct request *r, gh_node owner, enum gh_root_kind 
 	return true;
 }
 
-static struct gh_error *nobody(const struct request *r, const char *what)
+struct gh_error *gh_retained_nobody(const struct retained_request *r, const char *what)
 {
 	return gh_error_create(GH_ERR_MISSING,
 			       "retained: there is no %s '%s': `goheap retained%s -n 0` lists all",
 			       what, r->named, strcmp(what, "owner") ? " --by type" : "");
 }
 
-static struct gh_error *fill_owners(struct request *r, enum gh_root_kind kind,
+static struct gh_error *fill_owners(struct retained_request *r, enum gh_root_kind kind,
 				    struct gh_table *table, struct listing *l)
 {
 	const struct gh_owner_vec *owners = &r->session->owners->owners;
@@ -156,7 +128,8 @@ static struct gh_error *fill_owners(struct request *r, enum gh_root_kind kind,
 	if (!l->owners || !total)
 		return gh_error_nomem();
 	for (gh_node i = 1; i < owners->len; i++) {
-		if (!is_wanted(r, i, kind))
+		if (!gh_retained_is_wanted(r, i, kind,
+					   gh_domtree_retained(r->session->domtree, i)))
 			continue;
 		l->owners[table->nrows++] = i;
 		own += owners->data[i].own_bytes;
@@ -166,18 +139,18 @@ static struct gh_error *fill_owners(struct request *r, enum gh_root_kind kind,
 		count += gh_domtree_count(r->session->domtree, i);
 	}
 	if (r->named && !table->nrows)
-		return nobody(r, "owner");
+		return gh_retained_nobody(r, "owner");
 	if (table->nrows)
 		qsort_r(l->owners, table->nrows, sizeof(*l->owners), by_retained,
 			r->session->domtree);
-	total[RETAINED] = gh_cell_u64(retained);
-	total[SHARE] = share(r->session, retained);
-	total[SHALLOW] = gh_cell_u64(own);
-	total[COUNT] = gh_cell_u64(count);
+	total[RETAINED_BYTES] = gh_cell_u64(retained);
+	total[RETAINED_SHARE] = gh_retained_share(r->session, retained);
+	total[RETAINED_SHALLOW] = gh_cell_u64(own);
+	total[RETAINED_COUNT] = gh_cell_u64(count);
 	return NULL;
 }
 
-static struct gh_error *list_owners(struct request *r, enum gh_root_kind kind)
+static struct gh_error *list_owners(struct retained_request *r, enum gh_root_kind kind)
 {
 	uint64_t bytes = r->session->owners->owners.len * sizeof(gh_node);
 	struct gh_table *table;
@@ -188,7 +161,7 @@ static struct gh_error *list_owners(struct request *r, enum gh_root_kind kind)
 	if (err)
 		return err;
 	l = calloc(1, sizeof(*l));
-	table = l ? gh_report_table(r->report, "groups", columns, NCOLUMNS) : NULL;
+	table = l ? gh_report_table(r->report, "groups", gh_retained_columns, GH_RETAINED_NCOLUMNS) : NULL;
 	if (!table) {
 		gh_budget_give(r->session->target->budget, bytes);
 		free(l);
@@ -201,152 +174,8 @@ static struct gh_error *list_owners(struct request *r, enum gh_root_kind kind)
 	return fill_owners(r, kind, table, l);
 }
 
-static const char *sharers(const struct request *r, const struct gh_sharing *sharing,
-			   const struct gh_shared *s, bool nearest)
-{
-	_cleanup_strbuf_ struct gh_strbuf sb = {0};
-
-	gh_sharing_describe(sharing, s, nearest, &sb);
-	return gh_arena_strndup(&r->report->arena, gh_strbuf_str(&sb), sb.len);
-}
-
-/** Shared objects that print alike: by type and owners. */
-struct shared_row {
-	const char *type, *owners;    // the report's
-	const struct gh_shared *one; // NULL: they are several
-	uint64_t bytes, objects, n;
-};
-GH_VEC(shared_row_vec, struct shared_row);
-
-static int by_text(const void *a, const void *b)
-{
-	const struct shared_row *x = a, *y = b;
-	int order = strcmp(x->owners, y->owners);
-
-	return order ? order : strcmp(x->type, y->type);
-}
-
-static int by_shared_bytes(const void *a, const void *b)
-{
-	const struct shared_row *x = a, *y = b;
-
-	if (x->bytes != y->bytes)
-		return x->bytes < y->bytes ? 1 : -1;
-	return by_text(a, b);
-}
-
-static void merge(struct shared_row_vec *rows)
-{
-	size_t kept = 0;
-
-	if (!rows->len)
-		return;
-	qsort(rows->data, rows->len, sizeof(*rows->data), by_text);
-	for (size_t i = 1; i < rows->len; i++) {
-		struct shared_row *last = &rows->data[kept];
-
-		if (by_text(last, &rows->data[i])) {
-			rows->data[++kept] = rows->data[i];
-			continue;
-		}
-		last->one = NULL;
-		last->bytes += rows->data[i].bytes;
-		last->objects += rows->data[i].objects;
-		last->n++;
-	}
-	rows->len = kept + 1;
-	qsort(rows->data, rows->len, sizeof(*rows->data), by_shared_bytes);
-}
-
-/* Who holds the largest ones most directly: that is a walk each. */
-static struct gh_error *name_nearest(struct request *r, const struct gh_sharing *sharing,
-				     struct shared_row_vec *rows)
-{
-	for (size_t i = 0; i < rows->len && i < COUNTED_ROWS; i++) {
-		struct shared_row *row = &rows->data[i];
-
-		if (row->one)
-			row->owners = sharers(r, sharing, row->one, true);
-		if (!row->owners)
-			return gh_error_nomem();
-	}
-	return NULL;
-}
-
-static struct gh_error *name_shared(struct request *r, const struct gh_sharing *sharing,
-				    struct shared_row_vec *rows)
-{
-	struct gh_error *err = NULL;
-
-	for (size_t i = 0; i < sharing->all.len && !err; i++) {
-		const struct gh_shared *s = &sharing->all.data[i];
-		struct shared_row row = {
-			.one = s, .bytes = s->bytes, .objects = s->objects, .n = 1};
-		struct gh_slot slot;
-
-		row.owners = sharers(r, sharing, s, false);
-		row.type = gh_slot_at(r->session, s->addr, &r->report->arena, &slot) ? slot.name
-										     : "unknown";
-		if (!row.owners || !shared_row_vec_push(rows, row))
-			err = gh_error_nomem();
-	}
-	merge(rows);
-	return err ? err : name_nearest(r, sharing, rows);
-}
-
-static struct gh_error *add_shared(struct request *r, struct gh_table *table,
-				   const struct shared_row *row)
-{
-	struct gh_cell *cells = gh_table_row(table);
-
-	if (!cells)
-		return gh_error_nomem();
-	if (row->one)
-		cells[S_ADDRESS] = gh_cell_u64(row->one->addr);
-	cells[S_TYPE] = gh_cell_text(row->type);
-	cells[S_BYTES] = gh_cell_u64(row->bytes);
-	cells[S_SHARE] = share(r->session, row->bytes);
-	cells[S_COUNT] = gh_cell_u64(row->objects);
-	cells[S_SHARED] = gh_cell_u64(row->n);
-	cells[S_OWNERS] = gh_cell_text(row->owners);
-	return NULL;
-}
-
-/* What several owners hold together. All owners and this are all that is live. */
-static struct gh_error *list_shared(struct request *r)
-{
-	struct gh_table *table = gh_report_table(r->report, "shared", shared_columns, NSHARED);
-	struct gh_cell *total = table ? gh_table_total(table) : NULL;
-	struct shared_row_vec rows = {0};
-	uint64_t bytes = 0, count = 0, n = 0;
-	struct gh_sharing sharing = {0};
-	struct gh_error *err;
-
-	if (!total)
-		return gh_error_nomem();
-	err = gh_sharing_create(r->session, &sharing);
-	if (!err)
-		err = name_shared(r, &sharing, &rows);
-	for (size_t i = 0; i < rows.len && !err; i++) {
-		bytes += rows.data[i].bytes;
-		count += rows.data[i].objects;
-		n += rows.data[i].n;
-		if (rows.data[i].bytes >= r->filter.min_bytes)
-			err = add_shared(r, table, &rows.data[i]);
-	}
-	shared_row_vec_deinit(&rows);
-	gh_sharing_deinit(&sharing);
-	if (err)
-		return settle(r, err, "what owners share is not listed");
-	total[S_BYTES] = gh_cell_u64(bytes);
-	total[S_SHARE] = share(r->session, bytes);
-	total[S_COUNT] = gh_cell_u64(count);
-	total[S_SHARED] = gh_cell_u64(n);
-	return NULL;
-}
-
 /* Every live byte has one owner, or several that share it. */
-static void check_sum(struct request *r)
+static void check_sum(struct retained_request *r)
 {
 	const struct gh_domtree *tree = r->session->domtree;
 	uint64_t sum = 0;
@@ -358,7 +187,7 @@ static void check_sum(struct request *r)
 			sum, r->session->owners->live_bytes);
 }
 
-static bool group_is_wanted(const struct request *r, const struct gh_retained_group *g)
+static bool group_is_wanted(const struct retained_request *r, const struct gh_retained_group *g)
 {
 	if (r->named)
 		return !strcmp(g->name, r->named);
@@ -366,7 +195,7 @@ static bool group_is_wanted(const struct request *r, const struct gh_retained_gr
 }
 
 /* One mark a row, for the first ones. */
-static struct gh_error *make_exact(struct request *r, struct gh_retained_groups *groups,
+static struct gh_error *make_exact(struct retained_request *r, struct gh_retained_groups *groups,
 				   uint64_t rows)
 {
 	_cleanup_strbuf_ struct gh_strbuf sb = {0};
@@ -386,30 +215,30 @@ static struct gh_error *make_exact(struct request *r, struct gh_retained_groups 
 	gh_strbuf_printf(&sb, "%llu rows are exact, the others at least",
 			 (unsigned long long)done);
 	gh_retained_sort(groups);
-	return settle(r, err, gh_strbuf_str(&sb));
+	return gh_retained_settle(r, err, gh_strbuf_str(&sb));
 }
 
-static struct gh_error *add_group(struct request *r, struct gh_table *table,
+static struct gh_error *add_group(struct retained_request *r, struct gh_table *table,
 				  const struct gh_retained_group *g, const char *kind)
 {
 	struct gh_cell *cells = gh_table_row(table);
 
 	if (!cells)
 		return gh_error_nomem();
-	cells[OWNER] = gh_cell_copy(r->report, g->name, strlen(g->name));
-	cells[KIND] = gh_cell_text(kind);
-	cells[RETAINED] = gh_cell_u64(g->retained);
-	cells[RETAINED_KIND] = gh_cell_text(g->exact ? "exact" : "at_least");
-	cells[SHARE] = share(r->session, g->retained);
-	cells[SHALLOW] = gh_cell_u64(g->shallow);
-	cells[COUNT] = gh_cell_u64(g->count);
+	cells[RETAINED_OWNER] = gh_cell_copy(r->report, g->name, strlen(g->name));
+	cells[RETAINED_KIND] = gh_cell_text(kind);
+	cells[RETAINED_BYTES] = gh_cell_u64(g->retained);
+	cells[RETAINED_BYTES_KIND] = gh_cell_text(g->exact ? "exact" : "at_least");
+	cells[RETAINED_SHARE] = gh_retained_share(r->session, g->retained);
+	cells[RETAINED_SHALLOW] = gh_cell_u64(g->shallow);
+	cells[RETAINED_COUNT] = gh_cell_u64(g->count);
 	return NULL;
 }
 
-static struct gh_error *list_groups(struct request *r, gh_group_fn group, const char *kind,
+static struct gh_error *list_groups(struct retained_request *r, gh_group_fn group, const char *kind,
 				    uint64_t exact_rows)
 {
-	struct gh_table *table = gh_report_table(r->report, "groups", columns, NCOLUMNS);
+	struct gh_table *table = gh_report_table(r->report, "groups", gh_retained_columns, GH_RETAINED_NCOLUMNS);
 	struct gh_retained_groups groups = {0};
 	struct gh_error *err = table ? gh_retained_groups(r->session, group, &groups)
 				     : gh_error_nomem();
@@ -421,7 +250,9 @@ static struct gh_error *list_groups(struct request *r, gh_group_fn group, const 
 		if (group_is_wanted(r, &groups.rows.data[i]))
 			err = add_group(r, table, &groups.rows.data[i], kind);
 	if (!err && r->named && !table->nrows)
-		err = nobody(r, kind);
+		err = gh_retained_nobody(r, kind);
+	if (!err)
+		check_sum(r);
 	gh_retained_groups_deinit(&groups);
 	return err;
 }
@@ -441,7 +272,25 @@ static struct gh_error *exact_rows(const struct gh_args *args, uint64_t *ret)
 	return NULL;
 }
 
-static struct gh_error *list(struct request *r, const struct gh_args *args)
+static struct gh_error *list_by_kind(struct retained_request *r, enum gh_root_kind kind,
+				     uint64_t rows)
+{
+	struct gh_error *err =
+		gh_budget_why(r->session->target->budget, gh_session_dominators(r->session));
+
+	if (err && err->code == GH_ERR_LIMIT && r->session->owners)
+		return gh_retained_list_marked(r, kind, rows, err);
+	if (err)
+		return err;
+	err = list_owners(r, kind);
+	if (!err && kind == GH_ROOT_KINDS && !r->named)
+		err = gh_retained_list_shared(r);
+	if (!err)
+		check_sum(r);
+	return err;
+}
+
+static struct gh_error *list(struct retained_request *r, const struct gh_args *args)
 {
 	static const struct {
 		const char *by;
@@ -461,14 +310,9 @@ static struct gh_error *list(struct request *r, const struct gh_args *args)
 		return list_groups(r, NULL, "type", rows);
 	if (!strcmp(by, "package"))
 		return list_groups(r, gh_name_package_or_not, "package", rows);
-	for (size_t i = 0; i < GH_ARRAY_SIZE(kinds); i++) {
-		if (strcmp(by, kinds[i].by) != 0)
-			continue;
-		err = list_owners(r, kinds[i].kind);
-		if (!err && i == 0 && !r->named)
-			err = list_shared(r);
-		return err;
-	}
+	for (size_t i = 0; i < GH_ARRAY_SIZE(kinds); i++)
+		if (!strcmp(by, kinds[i].by))
+			return list_by_kind(r, kinds[i].kind, rows);
 	return gh_error_create(GH_ERR_USAGE,
 			       "retained: cannot group by '%s': owner, global, goroutine, timer, "
 			       "defer, runtime, type or package",
@@ -478,18 +322,14 @@ static struct gh_error *list(struct request *r, const struct gh_args *args)
 static struct gh_error *run(struct gh_session *session, const struct gh_args *args,
 			    struct gh_report *report)
 {
-	struct request r = {.session = session, .report = report};
+	struct retained_request r = {.session = session, .report = report};
 	struct gh_error *err = gh_filter_init(args, &r.filter);
 
 	r.named = args->npositional ? args->positional[0] : NULL;
 	if (!err)
-		err = gh_session_dominators(session);
-	if (!err)
 		err = list(&r, args);
-	if (!err) {
-		check_sum(&r);
+	if (!err)
 		gh_heap_notes(session, report);
-	}
 	gh_filter_deinit(&r.filter);
 	return err;
 }
@@ -497,13 +337,15 @@ static struct gh_error *run(struct gh_session *session, const struct gh_args *ar
 static const struct gh_option options[] = {
 	{"--by", NULL, "WHAT",
 	 "owner (as given), global, goroutine, timer, defer, runtime, type or package"},
-	{"--exact", NULL, "N", "of types and packages: the first N rows exactly (20), one mark each"},
+	{"--exact", NULL, "N",
+	 "the first N rows exactly (20), one mark each: of types and packages, and of owners where "
+	 "memory is too small for the tree"},
 	{NULL, NULL, NULL, NULL},
 };
 
 static const struct gh_table_shape tables[] = {
-	{"groups", columns, NCOLUMNS},
-	{"shared", shared_columns, NSHARED},
+	{"groups", gh_retained_columns, GH_RETAINED_NCOLUMNS},
+	{"shared", gh_retained_shared_columns, GH_RETAINED_NSHARED},
 	{NULL, NULL, 0},
 };
 
