@@ -36,8 +36,9 @@ OTHERS = [
     "registers",
     "suspects",
     "timers",
+    "values",
+    "waits",
 ]
-          "values", "waits"]
 NEEDS_CGO = {"blocked", "cgocall"}
 NEEDS_ARENAS = {"userarenas"}  # GOEXPERIMENT=arenas, which another standard library goes with
 
