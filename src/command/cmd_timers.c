@@ -28,13 +28,13 @@ enum group_column {
 
 static const struct gh_column group_columns[NGROUP_COLUMNS] = {
 	[KIND] = {"kind", GH_UNIT_TEXT, false},
-	[CALLBACK] = {"callback", GH_UNIT_TEXT, false},
-	[CHANNEL] = {"channel", GH_UNIT_TEXT, false},
+	[CALLBACK] = {"callback", GH_UNIT_TEXT, .below = true},
+	[CHANNEL] = {"channel", GH_UNIT_TEXT, .below = true},
 	[PERIOD_NS] = {"period_ns", GH_UNIT_NS, false},
 	[COUNT] = {"count", GH_UNIT_COUNT, false},
 	[DUE_NS_MIN] = {"due_ns_min", GH_UNIT_NS, false},
 	[VERDICT] = {"verdict", GH_UNIT_TEXT, false},
-	[OWNER] = {"owner", GH_UNIT_TEXT, false},
+	[OWNER] = {"owner", GH_UNIT_TEXT, .below = true},
 	[RETAINED] = {"retained", GH_UNIT_BYTES, false},
 	[RETAINED_KIND] = {"retained_kind", GH_UNIT_TEXT, true},
 	[DUE_NS_MAX] = {"due_ns_max", GH_UNIT_NS, true},

@@ -23,6 +23,7 @@ struct layout {
 	bool right;
 	bool flexible; // texts, which can be cut
 	bool folded;   // it has no room: its values stand in a line below their row
+	bool filled;   // some row has a value in it
 };
 
 struct printer {
@@ -104,8 +105,12 @@ static void measure(struct printer *p)
 	for (size_t i = 0; i < p->rows.n; i++) {
 		const struct gh_cell *cells = gh_rows_at(&p->rows, i);
 
-		for (size_t c = 0; c < table->ncolumns; c++)
-			widen(p, &p->columns[c], format_value(p, cells, c));
+		for (size_t c = 0; c < table->ncolumns; c++) {
+			const char *text = format_value(p, cells, c);
+
+			widen(p, &p->columns[c], text);
+			p->columns[c].filled |= cells[c].kind != GH_CELL_NULL && *text;
+		}
 		if (has_handles(p) && format_handle(p, i, cells))
 			p->handle_width = gh_max_u64(p->handle_width, p->cell.len);
 	}
@@ -124,9 +129,12 @@ static size_t total_width(const struct printer *p)
 	return width;
 }
 
-/* Columns that are details go first, the last one first. */
+/* Columns without a value go first, then those that are details, the last one first. */
 static void drop_details(struct printer *p)
 {
+	for (size_t c = p->table->ncolumns; c-- > 1 && total_width(p) > p->options->width;)
+		if (p->rows.n && !p->columns[c].filled)
+			p->columns[c].width = 0;
 	for (size_t c = p->table->ncolumns; c-- > 1 && total_width(p) > p->options->width;)
 		if (p->table->columns[c].detail)
 			p->columns[c].width = 0;
@@ -481,7 +489,10 @@ struct gh_error *gh_render_text(const struct gh_report *report,
 		if (t)
 			gh_strbuf_putc(&out->sb, '\n');
 		if (report->tables.len > 1)
-			gh_strbuf_printf(&out->sb, "%s:\n", table->name);
+			gh_strbuf_printf(&out->sb, "%s:%s\n", table->name,
+					 table->nrows ? "" : " none");
+		if (report->tables.len > 1 && !table->nrows)
+			continue;
 		err = table->is_prose ? gh_put_prose(table, options, out)
 				      : put_table(table, options, out);
 		if (err)

@@ -208,6 +208,7 @@ static const struct gh_column many_texts[] = {
 	{"count", GH_UNIT_COUNT, false}, {"state", GH_UNIT_TEXT, false},
 	{"top", GH_UNIT_TEXT, false},	 {"site", GH_UNIT_TEXT, false},
 	{"wait", GH_UNIT_NS, false},	 {"created_by", GH_UNIT_TEXT, false},
+	{"locked_to", GH_UNIT_TEXT, false}, // of nobody
 };
 
 static void what_has_no_room_stands_below(void **state)
@@ -237,6 +238,34 @@ static void what_has_no_room_stands_below(void **state)
 			    "        created_by net/http.(*Server).Serve\n"
 			    "    1  runnable  main.main                -      "
 			    "                      -\n");
+	free(text);
+	gh_report_destroy(report);
+}
+
+static const struct gh_column sentences[] = {
+	{"bytes", GH_UNIT_BYTES, false},
+	{"owners", GH_UNIT_TEXT, .below = true},
+	{"type", GH_UNIT_TEXT, false},
+};
+
+static void sentences_stand_below(void **state)
+{
+	struct gh_report *report = gh_report_create();
+	struct gh_table *table = gh_report_table(report, "shared", sentences,
+						 GH_ARRAY_SIZE(sentences));
+	struct gh_cell *row = gh_table_row(table);
+	char *text;
+
+	gh_report_table(report, "others", sentences, GH_ARRAY_SIZE(sentences));
+	row[0] = gh_cell_u64(4096);
+	row[1] = gh_cell_text("main.cache, goroutine 17 and goroutine 18");
+	row[2] = gh_cell_text("example.org/shop.Session");
+	text = render(report, (struct gh_render_options){.width = 60});
+	assert_string_equal(text, "shared:\n"
+				  "   bytes  type\n"
+				  "4.00 KiB  example.org/shop.Session\n"
+				  "        owners main.cache, goroutine 17 and goroutine 18\n"
+				  "\nothers: none\n");
 	free(text);
 	gh_report_destroy(report);
 }
@@ -569,6 +598,7 @@ int main(void)
 		cmocka_unit_test(texts_fit),
 		cmocka_unit_test(folders_of_paths_go_first),
 		cmocka_unit_test(what_has_no_room_stands_below),
+		cmocka_unit_test(sentences_stand_below),
 		cmocka_unit_test(text_is_aligned_with_the_total_first),
 		cmocka_unit_test(no_line_is_wider_than_asked),
 		cmocka_unit_test(limits_are_said),
