@@ -432,9 +432,12 @@ static void put_checks(struct gh_out *out, uint32_t width, const struct gh_repor
 		format_check(&sb, check);
 		put_escaped_sentence(out, width, gh_strbuf_str(&sb));
 	}
-	if (good)
-		gh_strbuf_printf(&out->sb,
-				 "self-check ok: %zu totals agree with the runtime's own\n", good);
+	if (good) {
+		_cleanup_strbuf_ struct gh_strbuf sb = {0};
+
+		gh_strbuf_printf(&sb, "self-check ok: %zu totals agree with the runtime's own", good);
+		put_escaped_sentence(out, width, gh_strbuf_str(&sb));
+	}
 }
 
 static void put_skip(struct gh_out *out, uint32_t width, const struct gh_skip *skip)
