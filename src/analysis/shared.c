@@ -13,6 +13,7 @@ enum {
 	POLL_EVERY = 1 << 10, // spans
 	BYTES_A_NODE = 4,
 };
+#define FROM_UNKNOWN UINT32_MAX
 
 GH_VEC(place_vec, uint32_t);
 
@@ -26,7 +27,9 @@ struct find {
 	struct gh_shared *of;  // owned: by number of the shared one
 	uint32_t *number;      // owned: by place: of the shared one; of others nothing
 	uint32_t nshared;
-	uint32_t from; // whose words are followed
+	uint64_t *slots; // owned: bit a slot of a shared one
+	gh_node node;	 // whose words are followed
+	uint32_t from;	 // the one below the root that dominates it; FROM_UNKNOWN: not looked up
 	bool nomem;
 };
 
@@ -36,21 +39,27 @@ static bool is_shared(const struct find *f, uint32_t place)
 	       !gh_node_is_owner(f->graph, f->tree->node[place]);
 }
 
+static void add_hold(struct find *f, uint64_t slot)
+{
+	const struct gh_hold *last = f->holds.len ? &f->holds.data[f->holds.len - 1] : NULL;
+	uint32_t place = f->tree->place[gh_node_of_slot(f->graph, slot)];
+
+	if (f->from == FROM_UNKNOWN)
+		f->from = f->top[f->tree->place[f->node]];
+	if (f->from == place || (last && last->from == f->from && last->to == place))
+		return;
+	f->nomem |= !gh_hold_vec_push(&f->holds, (struct gh_hold){place, f->from});
+}
+
+/* Few words lead to what is shared, so that one bit has to be looked at. */
 __attribute__((always_inline)) static inline void note_hold(void *ctx, gh_addr at, uint64_t value)
 {
 	struct find *f = ctx;
 	struct gh_word_slot t = gh_word_slot(f->m, value);
-	const struct gh_hold *last = f->holds.len ? &f->holds.data[f->holds.len - 1] : NULL;
-	uint32_t place;
 
 	(void)at;
-	if (t.slot == GH_SLOT_NONE || !gh_slot_is_node(f->graph, t.slot))
-		return;
-	place = f->tree->place[gh_node_of_slot(f->graph, t.slot)];
-	if (f->tree->idom[place] || f->from == place ||
-	    (last && last->from == f->from && last->to == place))
-		return;
-	f->nomem |= !gh_hold_vec_push(&f->holds, (struct gh_hold){place, f->from});
+	if (t.slot != GH_SLOT_NONE && gh_bitmap_test(f->slots, t.slot))
+		add_hold(f, t.slot);
 }
 
 static struct gh_error *collect(struct find *f, const struct gh_poll *poll)
@@ -61,7 +70,8 @@ static struct gh_error *collect(struct find *f, const struct gh_poll *poll)
 	for (gh_node owner = 1; owner < f->graph->owners.len; owner++) {
 		const struct gh_owner *o = &f->graph->owners.data[owner];
 
-		f->from = f->top[f->tree->place[owner]];
+		f->node = owner;
+		f->from = FROM_UNKNOWN;
 		for (uint64_t i = 0; i < o->nwords; i++)
 			note_hold(f, 0, f->graph->words[o->first_word + i].value);
 	}
@@ -73,8 +83,8 @@ static struct gh_error *collect(struct find *f, const struct gh_poll *poll)
 
 			if (!gh_bitmap_test(f->graph->nodes, span->slot0 + k))
 				continue;
-			f->from = f->top[f->tree->place[gh_node_of_slot(f->graph,
-									span->slot0 + k)]];
+			f->node = gh_node_of_slot(f->graph, span->slot0 + k);
+			f->from = FROM_UNKNOWN;
 			gh_object_words(f->m, base, gh_page_at(f->m, base), note_hold, f);
 		}
 		if (i % POLL_EVERY == 0)
@@ -170,16 +180,24 @@ static void spread(struct find *f)
 	}
 }
 
+static uint64_t slot_words(const struct find *f)
+{
+	return gh_bitmap_words(f->graph->heap->table.nslots) + 1;
+}
+
 static bool prepare(struct find *f)
 {
 	f->top = gh_alloc_array(f->tree->n, sizeof(*f->top));
 	f->number = gh_alloc_array(f->tree->n, sizeof(*f->number));
-	if (!f->top || !f->number)
+	f->slots = gh_alloc_array(slot_words(f), sizeof(*f->slots));
+	if (!f->top || !f->number || !f->slots)
 		return false;
 	for (uint32_t i = 1; i < f->tree->n; i++) {
 		f->top[i] = f->tree->idom[i] ? f->top[f->tree->idom[i]] : i;
-		if (is_shared(f, i))
-			f->number[i] = f->nshared++;
+		if (!is_shared(f, i))
+			continue;
+		f->number[i] = f->nshared++;
+		gh_bitmap_set(f->slots, gh_node_slot(f->graph, f->tree->node[i]));
 	}
 	f->of = gh_alloc_array(f->nshared, sizeof(*f->of));
 	return f->of != NULL;
@@ -240,7 +258,7 @@ struct gh_error *gh_sharing_create(struct gh_session *session, struct gh_sharing
 	f.graph = session->owners;
 	f.tree = session->domtree;
 	f.m = session->mark;
-	bytes = (uint64_t)f.tree->n * 2 * BYTES_A_NODE;
+	bytes = (uint64_t)f.tree->n * 2 * BYTES_A_NODE + slot_words(&f) * sizeof(*f.slots);
 	err = gh_budget_charge(budget, bytes, "who shares what");
 	if (err)
 		return err;
@@ -257,6 +275,7 @@ struct gh_error *gh_sharing_create(struct gh_session *session, struct gh_sharing
 	gh_budget_give(budget, bytes);
 	free(f.top);
 	free(f.number);
+	free(f.slots);
 	free(f.of);
 	gh_hold_vec_deinit(&f.holds);
 	place_vec_deinit(&f.todo);
