@@ -6,35 +6,21 @@
 
 #include "base/cleanup.h"
 #include "report/format.h"
+#include "report/layout.h"
 
 enum {
-	GAP = 2,       // spaces between columns
-	MIN_TEXT = 12, // a text column is cut down to this, no further while others can give
-	FAIR_TEXT = 16, // leaves enough of a text not to put it elsewhere
-	MIN_FOLDED = 60, // columns of a terminal that shows rows in two lines
 	FOLDED_INDENT = 8,
 	MAX_LIST = 60, // columns that a list takes at most when there is no limit
-};
-
-/* How a column is laid out. */
-struct layout {
-	size_t width; // 0: not shown
-	size_t least; // without folders, which nobody misses much
-	bool right;
-	bool flexible; // texts, which can be cut
-	bool folded;   // it has no room: its values stand in a line below their row
-	bool filled;   // some row has a value in it
 };
 
 struct printer {
 	const struct gh_table *table;
 	const struct gh_render_options *options;
 	struct gh_rows rows;
-	struct layout *columns; // owned
-	size_t handle;		// column whose values get handles; ncolumns: none
-	size_t handle_width;	// 0: no handles are shown
-	uint64_t number;	// of the handle at hand
-	struct gh_strbuf cell;	// of the value at hand
+	struct gh_layout layout;
+	size_t handle;		 // column whose values get handles; ncolumns: none
+	uint64_t number;	 // of the handle at hand
+	struct gh_strbuf cell;	 // of the value at hand
 	struct gh_strbuf fitted; // the same, as wide as its column
 	struct gh_out *out;
 };
@@ -83,24 +69,17 @@ static bool format_handle(struct printer *p, size_t i, const struct gh_cell *cel
 	return true;
 }
 
-static void widen(const struct printer *p, struct layout *column, const char *text)
-{
-	column->width = gh_max_u64(column->width, gh_text_width(text));
-	if (p->options->width && column->flexible)
-		column->least = gh_max_u64(column->least, gh_text_least(text));
-}
-
 static void measure(struct printer *p)
 {
 	const struct gh_table *table = p->table;
 
 	for (size_t c = 0; c < table->ncolumns; c++) {
-		p->columns[c].right = is_number(table->columns[c].unit);
-		p->columns[c].flexible = table->columns[c].unit == GH_UNIT_TEXT ||
+		p->layout.columns[c].right = is_number(table->columns[c].unit);
+		p->layout.columns[c].flexible = table->columns[c].unit == GH_UNIT_TEXT ||
 					 table->columns[c].unit == GH_UNIT_LIST;
-		widen(p, &p->columns[c], table->columns[c].name);
+		gh_layout_widen(&p->layout, c, table->columns[c].name);
 		if (table->total)
-			widen(p, &p->columns[c], format_total(p, c));
+			gh_layout_widen(&p->layout, c, format_total(p, c));
 	}
 	for (size_t i = 0; i < p->rows.n; i++) {
 		const struct gh_cell *cells = gh_rows_at(&p->rows, i);
@@ -108,155 +87,28 @@ static void measure(struct printer *p)
 		for (size_t c = 0; c < table->ncolumns; c++) {
 			const char *text = format_value(p, cells, c);
 
-			widen(p, &p->columns[c], text);
-			p->columns[c].filled |= cells[c].kind != GH_CELL_NULL && *text;
+			gh_layout_widen(&p->layout, c, text);
+			p->layout.columns[c].filled |= cells[c].kind != GH_CELL_NULL && *text;
 		}
 		if (has_handles(p) && format_handle(p, i, cells))
-			p->handle_width = gh_max_u64(p->handle_width, p->cell.len);
+			p->layout.handle_width = gh_max_u64(p->layout.handle_width, p->cell.len);
 	}
 	for (size_t c = 0; c < table->ncolumns; c++)
-		if (table->columns[c].unit == GH_UNIT_LIST && p->columns[c].width > MAX_LIST)
-			p->columns[c].width = MAX_LIST;
-}
-
-static size_t total_width(const struct printer *p)
-{
-	size_t width = p->handle_width;
-
-	for (size_t c = 0; c < p->table->ncolumns; c++)
-		if (p->columns[c].width)
-			width += p->columns[c].width + (width ? GAP : 0);
-	return width;
-}
-
-/* Columns without a value go first, then those that are details, the last one first. */
-static void drop_details(struct printer *p)
-{
-	for (size_t c = p->table->ncolumns; c-- > 1 && total_width(p) > p->options->width;)
-		if (p->rows.n && !p->columns[c].filled)
-			p->columns[c].width = 0;
-	for (size_t c = p->table->ncolumns; c-- > 1 && total_width(p) > p->options->width;)
-		if (p->table->columns[c].detail)
-			p->columns[c].width = 0;
-}
-
-/* Take what is missing from the widest text, again and again, down to a width or, with `folders`
- * only, to what texts take without folders. False: nothing left to take. */
-static bool shrink_texts(struct printer *p, size_t least, bool folders)
-{
-	size_t width = total_width(p);
-
-	for (; width > p->options->width; width--) {
-		struct layout *widest = NULL;
-
-		for (size_t c = 0; c < p->table->ncolumns; c++) {
-			struct layout *column = &p->columns[c];
-			size_t end = folders ? gh_max_u64(least, column->least) : least;
-
-			if (column->flexible && column->width > end &&
-			    (!widest || column->width > widest->width))
-				widest = column;
-		}
-		if (!widest)
-			return false;
-		widest->width--;
-	}
-	return true;
-}
-
-/* Every column as wide as what it shows. */
-static void spread(struct printer *p, const size_t *widths)
-{
-	for (size_t c = 0; c < p->table->ncolumns; c++) {
-		p->columns[c].width = widths[c];
-		p->columns[c].folded = false;
-	}
-}
-
-/*
- * Too many texts for a line: the last ones go below their row, until the others have room; with
- * `whole`, for all of what they say but folders. False: not even that helps.
- */
-static bool fold(struct printer *p, const size_t *widths, bool whole)
-{
-	spread(p, widths);
-	for (size_t c = p->table->ncolumns; c-- > 1;) {
-		struct layout *column = &p->columns[c];
-
-		if (!column->flexible || !column->width || (whole && column->least <= MIN_TEXT))
-			continue;
-		column->folded = true;
-		column->width = 0;
-		if (shrink_texts(p, MIN_TEXT, true) ||
-		    (!whole && shrink_texts(p, MIN_TEXT, false)))
-			return true;
-	}
-	spread(p, widths);
-	return false;
-}
-
-/* Whole sentences go below where they do not fit as they are. */
-static bool fold_sentences(struct printer *p, const size_t *widths)
-{
-	bool any = false;
-
-	spread(p, widths);
-	for (size_t c = 1; c < p->table->ncolumns; c++) {
-		if (!p->table->columns[c].below || !p->columns[c].width)
-			continue;
-		p->columns[c].folded = any = true;
-		p->columns[c].width = 0;
-	}
-	return any && (shrink_texts(p, MIN_TEXT, true) || shrink_texts(p, FAIR_TEXT, false));
-}
-
-/* In the order in which people miss least. */
-static bool fit_texts(struct printer *p, const size_t *widths)
-{
-	bool may_fold = p->options->width >= MIN_FOLDED;
-
-	if (shrink_texts(p, MIN_TEXT, true) || (may_fold && fold_sentences(p, widths)))
-		return true;
-	spread(p, widths);
-	if (shrink_texts(p, FAIR_TEXT, false) || (may_fold && fold(p, widths, true)))
-		return true;
-	spread(p, widths);
-	return shrink_texts(p, MIN_TEXT, false) || (may_fold && fold(p, widths, false)) ||
-	       shrink_texts(p, 4, false);
-}
-
-static void fit(struct printer *p)
-{
-	_cleanup_free_ size_t *widths = NULL;
-
-	if (!p->options->width)
-		return;
-	drop_details(p);
-	widths = gh_alloc_array(p->table->ncolumns, sizeof(*widths));
-	for (size_t c = 0; widths && c < p->table->ncolumns; c++)
-		widths[c] = p->columns[c].width;
-	if (widths && fit_texts(p, widths))
-		return;
-	// a very narrow terminal: columns from the right, and then whatever remains is cut
-	for (size_t c = p->table->ncolumns; c-- > 1 && total_width(p) > p->options->width;)
-		p->columns[c].width = 0;
-	if (total_width(p) > p->options->width)
-		p->handle_width = 0;
-	if (p->columns[0].width > p->options->width)
-		p->columns[0].width = p->options->width;
+		if (table->columns[c].unit == GH_UNIT_LIST && p->layout.columns[c].width > MAX_LIST)
+			p->layout.columns[c].width = MAX_LIST;
 }
 
 static bool is_last(const struct printer *p, size_t c)
 {
 	for (size_t i = c + 1; i < p->table->ncolumns; i++)
-		if (p->columns[i].width)
+		if (p->layout.columns[i].width)
 			return false;
 	return true;
 }
 
 static void put_cell(struct printer *p, size_t c, const char *text)
 {
-	const struct layout *column = &p->columns[c];
+	const struct gh_column_layout *column = &p->layout.columns[c];
 	size_t pad;
 
 	if (!column->width)
@@ -265,8 +117,8 @@ static void put_cell(struct printer *p, size_t c, const char *text)
 	gh_strbuf_add(&p->fitted, "", 0);
 	gh_text_fit(&p->fitted, text, column->width);
 	pad = column->width - gh_min_u64(column->width, gh_text_width(gh_strbuf_str(&p->fitted)));
-	if (c || p->handle_width)
-		gh_put_spaces(&p->out->sb, GAP);
+	if (c || p->layout.handle_width)
+		gh_put_spaces(&p->out->sb, GH_COLUMN_GAP);
 	if (column->right)
 		gh_put_spaces(&p->out->sb, pad);
 	gh_strbuf_puts(&p->out->sb, gh_strbuf_str(&p->fitted));
@@ -280,7 +132,7 @@ static void put_header(struct printer *p)
 
 	if (p->options->colour)
 		gh_strbuf_puts(sb, "\x1b[1m");
-	gh_put_spaces(sb, p->handle_width);
+	gh_put_spaces(sb, p->layout.handle_width);
 	for (size_t c = 0; c < p->table->ncolumns; c++)
 		put_cell(p, c, p->table->columns[c].name);
 	if (p->options->colour)
@@ -293,7 +145,7 @@ static void put_handle(struct printer *p, size_t i, const struct gh_cell *cells)
 	struct gh_handles *handles = p->options->handles;
 	size_t width = 0;
 
-	if (!p->handle_width)
+	if (!p->layout.handle_width)
 		return;
 	if (format_handle(p, i, cells)) {
 		gh_strbuf_puts(&p->out->sb, gh_strbuf_str(&p->cell));
@@ -301,7 +153,7 @@ static void put_handle(struct printer *p, size_t i, const struct gh_cell *cells)
 		handles->shown(handles->ctx, p->table->columns[p->handle].handle, p->number,
 			       cells[p->handle].u64);
 	}
-	gh_put_spaces(&p->out->sb, p->handle_width - width);
+	gh_put_spaces(&p->out->sb, p->layout.handle_width - width);
 }
 
 /* "name value" of each column that had no room, as many a line as fit. */
@@ -314,16 +166,16 @@ static void put_folded(struct printer *p, const struct gh_cell *cells)
 		const char *name = p->table->columns[c].name, *text;
 		size_t width, room;
 
-		if (!p->columns[c].folded || cells[c].kind == GH_CELL_NULL)
+		if (!p->layout.columns[c].folded || cells[c].kind == GH_CELL_NULL)
 			continue;
 		text = format_value(p, cells, c);
 		width = strlen(name) + 1 + gh_text_width(text);
-		if (used && used + GAP + width > p->options->width) {
+		if (used && used + GH_COLUMN_GAP + width > p->options->width) {
 			gh_end_line(sb);
 			used = 0;
 		}
-		gh_put_spaces(sb, used ? GAP : FOLDED_INDENT);
-		used += used ? GAP : FOLDED_INDENT;
+		gh_put_spaces(sb, used ? GH_COLUMN_GAP : FOLDED_INDENT);
+		used += used ? GH_COLUMN_GAP : FOLDED_INDENT;
 		room = p->options->width - used - strlen(name) - 1;
 		gh_strbuf_puts(sb, name);
 		gh_strbuf_putc(sb, ' ');
@@ -339,7 +191,7 @@ static void put_rows(struct printer *p)
 	struct gh_out *out = p->out;
 
 	if (p->table->total && p->table->first == 0) {
-		gh_put_spaces(&out->sb, p->handle_width);
+		gh_put_spaces(&out->sb, p->layout.handle_width);
 		for (size_t c = 0; c < p->table->ncolumns; c++)
 			put_cell(p, c, format_total(p, c));
 		gh_end_line(&out->sb);
@@ -349,7 +201,7 @@ static void put_rows(struct printer *p)
 
 		put_handle(p, i, cells);
 		for (size_t c = 0; c < p->table->ncolumns; c++)
-			if (p->columns[c].width)
+			if (p->layout.columns[c].width)
 				put_cell(p, c, format_value(p, cells, c));
 		gh_end_line(&out->sb);
 		put_folded(p, cells);
@@ -377,15 +229,18 @@ static struct gh_error *put_table(const struct gh_table *table,
 	if (err)
 		return err;
 	p.handle = find_handle(table, options);
-	p.columns = gh_alloc_array(table->ncolumns, sizeof(*p.columns));
-	if (!p.columns) {
+	p.layout.table = table;
+	p.layout.width = options->width;
+	p.layout.has_rows = p.rows.n != 0;
+	p.layout.columns = gh_alloc_array(table->ncolumns, sizeof(*p.layout.columns));
+	if (!p.layout.columns) {
 		err = gh_error_nomem();
 	} else {
 		measure(&p);
-		fit(&p);
+		gh_layout_fit(&p.layout);
 		put_header(&p);
 		put_rows(&p);
-		if (p.handle_width && table->columns[p.handle].unit == GH_UNIT_ADDRESS)
+		if (p.layout.handle_width && table->columns[p.handle].unit == GH_UNIT_ADDRESS)
 			options->handles->next += gh_min_u64(p.rows.n, GH_HANDLES_A_TABLE);
 	}
 	if (p.cell.failed || p.fitted.failed)
@@ -393,7 +248,7 @@ static struct gh_error *put_table(const struct gh_table *table,
 	gh_rows_deinit(&p.rows);
 	gh_strbuf_deinit(&p.cell);
 	gh_strbuf_deinit(&p.fitted);
-	free(p.columns);
+	free(p.layout.columns);
 	return err;
 }
 
