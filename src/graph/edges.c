@@ -104,7 +104,9 @@ struct gh_header_type gh_edges_header(struct gh_mark *m, gh_addr base)
 	return ret;
 }
 
-static void visit_headed(const struct walk *w, const struct object *o, uint16_t code)
+/* Of its words `n` from `first` on. */
+static void visit_headed(const struct walk *w, const struct object *o, uint16_t code,
+			 uint64_t first, uint64_t n)
 {
 	const struct gh_span *span = gh_span_find(&w->m->heap->table, o->base);
 	const struct code_words *words = gh_code_words(w->m, code); // never moves
@@ -118,18 +120,22 @@ static void visit_headed(const struct walk *w, const struct object *o, uint16_t 
 	tile = *found; // the table may move
 	if (o->page->class < 2)
 		nwords = span ? gh_span_large_bytes(span) / 8 : 0;
-	for (uint64_t elem = 0; elem < nwords; elem += tile.stride)
-		for (uint64_t i = 0; i < tile.nwords && elem + i < nwords; i++) {
-			uint64_t at = elem + i, offset = o->k->header + at * 8;
+	n = first < nwords ? gh_min_u64(n, nwords - first) : 0;
+	for (uint64_t at = first; at < first + n; at++) {
+		uint64_t i = at % tile.stride, offset = o->k->header + at * 8;
 
-			if (!(tile.mask[i / 64] >> (i % 64) & 1))
-				continue;
-			visit(w, o->base + offset, o->host + offset,
-			      (uint32_t)gh_min_u64(i, UINT32_MAX),
-			      (uint32_t)gh_min_u64(gh_min_u64(nwords - 1 - at, tile.stride - 1 - i),
-						   UINT32_MAX),
-			      gh_word_edge(words, i), false);
+		if (i >= tile.nwords) {
+			at += tile.stride - 1 - i; // the rest of a value has no pointers
+			continue;
 		}
+		if (!(tile.mask[i / 64] >> (i % 64) & 1))
+			continue;
+		visit(w, o->base + offset, o->host + offset,
+		      (uint32_t)gh_min_u64(i, UINT32_MAX),
+		      (uint32_t)gh_min_u64(gh_min_u64(nwords - 1 - at, tile.stride - 1 - i),
+					   UINT32_MAX),
+		      gh_word_edge(words, i), false);
+	}
 }
 
 static void visit_object(const struct walk *w, const struct object *o, uint16_t code)
@@ -140,7 +146,7 @@ static void visit_object(const struct walk *w, const struct object *o, uint16_t 
 		visit_bits(w, o->base, o->host, gh_heap_bits(o->host, o->base, o->page, o->k),
 			   o->k->words, code);
 	else
-		visit_headed(w, o, code);
+		visit_headed(w, o, code, 0, UINT64_MAX);
 }
 
 void gh_edges_of(struct gh_mark *m, gh_addr base, gh_word_fn fn, void *ctx)
@@ -215,6 +221,33 @@ void gh_edges_of_part(struct gh_mark *m, gh_addr addr, uint16_t code, uint32_t b
 	bits = gh_heap_bits(o.host, o.base, o.page, o.k) >> first;
 	visit_bits(&w, addr, o.host + first * 8, bits,
 		   (uint32_t)gh_min_u64(bytes ? bytes / 8 : 64, o.k->words - first), code);
+}
+
+static void keep_if_at(void *ctx, const struct gh_word *word)
+{
+	struct gh_word *wanted = ctx;
+
+	if (word->at == wanted->at)
+		*wanted = *word;
+}
+
+struct gh_word gh_edges_word(struct gh_mark *m, gh_addr at)
+{
+	struct gh_word word = {.at = at};
+	struct walk w = {.m = m, .fn = keep_if_at, .ctx = &word};
+	uint16_t code;
+	struct object o;
+
+	if (!open_object(m, at, &o) || !o.k->scan)
+		return (struct gh_word){0};
+	code = gh_state_at(&m->states, o.slot);
+	if (!gh_state_is_live(code))
+		return (struct gh_word){0};
+	if (o.k->heap_bits_offset)
+		visit_object(&w, &o, code);
+	else if (at >= o.base + o.k->header)
+		visit_headed(&w, &o, code, (at - o.base - o.k->header) / 8, 1);
+	return word.value ? word : (struct gh_word){0};
 }
 
 struct gh_word gh_edges_of_root(struct gh_mark *m, const struct gh_root *root)

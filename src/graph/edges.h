@@ -34,6 +34,9 @@ void gh_edges_of_contents(struct gh_mark *mark, gh_addr object, struct gh_edge e
 void gh_edges_of_part(struct gh_mark *mark, gh_addr addr, uint16_t code, uint32_t bytes,
 		      gh_word_fn fn, void *ctx);
 
+/** The pointer word at that address of a live object; at is 0 when there is none. */
+struct gh_word gh_edges_word(struct gh_mark *mark, gh_addr at);
+
 /** The word of a root. */
 struct gh_word gh_edges_of_root(struct gh_mark *mark, const struct gh_root *root);
 

@@ -403,24 +403,9 @@ void gh_why_destroy(struct gh_why *why)
 	free(why);
 }
 
-/* The word at an address of an object. */
-struct search {
-	gh_addr at;
-	struct gh_word word;
-};
-
-static void compare(void *ctx, const struct gh_word *word)
-{
-	struct search *search = ctx;
-
-	if (word->at == search->at)
-		search->word = *word;
-}
-
 static struct gh_fact fact_from(const struct gh_why *why, uint64_t fact, gh_addr base)
 {
 	uint64_t number = number_of(fact);
-	struct search search = {.at = number};
 	struct gh_fact ret = {.kind = GH_FACT_NONE};
 	struct gh_slot_ref ref;
 
@@ -450,8 +435,7 @@ static struct gh_fact fact_from(const struct gh_why *why, uint64_t fact, gh_addr
 		if (!fact || !gh_heap_find(why->in.heap, number, &ref))
 			return ret;
 		ret.kind = GH_FACT_WORD;
-		gh_edges_of(why->in.mark, ref.base, compare, &search);
-		ret.word = search.word;
+		ret.word = gh_edges_word(why->in.mark, number);
 		break;
 	}
 	if (ret.kind == GH_FACT_WORD && gh_heap_find(why->in.heap, ret.word.at, &ref))
