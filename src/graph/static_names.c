@@ -91,6 +91,11 @@ static int by_value(const void *a, const void *b)
 	return x->at < y->at ? -1 : x->at > y->at;
 }
 
+static bool is_scanned(const struct static_block *b, uint64_t i)
+{
+	return b->mask[i / 8] >> (i % 8) & 1;
+}
+
 /* Words that lead to static data without a name. */
 static bool load_links(struct gh_statics *s)
 {
@@ -103,7 +108,7 @@ static bool load_links(struct gh_statics *s)
 			uint64_t value = gh_u64_at(b->host + i * 8);
 			struct static_link link = {value, b->lo + i * 8};
 
-			if (!(b->mask[i / 8] >> (i % 8) & 1) || !gh_static_block_of(s, value) ||
+			if (!is_scanned(b, i) || !gh_static_block_of(s, value) ||
 			    find(s, value, &var))
 				continue;
 			if (!static_link_vec_push(&s->links, link))
@@ -135,6 +140,16 @@ bool gh_statics_variable(struct gh_statics *s, gh_addr addr, struct gh_static_va
 	if (!find(s, addr, ret))
 		return false;
 	ret->name = plain_name(s, ret->name);
+	return true;
+}
+
+bool gh_statics_word(const struct gh_statics *s, gh_addr at, struct gh_root *ret)
+{
+	const struct static_block *b = gh_static_block_of(s, at);
+
+	if (!b || at % 8 || !is_scanned(b, (at - b->lo) / 8))
+		return false;
+	*ret = gh_static_root(b, (at - b->lo) / 8);
 	return true;
 }
 

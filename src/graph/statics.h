@@ -59,6 +59,9 @@ bool gh_statics_variable(struct gh_statics *s, gh_addr addr, struct gh_static_va
  */
 bool gh_statics_link(struct gh_statics *s, gh_addr addr, struct gh_root *ret);
 
+/** The word at an address that the collector scans. False: it is none. */
+bool gh_statics_word(const struct gh_statics *s, gh_addr at, struct gh_root *ret);
+
 enum { GH_STATICS_MAX_LINKS = 32 }; // from a variable to a value without a name
 
 /** Name of the variable that addr counts for; `otherwise` where there is none. */
