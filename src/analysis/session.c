@@ -100,6 +100,8 @@ void gh_session_destroy(struct gh_session *session)
 		return;
 	if (session->shown_destroy)
 		session->shown_destroy(session->shown);
+	gh_backedges_destroy(session->backedges);
+	gh_shortest_destroy(session->shortest);
 	gh_domtree_destroy(session->domtree);
 	gh_owner_graph_destroy(session->owners);
 	gh_why_destroy(session->why);

@@ -7,7 +7,9 @@
 #include "goruntime/gctimes.h"
 #include "goruntime/runtime.h"
 #include "graph/domtree.h"
+#include "graph/backedges.h"
 #include "graph/roots.h"
+#include "graph/shortest.h"
 #include "graph/why.h"
 #include "target/target.h"
 
@@ -31,6 +33,8 @@ struct gh_session {
 	struct gh_why *why;		   // stage WHY: what gives each live object its type
 	struct gh_owner_graph *owners;	   // stage OWNERS; owned
 	struct gh_domtree *domtree;	   // stage DOMINATORS; owned
+	struct gh_shortest *shortest;	   // stage SHORTEST; owned
+	struct gh_backedges *backedges;	   // stage BACKEDGES; owned
 	struct gh_shown *shown;		   // what a dialogue remembers (command/shown.h); owned
 	void (*shown_destroy)(struct gh_shown *shown);
 	bool hide_header_types;	     // see gh_mark_hide_header_types; set before stage MARK
@@ -69,5 +73,9 @@ struct gh_error *gh_session_why(struct gh_session *session) GH_MUST_CHECK;
 struct gh_error *gh_session_owners(struct gh_session *session) GH_MUST_CHECK;
 /** What every owner and every object retains. */
 struct gh_error *gh_session_dominators(struct gh_session *session) GH_MUST_CHECK;
+/** For each object the word by which a shortest path from an owner comes to it. */
+struct gh_error *gh_session_shortest(struct gh_session *session) GH_MUST_CHECK;
+/** The edges of the owner graph by target. */
+struct gh_error *gh_session_backedges(struct gh_session *session) GH_MUST_CHECK;
 /** Slots handed out and not live, and their types as far as they tell. */
 struct gh_error *gh_session_garbage(struct gh_session *session) GH_MUST_CHECK;

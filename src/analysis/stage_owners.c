@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stages OWNERS and DOMINATORS of a session. See session.h.
+// Stages OWNERS, DOMINATORS, SHORTEST and BACKEDGES of a session. See session.h.
 #include "analysis/session.h"
 
 struct gh_error *gh_session_owners(struct gh_session *s)
@@ -27,4 +27,22 @@ struct gh_error *gh_session_dominators(struct gh_session *s)
 	err = gh_domtree_create(s->owners, &s->poll, &s->domtree);
 	gh_lap(&s->laps, "dominators");
 	return err;
+}
+
+struct gh_error *gh_session_shortest(struct gh_session *s)
+{
+	struct gh_error *err = gh_session_owners(s);
+
+	if (err || s->shortest)
+		return err;
+	return gh_shortest_create(s->owners, &s->poll, &s->shortest);
+}
+
+struct gh_error *gh_session_backedges(struct gh_session *s)
+{
+	struct gh_error *err = gh_session_owners(s);
+
+	if (err || s->backedges)
+		return err;
+	return gh_backedges_create(s->owners, &s->poll, &s->backedges);
 }

@@ -47,6 +47,7 @@ struct gh_command {
 	bool reads_values;  // contents without pointers: of a process they are copied only if asked
 	bool all_rows;	    // people, too, see all rows unless -n says otherwise
 	uint32_t people_rows; // what they see otherwise; 0: 20
+	bool counts_itself; // -n counts something else than rows: args->limit
 	uint32_t ignores;   // of enum gh_ignored
 	/* Fill the report. session is NULL when !needs_target. */
 	struct gh_error *(*run)(struct gh_session *session, const struct gh_args *args,
@@ -62,6 +63,7 @@ struct gh_args {
 	size_t npositional;
 	struct gh_render_options render;
 	bool limit_given;
+	uint64_t limit; // -n of a command that counts itself; 0: not given
 	bool help;			  // --help: nothing else counts
 	bool stats;			  // --stats: say what the command cost
 	bool no_values;			  // --no-values

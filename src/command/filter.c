@@ -147,3 +147,35 @@ const char *gh_name_package_or_not(const char *name, size_t *len_ret)
 	*len_ret = strlen(package);
 	return package;
 }
+
+struct gh_error *gh_type_arg_init(const struct gh_args *args, const char *word,
+				  struct gh_type_arg *ret)
+{
+	ret->name = word;
+	return gh_filter_init(args, &ret->filter);
+}
+
+void gh_type_arg_deinit(struct gh_type_arg *arg)
+{
+	gh_filter_deinit(&arg->filter);
+}
+
+bool gh_type_arg_means(void *ctx, const char *type)
+{
+	const struct gh_type_arg *arg = ctx;
+
+	return (!arg->name || !strcmp(type, arg->name)) && gh_filter_type(&arg->filter, type);
+}
+
+struct gh_error *gh_type_arg_widen(struct gh_type_arg *arg, bool *ret)
+{
+	struct gh_error *err = NULL;
+
+	*ret = arg->name && !arg->filter.has_type;
+	if (*ret)
+		err = gh_filter_compile("the type", arg->name, &arg->filter.type);
+	if (*ret && !err)
+		arg->filter.has_type = true;
+	arg->name = NULL;
+	return err;
+}

@@ -35,3 +35,23 @@ const char *gh_name_package(const char *name, size_t *len_ret);
 
 /** As gh_name_package, with words for what has no package; never NULL, len never 0. */
 const char *gh_name_package_or_not(const char *name, size_t *len_ret);
+
+/** Types as a command takes them: by full name or, where no type has that name, by expression. */
+struct gh_type_arg {
+	const char *name; // borrowed; NULL: by the filter
+	struct gh_filter filter;
+};
+
+/** word: as given; NULL: --type and --package alone. Errors: USAGE. Deinit in any case. */
+struct gh_error *gh_type_arg_init(const struct gh_args *args, const char *word,
+				  struct gh_type_arg *ret) GH_MUST_CHECK;
+void gh_type_arg_deinit(struct gh_type_arg *arg);
+
+/** Is a type of that full name meant? ctx: a struct gh_type_arg. */
+bool gh_type_arg_means(void *ctx, const char *type);
+
+/**
+ * No type has the name: take it for an expression from now on. *ret: false: it is one already.
+ * Errors: USAGE.
+ */
+struct gh_error *gh_type_arg_widen(struct gh_type_arg *arg, bool *ret) GH_MUST_CHECK;

@@ -30,6 +30,11 @@ static void apply_defaults(struct gh_args *args, const struct gh_render_options 
 	render->colour = defaults->colour;
 	render->exact_bytes |= defaults->exact_bytes;
 	render->how_next = defaults->how_next;
+	if (args->command->counts_itself) {
+		args->limit = args->limit_given ? render->limit : 0;
+		render->limit = UINT64_MAX;
+		return;
+	}
 	if (args->limit_given)
 		return;
 	render->limit = UINT64_MAX;

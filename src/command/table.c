@@ -15,6 +15,8 @@
 	X(find) \
 	X(retained) \
 	X(dom) \
+	X(path) \
+	X(paths) \
 	X(roots) \
 	X(spans) \
 	X(memstats) \

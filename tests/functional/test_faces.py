@@ -30,6 +30,8 @@ CONTRACT: Dict[str, Dict[str, List[str]]] = {
     "refs": {"objects": ["address", "type", "bytes", "retained", "name"]},
     "referrers": {"objects": ["address", "type", "bytes", "retained", "name"]},
     "find": {"found": ["address", "type", "bytes", "offset", "value", "referrer", "owner"]},
+    "path": {"hops": ["name", "address", "type"]},
+    "paths": {"paths": ["path", "count", "bytes"]},
     "roots": {"roots": ["kind", "name", "count", "bytes"]},
     "spans": {"classes": ["sizeclass", "elem_bytes", "noscan", "spans", "slots", "live", "free",
                           "garbage", "tail_bytes"]},
@@ -73,7 +75,8 @@ def lines(commands: List[str], death: programs.Death) -> List[str]:
     """The commands, with what they do not do without."""
     chain = goheap.run([death.core, "objects", "goheap.test/programs/shapes.Link", "--short"])
     link = " " + chain.out.split()[0]
-    needs = {"obj": " --sample 3 --why-type", "refs": link, "referrers": link, "find": " o"}
+    needs = {"obj": " --sample 3 --why-type", "refs": link, "referrers": link, "find": " o",
+             "path": " string -n 2", "paths": " string"}
     return [command + needs.get(command, "") for command in commands]
 
 

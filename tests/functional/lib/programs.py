@@ -33,6 +33,8 @@ OTHERS = [
     "leaks",
     "loaded",
     "locks",
+    "longpaths",
+    "paths",
     "registers",
     "suspects",
     "timers",

@@ -35,6 +35,9 @@ var (
 	sheds  [16]string
 	nSheds int
 
+	paths  [128]path
+	nPaths int
+
 	text [1 << 20]byte // the JSON document
 	sink unsafe.Pointer
 )
@@ -120,6 +123,23 @@ func Keep(p unsafe.Pointer) {
 	sink = nil
 }
 
+// path is how a person would write where an object is held.
+type path struct {
+	name    string
+	address uintptr
+}
+
+// Path states the expression that leads to an object, which is held in no other way that is as
+// short. "goroutine N" stands for the number of a goroutine.
+//
+//go:noinline
+func Path(name string, p unsafe.Pointer) {
+	sink = p
+	paths[nPaths] = path{name, uintptr(p)}
+	nPaths++
+	sink = nil
+}
+
 // Sheds names a function (or the beginning of its name) that leaves garbage whose addresses the
 // program cannot know, such as the closures that the compiler makes for deferred calls.
 func Sheds(function string) {
@@ -165,7 +185,11 @@ func Write(program string) {
 		b = appendComma(b, i)
 		b = strconv.AppendQuote(b, function)
 	}
-	b = append(b, "]}\n"...)
+	b = append(b, "]"...)
+	if nPaths > 0 {
+		b = appendPaths(b)
+	}
+	b = append(b, "}\n"...)
 	for len(b) > 0 {
 		n, err := syscall.Write(1, b)
 		if err != nil {
@@ -173,6 +197,19 @@ func Write(program string) {
 		}
 		b = b[n:]
 	}
+}
+
+func appendPaths(b []byte) []byte {
+	b = append(b, `,"paths":[`...)
+	for i, path := range paths[:nPaths] {
+		b = appendComma(b, i)
+		b = append(b, `{"name":`...)
+		b = strconv.AppendQuote(b, path.name)
+		b = append(b, `,"address":"0x`...)
+		b = strconv.AppendUint(b, uint64(path.address), 16)
+		b = append(b, `"}`...)
+	}
+	return append(b, ']')
 }
 
 func appendAddresses(b []byte, head string, addresses []uintptr) []byte {
