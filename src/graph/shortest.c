@@ -8,7 +8,8 @@
 
 #include "base/budget.h"
 #include "base/cleanup.h"
-#include "graph/sweep.h"
+#include "graph/referrers.h"
+#include "graph/words.h"
 
 enum {
 	FOUND_AT_ONCE = 256,
@@ -323,28 +324,43 @@ struct gh_owner_word gh_shortest_word(const struct gh_shortest *s, struct gh_sho
 	return word;
 }
 
-/* The word that leads to one slot. */
 struct search {
-	struct gh_mark *m;
-	uint64_t slot;
+	const struct gh_owner_graph *graph;
 	struct gh_shortest_link link;
 };
 
-__attribute__((always_inline)) static inline void compare(void *ctx, gh_node from, uint32_t word,
-							  uint64_t value)
+/* False: found. */
+static bool keep_if_node(void *ctx, size_t range, gh_addr at, uint64_t value)
 {
 	struct search *search = ctx;
+	struct gh_word_slot holder = gh_word_slot(search->graph->mark, at);
 
-	if (GH_UNLIKELY(gh_word_slot(search->m, value).slot == search->slot))
-		search->link = (struct gh_shortest_link){from, word};
+	(void)range, (void)value;
+	if (holder.slot == GH_SLOT_NONE || !gh_slot_is_node(search->graph, holder.slot))
+		return true; // it describes an owner, whose words were looked at
+	search->link = (struct gh_shortest_link){gh_node_of_slot(search->graph, holder.slot),
+						 (uint32_t)((at - holder.base) / 8)};
+	return false;
 }
 
 struct gh_error *gh_shortest_leaf(const struct gh_owner_graph *graph, uint64_t slot,
 				  const struct gh_poll *poll, struct gh_shortest_link *ret)
 {
-	struct search search = {.m = graph->mark, .slot = slot};
-	struct gh_error *err = gh_sweep(graph, compare, &search, poll, "looking for a referrer");
+	struct search search = {.graph = graph};
+	struct gh_range range = {.lo = gh_heap_slot_base(graph->heap, slot)};
+	struct gh_error *err = NULL;
 
+	range.hi = range.lo + gh_slot_bytes(graph->mark, range.lo,
+					    gh_page_at(graph->mark, range.lo));
+	for (size_t k = 1; k < graph->owners.len && search.link.from == GH_NODE_ROOT; k++) {
+		const struct gh_owner *o = &graph->owners.data[k];
+
+		for (uint64_t i = 0; i < o->nwords; i++)
+			if (graph->words[o->first_word + i].value - range.lo < range.hi - range.lo)
+				search.link = (struct gh_shortest_link){(gh_node)k, (uint32_t)i};
+	}
+	if (search.link.from == GH_NODE_ROOT)
+		err = gh_referrers_sweep(graph->mark, &range, 1, poll, keep_if_node, &search);
 	*ret = search.link;
 	return err;
 }
