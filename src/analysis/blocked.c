@@ -137,6 +137,7 @@ static struct gh_error *look(struct visit *v, uint32_t i, struct gh_blocked *ret
 	*ret = (struct gh_blocked){.g = i,
 				   .on = by_reason(v->wait.kind),
 				   .wait = &v->wait,
+				   .semaphores = &v->semaphores,
 				   .frames = &v->frames};
 	if (ret->on != GH_BLOCKED_ELSE)
 		err = look_at_frames(v, ret);
@@ -146,13 +147,14 @@ static struct gh_error *look(struct visit *v, uint32_t i, struct gh_blocked *ret
 	return err;
 }
 
-static struct gh_error *visit(struct visit *v, gh_blocked_fn fn, void *ctx)
+/* Goroutines [from, to) of the list. */
+static struct gh_error *visit(struct visit *v, size_t from, size_t to, gh_blocked_fn fn, void *ctx)
 {
 	const struct gh_goroutine_vec *gs = &v->session->goroutines;
 	struct gh_error *err = gh_semaphores_load(v->session->rt, &v->semaphores);
 
 	v->counts->damaged += v->semaphores.damaged;
-	for (size_t i = 0; i < gs->len && !err; i++) {
+	for (size_t i = from; i < to && !err; i++) {
 		struct gh_blocked blocked;
 
 		if (i % 1024 == 0)
@@ -166,18 +168,33 @@ static struct gh_error *visit(struct visit *v, gh_blocked_fn fn, void *ctx)
 	return err;
 }
 
-struct gh_error *gh_blocked_visit(struct gh_session *session, gh_blocked_fn fn, void *ctx,
-				  struct gh_blocked_counts *counts_ret)
+static struct gh_error *visit_range(struct gh_session *session, size_t from, size_t to,
+				    gh_blocked_fn fn, void *ctx,
+				    struct gh_blocked_counts *counts_ret)
 {
 	struct visit v = {.session = session, .counts = counts_ret};
-	struct gh_error *err = gh_session_goroutines(session);
+	struct gh_error *err;
 
 	*counts_ret = (struct gh_blocked_counts){0};
-	if (!err)
-		err = visit(&v, fn, ctx);
+	err = visit(&v, from, to, fn, ctx);
 	gh_semaphores_deinit(&v.semaphores);
 	gh_wait_deinit(&v.wait);
 	gh_frame_vec_deinit(&v.frames);
 	gh_source_frame_vec_deinit(&v.source);
 	return err;
+}
+
+struct gh_error *gh_blocked_visit(struct gh_session *session, gh_blocked_fn fn, void *ctx,
+				  struct gh_blocked_counts *counts_ret)
+{
+	struct gh_error *err = gh_session_goroutines(session);
+
+	return err ? err
+		   : visit_range(session, 0, session->goroutines.len, fn, ctx, counts_ret);
+}
+
+struct gh_error *gh_blocked_one(struct gh_session *session, size_t g, gh_blocked_fn fn, void *ctx,
+				struct gh_blocked_counts *counts_ret)
+{
+	return visit_range(session, g, g + 1, fn, ctx, counts_ret);
 }

@@ -27,6 +27,7 @@ struct gh_blocked {
 	gh_addr lock;  // of the Mutex, RWMutex, WaitGroup, Cond or the semaphore; 0: not known
 	uint32_t from; // of frames: the one that called into package sync, maybe by inlining
 	const struct gh_wait *wait;
+	const struct gh_semaphores *semaphores; // of all goroutines
 	const struct gh_frame_vec *frames;
 };
 typedef struct gh_error *(*gh_blocked_fn)(void *ctx, const struct gh_blocked *blocked);
@@ -42,3 +43,7 @@ struct gh_blocked_counts {
  */
 struct gh_error *gh_blocked_visit(struct gh_session *session, gh_blocked_fn fn, void *ctx,
 				  struct gh_blocked_counts *counts_ret) GH_MUST_CHECK;
+
+/** The same for one goroutine, by its index. */
+struct gh_error *gh_blocked_one(struct gh_session *session, size_t g, gh_blocked_fn fn, void *ctx,
+				struct gh_blocked_counts *counts_ret) GH_MUST_CHECK;

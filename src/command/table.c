@@ -22,6 +22,7 @@
 	X(memstats) \
 	X(goroutines) \
 	X(leaks) \
+	X(goroutine) \
 	X(locks) \
 	X(timers) \
 	X(defers) \

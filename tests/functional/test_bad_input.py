@@ -15,7 +15,7 @@ import pytest
 from lib import case, damage, goheap, gocore, programs
 
 COMMANDS = ["info", "top", "objects", "objects --dead", "goroutines", "goroutines --all",
-            "threads", "threads --all", "memstats", "spans",
+            "goroutine 1", "threads", "threads --all", "memstats", "spans",
             "roots", "doctor"]
 CUTS = 20
 NORMAL_OVERWRITTEN, FULL_OVERWRITTEN = 40, 200

@@ -42,6 +42,8 @@ CONTRACT: Dict[str, Dict[str, List[str]]] = {
                         "pattern", "fix"]},
     "locks": {"locks": ["address", "kind", "waiters", "holder", "level", "name"],
               "deadlocks": ["level", "count", "sentence", "goids"]},
+    "goroutine": {"frames": ["function", "file", "line", "inlined", "sp"], "defers": [],
+                  "waiting_on": []},
     "threads": {"groups": ["state", "call", "count", "goroutines", "wait_ns_max"]},
     "doctor": {"checks": ["name", "state", "detail", "advice"]},
 }
@@ -77,6 +79,7 @@ def lines(commands: List[str], death: programs.Death) -> List[str]:
     link = " " + chain.out.split()[0]
     needs = {"obj": " --sample 3 --why-type", "refs": link, "referrers": link, "find": " o",
              "path": " string -n 2", "paths": " string"}
+    needs = {"goroutine": " 1", "obj": " --sample 3 --why-type", "refs": link, "referrers": link, "find": " o"}
     return [command + needs.get(command, "") for command in commands]
 
 

@@ -153,6 +153,8 @@ def test_next_and_handles(shop: pathlib.Path, tmp_path: pathlib.Path) -> None:
     assert "$" not in terminal.type(b"objects main.Order -n 1 --csv" + ENTER)
     assert "$g18" in terminal.type(b"goroutines -n 2" + ENTER)
     assert "chan send" in terminal.type(b"goroutines $g18" + ENTER)
+    assert "goroutine 18: waiting (chan send)" in terminal.type(b"goroutine $g18 -n 1" + ENTER)
+    assert "chan send" in terminal.type(b"goroutines $g18" + ENTER)
     assert "nothing is left: all rows of `goroutines`" in terminal.type(b"next" + ENTER)
     # names of types and handles complete, once the heap is known
     assert "4000 objects" in terminal.type(b"objects main.Ses" + TAB + b"-n 1" + ENTER)

@@ -1,0 +1,748 @@
+// SPDX-License-Identifier: Apache-2.0
+// `goroutine ID`: one goroutine in full: its stack with inlined calls, what its variables hold, what
+// it waits for and who else does, its pending defers, who started it.
+#include <stdlib.h>
+
+#include "analysis/goroutine_nodes.h"
+#include "analysis/waiting.h"
+#include "base/cleanup.h"
+#include "base/ring.h"
+#include "command/code_cells.h"
+#include "goruntime/defer.h"
+#include "goruntime/traceback.h"
+#include "graph/value.h"
+#include "report/format.h"
+
+enum frame_column { F_FUNCTION, F_FILE, F_LINE, F_INLINED, F_SP, F_FRAME, F_PC, F_SHOWN, NFRAME };
+
+static const struct gh_column frame_columns[NFRAME] = {
+	[F_FUNCTION] = {"function", GH_UNIT_TEXT, false},
+	[F_FILE] = {"file", GH_UNIT_TEXT, false},
+	[F_LINE] = {"line", GH_UNIT_COUNT, false},
+	[F_INLINED] = {"inlined", GH_UNIT_BOOL, false},
+	[F_SP] = {"sp", GH_UNIT_ADDRESS, false},
+	[F_FRAME] = {"frame", GH_UNIT_COUNT, false},
+	[F_PC] = {"pc", GH_UNIT_ADDRESS, true},
+	[F_SHOWN] = {"shown", GH_UNIT_BOOL, true},
+};
+
+enum variable_column { A_FRAME, A_FUNCTION, A_NAME, A_KIND, A_TYPE, A_VALUE, A_ADDRESS, NVARIABLE };
+
+static const struct gh_column variable_columns[NVARIABLE] = {
+	[A_FRAME] = {"frame", GH_UNIT_COUNT, false},
+	[A_FUNCTION] = {"function", GH_UNIT_TEXT, true},
+	[A_NAME] = {"name", GH_UNIT_TEXT, false},
+	[A_KIND] = {"kind", GH_UNIT_TEXT, false},
+	[A_TYPE] = {"type", GH_UNIT_TEXT, false},
+	[A_VALUE] = {"value", GH_UNIT_TEXT, false},
+	[A_ADDRESS] = {"address", GH_UNIT_ADDRESS, true},
+};
+
+enum defer_column { D_FUNCTION, D_SITE, D_KIND, D_FRAME, D_CLOSURE, D_RECORD, NDEFER };
+
+static const struct gh_column defer_columns[NDEFER] = {
+	[D_FUNCTION] = {"function", GH_UNIT_TEXT, false},
+	[D_SITE] = {"site", GH_UNIT_TEXT, false},
+	[D_KIND] = {"kind", GH_UNIT_TEXT, false},
+	[D_FRAME] = {"frame", GH_UNIT_COUNT, false},
+	[D_CLOSURE] = {"closure", GH_UNIT_ADDRESS, true},
+	[D_RECORD] = {"record", GH_UNIT_ADDRESS, true},
+};
+
+enum waiting_column {
+	W_WHAT,
+	W_ADDRESS,
+	W_TYPE,
+	W_BUFFERED,
+	W_CAPACITY,
+	W_CLOSED,
+	W_SENDERS,
+	W_RECEIVERS,
+	W_OTHERS,
+	W_FD,
+	W_PATH,
+	W_DUE_NS,
+	W_GOIDS,
+	NWAITING,
+};
+
+static const struct gh_column waiting_columns[NWAITING] = {
+	[W_WHAT] = {"what", GH_UNIT_TEXT, false},
+	[W_ADDRESS] = {"address", GH_UNIT_ADDRESS, false},
+	[W_TYPE] = {"type", GH_UNIT_TEXT, false},
+	[W_BUFFERED] = {"buffered", GH_UNIT_COUNT, false},
+	[W_CAPACITY] = {"capacity", GH_UNIT_COUNT, false},
+	[W_CLOSED] = {"closed", GH_UNIT_BOOL, false},
+	[W_SENDERS] = {"senders", GH_UNIT_COUNT, false},
+	[W_RECEIVERS] = {"receivers", GH_UNIT_COUNT, false},
+	[W_OTHERS] = {"others", GH_UNIT_COUNT, false},
+	[W_FD] = {"fd", GH_UNIT_COUNT, true},
+	[W_PATH] = {"path", GH_UNIT_TEXT, true},
+	[W_DUE_NS] = {"due_ns", GH_UNIT_NS, true},
+	[W_GOIDS] = {"goids", GH_UNIT_LIST, true},
+};
+
+enum ancestor_column { P_GOID, P_STATE, P_CREATED_BY, P_CREATED_SITE, P_STACK, NANCESTOR };
+
+static const struct gh_column ancestor_columns[NANCESTOR] = {
+	[P_GOID] = {"goid", GH_UNIT_COUNT, false, .handle = 'g'},
+	[P_STATE] = {"state", GH_UNIT_TEXT, false},
+	[P_CREATED_BY] = {"created_by", GH_UNIT_TEXT, false},
+	[P_CREATED_SITE] = {"created_site", GH_UNIT_TEXT, false},
+	[P_STACK] = {"stack", GH_UNIT_LIST, true},
+};
+
+enum fact_column { N_NAME, N_VALUE, NFACT };
+
+static const struct gh_column fact_columns[NFACT] = {
+	[N_NAME] = {"name", GH_UNIT_TEXT, false},
+	[N_VALUE] = {"value", GH_UNIT_TEXT, false},
+};
+
+enum {
+	ENDS_SHOWN = 50,      // frames of either end of a deep stack that people see
+	MAX_VALUE = 100,      // bytes of a value
+	MAX_VARIABLES = 2000, // of all frames
+	MAX_ANCESTORS = 64,
+	MAX_ANCESTOR_PCS = 128,
+};
+
+struct request {
+	struct gh_session *session;
+	struct gh_report *report;
+	const struct gh_goroutine *g;
+	bool text;	  // for people
+	bool all;	  // frames that runtime.Stack leaves out, too
+	bool ends;	  // of deep stacks only
+	struct gh_frame_vec frames;
+	struct gh_trace_frame_vec logical;
+	struct gh_traceback traceback;
+	uint64_t cut_variables;
+};
+
+static void request_deinit(struct request *r)
+{
+	gh_frame_vec_deinit(&r->frames);
+	gh_trace_frame_vec_deinit(&r->logical);
+}
+
+static struct gh_error *find_goroutine(struct request *r, const char *word)
+{
+	const struct gh_goroutine_vec *gs = &r->session->goroutines;
+	char *end;
+	uint64_t goid = strtoull(word, &end, 10);
+
+	if (*word < '0' || *word > '9' || *end)
+		return gh_error_create(GH_ERR_USAGE,
+				       "goroutine: '%s' is no number of a goroutine: 17, or a "
+				       "handle such as $g17: `goheap goroutines` lists them",
+				       word);
+	for (size_t i = 0; i < gs->len; i++)
+		if (gs->data[i].goid == goid && !gh_goroutine_is_dead(&gs->data[i])) {
+			r->g = &gs->data[i];
+			return NULL;
+		}
+	return gh_error_create(GH_ERR_MISSING,
+			       "there is no goroutine %llu: `goheap goroutines --all` lists them",
+			       (unsigned long long)goid);
+}
+
+static struct gh_error *load_stack(struct request *r)
+{
+	enum gh_unwind_end end;
+	struct gh_error *err = gh_stack_unwind(r->session->rt, r->g, &r->frames, &end);
+
+	if (!err)
+		err = gh_traceback_frames(r->session->rt, &r->frames, &r->logical);
+	if (err)
+		return err;
+	gh_traceback_of(r->session->rt, r->g, &r->logical, &r->traceback);
+	r->traceback.complete = end == GH_UNWIND_COMPLETE;
+	if (!r->traceback.complete)
+		gh_report_skip(r->report, "frames", 1,
+			       "the stack could not be walked to its end: outer ones are missing");
+	return NULL;
+}
+
+static struct gh_error *add_frame(const struct request *r, struct gh_table *table,
+				  const struct gh_trace_frame *f)
+{
+	const struct gh_frame *frame = &r->frames.data[f->physical];
+	struct gh_cell *row = gh_table_row(table);
+
+	if (!row)
+		return gh_error_nomem();
+	row[F_FUNCTION] = gh_function_cell(r->report, f->source.function);
+	if (f->source.file) {
+		row[F_FILE] = gh_cell_text(f->source.file);
+		row[F_LINE] = gh_cell_u64((uint64_t)f->source.line);
+	}
+	row[F_INLINED] = gh_cell_bool(f->source.inlined);
+	row[F_SP] = gh_cell_u64(frame->sp);
+	row[F_FRAME] = gh_cell_u64(f->physical);
+	row[F_PC] = gh_cell_u64(frame->pc);
+	row[F_SHOWN] = gh_cell_bool(f->shown);
+	return NULL;
+}
+
+static struct gh_error *list_frames(const struct request *r)
+{
+	struct gh_table *table = gh_report_table(r->report, "frames", frame_columns, NFRAME);
+	struct gh_error *err = table ? NULL : gh_error_nomem();
+	size_t shown = 0, n = 0;
+	uint64_t left_out = 0;
+
+	for (size_t i = 0; i < r->logical.len; i++)
+		shown += r->all || r->logical.data[i].shown;
+	for (size_t i = 0; !err && i < r->logical.len; i++) {
+		if (!r->all && !r->logical.data[i].shown)
+			continue;
+		n++;
+		if (r->ends && n > ENDS_SHOWN && n + ENDS_SHOWN <= shown) {
+			left_out++;
+			continue;
+		}
+		err = add_frame(r, table, &r->logical.data[i]);
+	}
+	gh_report_skip(r->report, "frames", left_out, "in the middle of the stack: -n 0 shows all");
+	return err;
+}
+
+/* A variable's pieces that lie side by side, as a whole. False: some lie elsewhere. */
+static bool is_whole(const struct gh_dlocal_vec *locals, size_t at, uint64_t size)
+{
+	const struct gh_dlocal *first = &locals->data[at];
+	int64_t base = first->cfa_offset - (int64_t)first->type_offset;
+	uint64_t sum = 0;
+
+	for (size_t i = at; i < locals->len; i++) {
+		const struct gh_dlocal *piece = &locals->data[i];
+
+		if (strcmp(piece->name, first->name) == 0 && piece->type == first->type &&
+		    piece->cfa_offset - (int64_t)piece->type_offset == base)
+			sum += piece->size;
+	}
+	return size && sum >= size;
+}
+
+static bool was_seen(const struct gh_dlocal_vec *locals, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (locals->data[i].type == locals->data[at].type &&
+		    strcmp(locals->data[i].name, locals->data[at].name) == 0)
+			return true;
+	return false;
+}
+
+static struct gh_error *add_variable(struct request *r, struct gh_table *table,
+				     const struct gh_dlocal_vec *locals, size_t at, uint32_t index)
+{
+	const struct gh_dlocal *local = &locals->data[at];
+	const struct gh_frame *frame = &r->frames.data[index];
+	struct gh_types *types = r->session->types;
+	const struct gh_dtype_info *info = gh_dwarf_type(r->session->rt->dwarf, local->type);
+	gh_addr addr = frame->fp + (uint64_t)(local->cfa_offset - (int64_t)local->type_offset);
+	const char *name = local->name + (local->by_ref && *local->name == '&');
+	bool whole = is_whole(locals, at, info->size);
+	_cleanup_strbuf_ struct gh_strbuf value = {0};
+	struct gh_gotype type;
+	struct gh_cell *row;
+
+	if (*name == '~' || *name == '.' || was_seen(locals, at))
+		return NULL; // results without names; further pieces
+	type = gh_gotype_of_dwarf(types, local->by_ref ? info->elem : local->type);
+	if (local->by_ref && (!whole || !gh_read_u64(r->session->rt->image, addr, &addr)))
+		whole = false;
+	row = gh_table_row(table);
+	if (!row)
+		return gh_error_nomem();
+	row[A_FRAME] = gh_cell_u64(index);
+	row[A_FUNCTION] =
+		gh_function_cell(r->report, gh_func_name(r->session->rt, &frame->func));
+	row[A_NAME] = gh_cell_copy(r->report, name, strlen(name));
+	row[A_KIND] = gh_cell_text(local->is_param ? "argument" : "variable");
+	name = gh_gotype_name(types, type);
+	row[A_TYPE] = gh_cell_copy(r->report, name, strlen(name));
+	if (!whole)
+		return NULL;
+	gh_value_brief(types, type, addr, MAX_VALUE, r->session->no_values, &value);
+	row[A_VALUE] = gh_cell_copy(r->report, gh_strbuf_str(&value), value.len);
+	row[A_ADDRESS] = gh_cell_u64(addr);
+	return NULL;
+}
+
+/* Is any call in this frame one that is shown? */
+static bool is_frame_shown(const struct request *r, uint32_t index)
+{
+	for (size_t i = 0; i < r->logical.len; i++)
+		if (r->logical.data[i].physical == index && r->logical.data[i].shown)
+			return true;
+	return r->all;
+}
+
+static struct gh_error *add_variables(struct request *r, struct gh_table *table, uint32_t index,
+				      struct gh_dlocal_vec *locals)
+{
+	const struct gh_runtime *rt = r->session->rt;
+	struct gh_error *err;
+
+	locals->len = 0;
+	err = gh_dwarf_locals(rt->dwarf, r->frames.data[index].sym_pc - rt->target->exe_bias,
+			      locals);
+	for (size_t i = 0; !err && i < locals->len; i++) {
+		if (table->nrows == MAX_VARIABLES) {
+			r->cut_variables++;
+			continue;
+		}
+		err = add_variable(r, table, locals, i, index);
+	}
+	return err;
+}
+
+/* People need no empty tables. */
+static void drop_if_empty(const struct request *r, struct gh_table *table)
+{
+	struct gh_table_vec *tables = &r->report->tables;
+
+	if (!r->text || table->nrows || tables->data[tables->len - 1] != table)
+		return;
+	tables->len--;
+	gh_table_destroy(table);
+}
+
+static struct gh_error *list_variables(struct request *r)
+{
+	struct gh_error *err = gh_session_types(r->session);
+	struct gh_dlocal_vec locals = {0};
+	struct gh_table *table;
+
+	if (err || !r->session->rt->dwarf)
+		return err;
+	table = gh_report_table(r->report, "variables", variable_columns, NVARIABLE);
+	if (!table)
+		return gh_error_nomem();
+	for (uint32_t i = 0; !err && i < r->frames.len; i++) {
+		size_t from_start = i, from_end = r->frames.len - 1 - i;
+
+		if (!is_frame_shown(r, i) ||
+		    (r->ends && from_start >= ENDS_SHOWN && from_end >= ENDS_SHOWN))
+			continue;
+		if (i % 64 == 0)
+			err = gh_poll(&r->session->poll, "reading variables", i, r->frames.len);
+		if (!err)
+			err = add_variables(r, table, i, &locals);
+	}
+	gh_dlocal_vec_deinit(&locals);
+	drop_if_empty(r, table);
+	gh_report_skip(r->report, "variables", r->cut_variables, "beyond the first 2000");
+	return err;
+}
+
+static struct gh_error *add_defer(const struct request *r, struct gh_table *table,
+				  const struct gh_defer *d)
+{
+	const struct gh_runtime *rt = r->session->rt;
+	struct gh_cell *row = gh_table_row(table);
+	struct gh_source_frame line = {0};
+	struct gh_func func;
+
+	if (!row)
+		return gh_error_nomem();
+	if (d->code && gh_func_find(rt, d->code, &func))
+		row[D_FUNCTION] = gh_function_cell(r->report, gh_func_name(rt, &func));
+	if (d->pc && gh_func_find(rt, d->pc - 1, &func)) {
+		gh_func_line(rt, &func, d->pc - 1, &line);
+		row[D_SITE] = gh_site_cell(r->report, line.file, line.line);
+	}
+	row[D_KIND] = gh_cell_text(gh_defer_kind_name((enum gh_defer_kind)d->kind));
+	if (d->frame != GH_DEFER_NO_FRAME)
+		row[D_FRAME] = gh_cell_u64(d->frame);
+	if (d->fn)
+		row[D_CLOSURE] = gh_cell_u64(d->fn);
+	if (d->record)
+		row[D_RECORD] = gh_cell_u64(d->record);
+	return NULL;
+}
+
+static struct gh_error *list_defers(const struct request *r)
+{
+	struct gh_defer_vec defers = {0};
+	struct gh_defer_skips skips = {0};
+	struct gh_error *err =
+		gh_defers_load(r->session->rt, r->g, &r->frames, &defers, &skips);
+	struct gh_table *table =
+		err ? NULL : gh_report_table(r->report, "defers", defer_columns, NDEFER);
+
+	if (!err && !table)
+		err = gh_error_nomem();
+	for (size_t i = 0; !err && i < defers.len; i++)
+		if (!defers.data[i].is_list)
+			err = add_defer(r, table, &defers.data[i]);
+	if (!err)
+		drop_if_empty(r, table);
+	gh_defer_vec_deinit(&defers);
+	gh_report_skip(r->report, "defers", skips.unreadable + skips.damaged,
+		       "their records are damaged or cannot be read");
+	return err;
+}
+
+static struct gh_error *add_parties(const struct request *r, const struct gh_waiting *w,
+				    struct gh_cell *row)
+{
+	size_t n = gh_min_u64(w->nparties, GH_PARTIES_KEPT);
+	const char **items;
+
+	row[W_OTHERS] = gh_cell_u64(w->nparties);
+	if (!n)
+		return NULL;
+	items = gh_arena_alloc(&r->report->arena, n * sizeof(*items));
+	for (size_t i = 0; items && i < n; i++) {
+		items[i] = gh_arena_printf(&r->report->arena, "%llu",
+					   (unsigned long long)w->parties[i]);
+		if (!items[i])
+			return gh_error_nomem();
+	}
+	if (!items)
+		return gh_error_nomem();
+	row[W_GOIDS] = gh_cell_list(items, n);
+	return NULL;
+}
+
+static struct gh_error *add_waiting(const struct request *r, struct gh_table *table,
+				    const struct gh_waiting *w)
+{
+	struct gh_cell *row = gh_table_row(table);
+
+	if (!row)
+		return gh_error_nomem();
+	row[W_WHAT] = gh_cell_text(w->what);
+	if (w->addr)
+		row[W_ADDRESS] = gh_cell_u64(w->addr);
+	row[W_TYPE] = gh_cell_text(w->type);
+	if (w->is_chan) {
+		row[W_BUFFERED] = gh_cell_u64(w->buffered);
+		row[W_CAPACITY] = gh_cell_u64(w->capacity);
+		row[W_CLOSED] = gh_cell_bool(w->closed);
+		row[W_SENDERS] = gh_cell_u64(w->senders);
+		row[W_RECEIVERS] = gh_cell_u64(w->receivers);
+	}
+	if (w->has_fd)
+		row[W_FD] = gh_cell_u64(w->fd);
+	row[W_PATH] = gh_cell_text(w->path);
+	if (w->has_due)
+		row[W_DUE_NS] = gh_cell_i64(w->due_ns);
+	return add_parties(r, w, row);
+}
+
+static struct gh_error *list_waiting(const struct request *r)
+{
+	struct gh_waiting_vec rows = {0};
+	uint64_t damaged = 0;
+	struct gh_error *err =
+		gh_waiting_load(r->session, (size_t)(r->g - r->session->goroutines.data),
+				&r->report->arena, &rows, &damaged);
+	struct gh_table *table =
+		err ? NULL : gh_report_table(r->report, "waiting_on", waiting_columns, NWAITING);
+
+	if (!err && !table)
+		err = gh_error_nomem();
+	for (size_t i = 0; !err && i < rows.len; i++)
+		err = add_waiting(r, table, &rows.data[i]);
+	if (!err)
+		drop_if_empty(r, table);
+	gh_waiting_vec_deinit(&rows);
+	gh_report_skip(r->report, "sudogs", damaged, "they are damaged: queues may be longer");
+	return err;
+}
+
+static const struct gh_goroutine *alive(const struct gh_session *session, uint64_t goid)
+{
+	const struct gh_goroutine_vec *gs = &session->goroutines;
+
+	for (size_t i = 0; goid && i < gs->len; i++)
+		if (gs->data[i].goid == goid && !gh_goroutine_is_dead(&gs->data[i]))
+			return &gs->data[i];
+	return NULL;
+}
+
+/* The function and line of a go statement, by its return address. */
+static void fill_creation(const struct request *r, gh_addr go_pc, struct gh_cell *row)
+{
+	struct gh_source_frame line;
+	struct gh_func func;
+
+	if (!go_pc || !gh_func_find(r->session->rt, go_pc - 1, &func))
+		return;
+	gh_func_line(r->session->rt, &func, go_pc - 1, &line);
+	row[P_CREATED_BY] = gh_function_cell(r->report, line.function);
+	row[P_CREATED_SITE] = gh_site_cell(r->report, line.file, line.line);
+}
+
+/* Frames that an ancestor had when it started the next one, where GODEBUG=tracebackancestors kept
+ * them. */
+static struct gh_error *fill_ancestor_stack(const struct request *r, gh_addr info,
+					    struct gh_cell *row)
+{
+	const struct gh_runtime *rt = r->session->rt;
+	const char *items[MAX_ANCESTOR_PCS], **list;
+	struct gh_slice pcs;
+	size_t n = 0;
+
+	if (!gh_has(&rt->layout, GH_F_ancestorInfo_pcs) ||
+	    !gh_read_slice(rt->image, info + (uint64_t)rt->layout.offset[GH_F_ancestorInfo_pcs],
+			   &pcs))
+		return NULL;
+	for (uint64_t i = 0; i < gh_min_u64(pcs.len, MAX_ANCESTOR_PCS); i++) {
+		struct gh_source_frame line;
+		struct gh_func func;
+		gh_addr pc;
+
+		if (!gh_read_u64(rt->image, pcs.data + i * 8, &pc) ||
+		    !gh_func_find(rt, pc - 1, &func))
+			continue;
+		gh_func_line(rt, &func, pc - 1, &line);
+		items[n] = gh_arena_printf(&r->report->arena, "%s %s:%d",
+					   line.function ? line.function : "?",
+					   line.file ? line.file : "?", line.line);
+		if (!items[n++])
+			return gh_error_nomem();
+	}
+	list = n ? gh_arena_alloc(&r->report->arena, n * sizeof(*list)) : NULL;
+	if (!list)
+		return n ? gh_error_nomem() : NULL;
+	memcpy(list, items, n * sizeof(*list));
+	row[P_STACK] = gh_cell_list(list, n);
+	return NULL;
+}
+
+/* g.ancestors: *[]ancestorInfo, the parent first; or 0. */
+static gh_addr ancestor_info(const struct request *r, size_t i)
+{
+	const struct gh_runtime *rt = r->session->rt;
+	gh_addr at = gh_field_or_zero(rt, r->g->addr, GH_F_g_ancestors);
+	struct gh_slice infos;
+	uint64_t bytes = (uint64_t)rt->layout.struct_size[GH_S_ancestorInfo];
+
+	if (!at || rt->layout.struct_size[GH_S_ancestorInfo] <= 0 ||
+	    !gh_read_slice(rt->image, at, &infos) || i >= infos.len)
+		return 0;
+	return infos.data + i * bytes;
+}
+
+static struct gh_error *list_ancestors(const struct request *r)
+{
+	const struct gh_runtime *rt = r->session->rt;
+	uint64_t goid = r->g->parent_goid;
+	struct gh_table *table =
+		gh_report_table(r->report, "ancestors", ancestor_columns, NANCESTOR);
+
+	if (!table)
+		return gh_error_nomem();
+	for (size_t i = 0; goid && i < MAX_ANCESTORS; i++) {
+		const struct gh_goroutine *parent = alive(r->session, goid);
+		gh_addr info = ancestor_info(r, i);
+		struct gh_cell *row = gh_table_row(table);
+		struct gh_error *err;
+
+		if (!row)
+			return gh_error_nomem();
+		row[P_GOID] = gh_cell_u64(goid);
+		row[P_STATE] = gh_cell_text(parent ? gh_gstatus_name(parent->status) : "gone");
+		if (parent)
+			fill_creation(r, goid == 1 ? 0 : parent->go_pc, row);
+		else if (info)
+			fill_creation(r, gh_field_or_zero(rt, info, GH_F_ancestorInfo_gopc), row);
+		err = info ? fill_ancestor_stack(r, info, row) : NULL;
+		if (err)
+			return err;
+		info = ancestor_info(r, i + 1);
+		goid = parent ? parent->parent_goid
+		       : info ? gh_field_or_zero(rt, info, GH_F_ancestorInfo_goid)
+			      : 0;
+	}
+	drop_if_empty(r, table);
+	return NULL;
+}
+
+static struct gh_cell labels_cell(const struct request *r)
+{
+	_cleanup_strbuf_ struct gh_strbuf sb = {0};
+
+	if (r->session->no_values || !gh_goroutine_labels(r->session->rt, r->g, &sb))
+		return (struct gh_cell){0};
+	return gh_cell_copy(r->report, gh_strbuf_str(&sb), sb.len);
+}
+
+/* What it retains: null unless asked for. */
+static struct gh_error *retained_cell(const struct request *r, bool asked, struct gh_cell *ret)
+{
+	struct gh_goroutine_node_vec nodes = {0};
+	struct gh_error *err = NULL;
+	uint64_t bytes;
+
+	*ret = (struct gh_cell){0};
+	if (asked || r->session->domtree)
+		err = gh_goroutine_nodes_load(r->session, &nodes);
+	if (!err && gh_goroutine_retained(r->session, &nodes, r->g, &bytes))
+		*ret = gh_cell_in(gh_cell_u64(bytes), GH_UNIT_BYTES);
+	gh_goroutine_node_vec_deinit(&nodes);
+	return err;
+}
+
+static struct gh_error *list_facts(const struct request *r, bool retained)
+{
+	struct gh_table *table = gh_report_table(r->report, "goroutine", fact_columns, NFACT);
+	const struct gh_goroutine *g = r->g;
+	struct gh_cell wait = {0}, bytes;
+	struct gh_error *err = retained_cell(r, retained, &bytes);
+	const char *reason = g->wait_reason && *g->wait_reason ? g->wait_reason : NULL;
+	int64_t ns;
+	bool fine;
+
+	if (err || !table)
+		return err ? err : gh_error_nomem();
+	if (gh_session_wait_ns(r->session, g, &ns))
+		wait = gh_cell_in(gh_cell_i64(ns), GH_UNIT_NS);
+	fine = gh_table_named(table, "goid", gh_cell_in(gh_cell_u64(g->goid), GH_UNIT_COUNT)) &&
+	       gh_table_named(table, "state", gh_cell_text(gh_gstatus_name(g->status))) &&
+	       gh_table_named(table, "wait reason", gh_cell_text(reason)) &&
+	       gh_table_named(table, "waits for at least", wait) &&
+	       gh_table_named(table, "created by",
+			      gh_function_cell(r->report, r->traceback.created_by)) &&
+	       gh_table_named(table, "created at",
+			      gh_site_cell(r->report, r->traceback.created_file,
+					   r->traceback.created_line)) &&
+	       gh_table_named(table, "parent",
+			      g->parent_goid ? gh_cell_in(gh_cell_u64(g->parent_goid),
+							  GH_UNIT_COUNT)
+					     : (struct gh_cell){0}) &&
+	       gh_table_named(table, "labels", labels_cell(r)) &&
+	       gh_table_named(table, "locked to a thread", gh_cell_bool(g->locked)) &&
+	       gh_table_named(table, "thread",
+			      g->thread ? gh_cell_in(gh_cell_u64(g->thread->tid), GH_UNIT_COUNT)
+					: (struct gh_cell){0}) &&
+	       gh_table_named(table, "of the runtime", gh_cell_bool(g->system)) &&
+	       gh_table_named(table, "stack",
+			      gh_cell_in(gh_cell_u64(g->stack_hi > g->stack_lo
+							     ? g->stack_hi - g->stack_lo
+							     : 0),
+					 GH_UNIT_BYTES)) &&
+	       gh_table_named(table, "runtime.g", gh_cell_in(gh_cell_u64(g->addr),
+							     GH_UNIT_ADDRESS)) &&
+	       gh_table_named(table, "retained", bytes);
+	return fine ? NULL : gh_error_nomem();
+}
+
+/* As the first line of the runtime's traceback. */
+static void conclude(const struct request *r)
+{
+	const struct gh_goroutine *g = r->g;
+	_cleanup_strbuf_ struct gh_strbuf sb = {0};
+	int64_t ns;
+
+	gh_strbuf_printf(&sb, "goroutine %llu: %s", (unsigned long long)g->goid,
+			 gh_gstatus_name(g->status));
+	if (g->wait_reason && *g->wait_reason)
+		gh_strbuf_printf(&sb, " (%s)", g->wait_reason);
+	if (gh_session_wait_ns(r->session, g, &ns)) {
+		gh_strbuf_puts(&sb, ", for at least ");
+		gh_format_ns(&sb, ns);
+	}
+	if (g->locked)
+		gh_strbuf_puts(&sb, ", locked to a thread");
+	if (r->traceback.created_by) {
+		gh_strbuf_puts(&sb, "; created by ");
+		gh_function_print(&sb, r->traceback.created_by);
+	}
+	if (g->parent_goid)
+		gh_strbuf_printf(&sb, " in goroutine %llu", (unsigned long long)g->parent_goid);
+	r->report->headline = gh_arena_strndup(&r->report->arena, gh_strbuf_str(&sb), sb.len);
+}
+
+static struct gh_error *run(struct gh_session *session, const struct gh_args *args,
+			    struct gh_report *report)
+{
+	_cleanup_(request_deinit) struct request r = {.session = session, .report = report};
+	struct gh_error *err = gh_session_goroutines(session);
+
+	if (!err && !args->npositional)
+		err = gh_error_create(GH_ERR_USAGE, "goroutine: give its number: goroutine 17: "
+						    "`goheap goroutines` lists them");
+	// DWARF first: it may show that what was read has to be read again
+	if (!err)
+		err = gh_session_types(session);
+	if (!err)
+		err = gh_session_goroutines(session);
+	if (!err)
+		err = find_goroutine(&r, args->positional[0]);
+	if (err)
+		return err;
+	r.all = gh_args_option(args, "--all");
+	r.text = args->render.format == GH_FORMAT_TEXT;
+	r.ends = r.text && !args->limit_given;
+	err = load_stack(&r);
+	if (!err)
+		err = list_frames(&r);
+	if (!err)
+		err = list_variables(&r);
+	if (!err)
+		err = list_waiting(&r);
+	if (!err)
+		err = list_defers(&r);
+	if (!err)
+		err = list_ancestors(&r);
+	if (!err)
+		err = list_facts(&r, gh_args_option(args, "--retained"));
+	if (!err)
+		conclude(&r);
+	return err;
+}
+
+static const struct gh_option options[] = {
+	{"--all", NULL, NULL, "also the frames that runtime.Stack leaves out"},
+	{"--retained", NULL, NULL, "what would go with it: marks the heap first"},
+	{NULL, NULL, NULL, NULL},
+};
+
+static const struct gh_table_shape tables[] = {
+	{"frames", frame_columns, NFRAME},
+	{"variables", variable_columns, NVARIABLE},
+	{"waiting_on", waiting_columns, NWAITING},
+	{"defers", defer_columns, NDEFER},
+	{"ancestors", ancestor_columns, NANCESTOR},
+	{"goroutine", fact_columns, NFACT},
+	{NULL, NULL, 0},
+};
+
+static const struct gh_example examples[] = {
+	{"core goroutine 17", "all of goroutine 17; at the prompt and in gdb also: $g17"},
+	{"core goroutine 1 --all", "with the runtime's own frames"},
+	{"core goroutine 17 --json | jq '.tables.frames.rows[].function'",
+	 "its stack, innermost first"},
+	{NULL, NULL},
+};
+
+const struct gh_command gh_cmd_goroutine = {
+	.name = "goroutine",
+	.summary = "One goroutine: stack, variables, what it waits for, defers, ancestry.",
+	.usage = "goroutine GOID [--all] [--retained]",
+	.max_positional = 1,
+	.help = "frames are those that runtime.Stack prints, innermost first; inlined calls are "
+		"frames of their own and share the sp of the one they lie in. Of deep stacks "
+		"people see fifty of either end (-n 0: all).\n\n"
+		"variables are the arguments and local variables that lie in memory, where DWARF "
+		"tells. waiting_on has a row for each channel of a select, with what is in its "
+		"buffer, how many stand in its queues (the goroutine too) and goids of the others; "
+		"for the lock (`goheap locks` says who may hold it); for the descriptor with its "
+		"file or connection; for the timer. ancestors are who started whom, as long as they "
+		"live; with GODEBUG=tracebackancestors=N also those that are gone, and where they "
+		"stood.\n",
+	.options = options,
+	.examples = examples,
+	.tables = tables,
+	.needs_target = true,
+	.reads_values = true,
+	.all_rows = true,
+	.ignores = GH_IGNORES_TYPE | GH_IGNORES_PACKAGE | GH_IGNORES_MIN,
+	.run = run,
+};
