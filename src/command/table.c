@@ -21,8 +21,8 @@
 	X(spans) \
 	X(memstats) \
 	X(goroutines) \
-	X(leaks) \
 	X(goroutine) \
+	X(leaks) \
 	X(locks) \
 	X(timers) \
 	X(defers) \

@@ -410,7 +410,7 @@ def test_gdb_help_and_completion(commands: List[str]) -> None:
     assert places == sorted(places)
     for command in commands:
         assert "Usage: goheap " + command in gdb.run(["help goheap " + command]).out
-    lines = gdb.run(["complete goheap gor", "complete goheap top --so",
+    lines = gdb.run(["complete goheap goroutines", "complete goheap top --so",
                      "complete goheap goroutines --sort wait_s",
                      "complete goheap help inf"]).out.splitlines()
     assert lines == ["goheap goroutines", "goheap top --sort",

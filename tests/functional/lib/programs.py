@@ -36,6 +36,7 @@ OTHERS = [
     "longpaths",
     "paths",
     "registers",
+    "stacks",
     "suspects",
     "timers",
     "values",
