@@ -24,6 +24,7 @@
 	X(goroutine) \
 	X(leaks) \
 	X(locks) \
+	X(conns) \
 	X(timers) \
 	X(defers) \
 	X(threads) \

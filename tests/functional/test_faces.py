@@ -38,6 +38,7 @@ CONTRACT: Dict[str, Dict[str, List[str]]] = {
     "memstats": {"memstats": ["name", "value"]},
     "goroutines": {"groups": ["count", "state", "wait_reason", "top", "wait_site", "created_by",
                               "wait_ns_max", "wait_ns_median", "retained", "goids"]},
+    "conns": {"groups": ["kind", "owner", "count", "in_use"]},
     "leaks": {"leaks": ["level", "count", "wait_reason", "wait_site", "created_by", "retained",
                         "pattern", "fix"]},
     "locks": {"locks": ["address", "kind", "waiters", "holder", "level", "name"],

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Connections: tests/programs/conns states what is open, who has it, and what a goroutine uses."""
+
+import json
+import pathlib
+from typing import Dict, Iterator, List, Tuple
+
+import pytest
+
+from conftest import RELEASES
+from lib import damage, gdb, goheap, programs, simple
+
+ENDS = (RELEASES[0], RELEASES[-1])
+DAMAGED = 12
+STANDARD = ["/dev/stderr", "/dev/stdin", "/dev/stdout"]
+# Behind an *http.Response that only a package variable leads to: its type is not known then.
+NOT_WITHOUT_DWARF = {"HTTP response body, read"}
+HTTP_OWNERS = {"main.bodies", "main.client"}
+PAIRS = Dict[Tuple[str, str], List[int]]
+
+
+class Conns:
+    """The program, dead, with what goheap says."""
+
+    def __init__(self, dead: simple.Dead) -> None:
+        self.core, self.exe = dead.core, dead.exe
+        self.statement = json.loads(dead.out)
+        self.asked = goheap.ask(dead.core, dead.exe, "conns", "conns --all", "conns --unused",
+                                "conns --no-values")
+        self.groups = goheap.rows(self.asked["conns"], "groups")
+        self.all = goheap.rows(self.asked["conns --all"], "conns")
+        assert not self.asked["conns"]["skipped"]
+
+    def sums(self, rows: List[dict]) -> PAIRS:
+        """Return count and in_use by kind and owner, and of each kind."""
+        sums: PAIRS = {}
+        for row in rows:
+            for key in ((row["kind"], row["owner"]), (row["kind"], "")):
+                pair = sums.setdefault(key, [0, 0])
+                pair[0] += row["count"]
+                pair[1] += row["in_use"]
+        return sums
+
+
+@pytest.fixture(scope="module", params=[(release, variant) for release in RELEASES
+                                        for variant in ("plain", "nodwarf")],
+                ids="-".join)
+def build(request: pytest.FixtureRequest) -> programs.Build:
+    release, variant = request.param
+    return programs.Build("conns", release, variant)
+
+
+@pytest.fixture(scope="module")
+def opened(build: programs.Build, workshop: programs.Workshop) -> Iterator[Conns]:
+    with simple.death(workshop, build, ["open"]) as dead:
+        yield Conns(dead)
+
+
+def test_counts_owners_use(opened: Conns, build: programs.Build) -> None:
+    sums, all_sums = opened.sums(opened.groups), opened.sums(opened.all)
+    wrong = []
+    for row in opened.statement["Rows"]:
+        if build.variant == "nodwarf" and row["Kind"] in NOT_WITHOUT_DWARF:
+            continue
+        key, true = (row["Kind"], row["Owner"]), [row["Count"], row["In_use"]]
+        if sums.get(key) != true or all_sums.get(key) != true:
+            wrong.append("%s: %s, not %s" % (key, sums.get(key), true))
+    assert not wrong, "\n".join(wrong)
+
+
+def test_nothing_else_is_open(opened: Conns) -> None:
+    """The other ends of HTTP connections, and the standard files."""
+    said = {row["Kind"] for row in opened.statement["Rows"]}
+    assert {row["kind"] for row in opened.groups} <= said
+    by_kind = opened.sums(opened.all)
+    true = {row["Kind"]: row["Count"] for row in opened.statement["Rows"] if not row["Owner"]}
+    ends = 2 * (true["HTTP connection"] + true["idle HTTP connection"])
+    tcp = sum(row["Count"] for row in opened.statement["Rows"] if row["Kind"] == "TCP connection")
+    assert by_kind[("TCP connection", "")][0] == tcp + ends
+    assert by_kind[("TCP listener", "")][0] == 3
+    names = [row["name"] for row in opened.all if row["kind"] == "file"]
+    assert sorted(names) == sorted(opened.statement["Names"] + STANDARD)
+    fds = [row["fd"] for row in opened.all if row["fd"] is not None]
+    assert len(fds) == len(set(fds))
+
+
+def test_peers_states_owners_of_http(opened: Conns) -> None:
+    peer = opened.statement["Peer"]
+    for row in opened.all:
+        if row["kind"] in ("HTTP connection", "idle HTTP connection"):
+            assert row["peer"] == peer
+            assert row["state"] == ("idle" if row["kind"].startswith("idle") else "lent")
+        if row["kind"] in ("HTTP connection", "HTTP response body"):
+            assert row["owner"].split(" and others")[0] in HTTP_OWNERS
+        if row["kind"] == "unix listener":
+            assert row["local"].endswith("/socket")
+        if row["kind"] == "TCP connection" and row["owner"] == "main.dialed":
+            assert row["local"].startswith("127.0.0.1:") and row["state"] == "idle"
+        if row["kind"] == "sql.DB":
+            assert row["peer"] == "main.fake"
+
+
+def test_unused(opened: Conns) -> None:
+    unused = opened.sums(goheap.rows(opened.asked["conns --unused"], "groups"))
+    for key, (count, in_use) in opened.sums(opened.groups).items():
+        if key[1] and in_use in (0, count):
+            assert (unused.get(key) == [count, 0]) == (in_use == 0 and count > 0)
+
+
+def test_no_values(opened: Conns) -> None:
+    for row in goheap.rows(opened.asked["conns --no-values"], "groups"):
+        assert row["local"] is None and row["peer"] in (None, "main.fake")
+
+
+def test_closed_twin(build: programs.Build, workshop: programs.Workshop) -> None:
+    """What was closed is not open; the standard files are."""
+    with simple.death(workshop, build, ["closed"]) as dead:
+        of = Conns(dead)
+    assert sorted(row["name"] for row in of.all) == STANDARD
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_all_faces_say_the_same(workshop: programs.Workshop, end: str,
+                                tmp_path: pathlib.Path) -> None:
+    build = programs.Build("conns", end, "plain")
+    with simple.death(workshop, build, ["open"]) as dead:
+        program = goheap.ask(dead.core, dead.exe, "conns")["conns"]
+        answer = gdb.run(["goheap conns --json"], [dead.exe, dead.core])
+        assert json.loads(answer.out.strip().splitlines()[-1])["tables"] == program["tables"]
+    process = programs.start(workshop.build(build), tmp_path, {}, ["open", "stay"])
+    try:
+        programs.wait_for_line(tmp_path / "stdout", process, programs.RUN_SECONDS)
+        answer = goheap.run(["--pid", process.pid, "conns", "--json"])
+        ours = {(row["kind"], row["owner"], row["count"], row["in_use"], row["state"])
+                for row in json.loads(answer.out)["tables"]["groups"]["rows"]}
+        theirs = {(row["kind"], row["owner"], row["count"], row["in_use"], row["state"])
+                  for row in program["tables"]["groups"]["rows"]}
+        assert ours == theirs
+        fds = {int(path.name) for path in pathlib.Path("/proc/%d/fd" % process.pid).iterdir()
+               if path.readlink().name.startswith("socket:")}
+        answer = goheap.run(["--pid", process.pid, "conns", "--all", "--json"])
+        rows = json.loads(answer.out)["tables"]["conns"]["rows"]
+        assert {row["fd"] for row in rows
+                if row["fd"] is not None and row["kind"] not in ("file", "pipe")} == fds
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_damage(workshop: programs.Workshop, end: str, tmp_path: pathlib.Path) -> None:
+    """Overwritten memory is survived."""
+    with simple.death(workshop, programs.Build("conns", end, "plain"), ["open"]) as dead:
+        data = dead.core.read_bytes()
+        for seed in range(DAMAGED):
+            core = damage.write(tmp_path / "damaged", damage.overwrite(data, seed))
+            answer = goheap.run([core, dead.exe, "--json", "-e", "conns", "-e", "conns --all"])
+            assert answer.code in (goheap.ANSWERED, goheap.NOTHING), answer.err
