@@ -116,18 +116,6 @@ static bool list_wanted(struct judge *j)
 	return true;
 }
 
-/* The first owner on the way from an object to the root; GH_NODE_ROOT: several have it. */
-static gh_node owner_above(const struct judge *j, uint64_t slot)
-{
-	gh_node node = GH_NODE_ROOT;
-
-	if (gh_slot_is_node(j->graph, slot))
-		node = gh_node_of_slot(j->graph, slot);
-	while (!gh_node_is_owner(j->graph, node))
-		node = gh_domtree_idom(j->session->domtree, node);
-	return node;
-}
-
 /* The first one that is found; but a package variable says more than a stack. */
 static void note_owner(const struct judge *j, struct gh_timer_fact *fact, gh_node owner)
 {
@@ -151,7 +139,7 @@ static void note(struct judge *j, const struct wanted *w)
 	if (fact->verdict == GH_TIMER_HELD && verdict == GH_TIMER_IN_USE)
 		return;
 	if (j->above == GH_NODE_NONE)
-		j->above = owner_above(j, j->slot);
+		j->above = gh_domtree_owner_of_slot(j->session->domtree, j->slot);
 	if (j->above == find_node(&j->timers, t->addr))
 		return; // its own callback has it, and nobody else has that
 	if (fact->verdict != verdict) {

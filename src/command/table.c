@@ -28,6 +28,7 @@
 	X(timers) \
 	X(defers) \
 	X(threads) \
+	X(chans) \
 	X(doctor) \
 	X(next) \
 	X(help)

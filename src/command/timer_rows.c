@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "command/code_cells.h"
+#include "command/waiters.h"
 #include "goruntime/traceback.h"
 
 const struct gh_column gh_timer_columns[GH_TIMER_COLUMNS] = {
@@ -26,42 +27,26 @@ const struct gh_column gh_timer_columns[GH_TIMER_COLUMNS] = {
 	[GH_TC_P] = {"p", GH_UNIT_COUNT, true},
 };
 
-/* A g and its place in the session's list. */
-struct g_index {
-	gh_addr addr;
-	uint32_t index;
-	const char *waits_in; // function; NULL: not looked for yet
-};
-
 /* Texts, each once: a hash table of them, at most half full. */
 struct gh_timer_texts {
 	const char **slots; // owned; texts are the arena's
 	size_t cap, n;
-	struct g_index *by_addr; // owned, sorted
-	size_t ng;
+	struct gh_waiters waiters;
 };
 
-static int by_addr(const void *a, const void *b)
-{
-	const struct g_index *x = a, *y = b;
-
-	return x->addr < y->addr ? -1 : x->addr > y->addr;
-}
-
-static struct gh_timer_texts *texts_create(const struct gh_goroutine_vec *goroutines)
+static struct gh_timer_texts *texts_create(struct gh_session *session)
 {
 	struct gh_timer_texts *texts = calloc(1, sizeof(*texts));
 
 	if (!texts)
 		return NULL;
 	texts->cap = 256;
-	texts->ng = goroutines->len;
 	texts->slots = gh_alloc_array(texts->cap, sizeof(*texts->slots));
-	texts->by_addr = gh_alloc_array(texts->ng, sizeof(*texts->by_addr));
-	for (size_t i = 0; texts->by_addr && i < texts->ng; i++)
-		texts->by_addr[i] = (struct g_index){goroutines->data[i].addr, (uint32_t)i, NULL};
-	if (texts->by_addr && texts->ng)
-		qsort(texts->by_addr, texts->ng, sizeof(*texts->by_addr), by_addr);
+	if (!texts->slots || !gh_waiters_init(session, &texts->waiters)) {
+		free(texts->slots);
+		free(texts);
+		return NULL;
+	}
 	return texts;
 }
 
@@ -69,7 +54,7 @@ static void texts_destroy(struct gh_timer_texts *texts)
 {
 	if (texts) {
 		free(texts->slots);
-		free(texts->by_addr);
+		gh_waiters_deinit(&texts->waiters);
 	}
 	free(texts);
 }
@@ -132,8 +117,8 @@ struct gh_error *gh_timer_rows_create(struct gh_session *session, bool quick,
 	rows->view = calloc(1, sizeof(*rows->view));
 	err = rows->view ? gh_timer_view_create(session, quick, rows->view) : gh_error_nomem();
 	if (!err) {
-		rows->texts = texts_create(&session->goroutines);
-		if (!rows->texts || !rows->texts->slots || !rows->texts->by_addr)
+		rows->texts = texts_create(session);
+		if (!rows->texts)
 			err = gh_error_nomem();
 	}
 	if (err) {
@@ -181,33 +166,6 @@ static const char *callback_of(const struct gh_timer_rows *rows, const struct gh
 	return function_at(rows->session->rt, t->callback);
 }
 
-/* The function of the program in which a goroutine waits. */
-static struct gh_error *waits_in(struct gh_timer_rows *rows, gh_addr g, const char **ret)
-{
-	struct g_index key = {.addr = g}, *entry;
-	struct gh_traceback traceback;
-	struct gh_error *err;
-
-	*ret = "somebody";
-	entry = rows->texts->ng ? bsearch(&key, rows->texts->by_addr, rows->texts->ng,
-					  sizeof(key), by_addr)
-				: NULL;
-	if (!entry)
-		return NULL;
-	if (!entry->waits_in) {
-		err = gh_traceback_summary(rows->session->rt,
-					   &rows->session->goroutines.data[entry->index],
-					   &traceback);
-		if (err)
-			return err;
-		entry->waits_in = traceback.wait_function ? traceback.wait_function
-				  : traceback.top	   ? traceback.top
-							   : "somebody";
-	}
-	*ret = entry->waits_in;
-	return NULL;
-}
-
 static struct gh_error *channel_of(struct gh_timer_rows *rows, size_t index, const char **ret)
 {
 	const struct gh_timer *t = gh_timer_view_at(rows->view, index);
@@ -223,7 +181,7 @@ static struct gh_error *channel_of(struct gh_timer_rows *rows, size_t index, con
 		*ret = "nobody waits";
 		return NULL;
 	}
-	err = waits_in(rows, fact->receiver, &name);
+	err = gh_waiters_place(&rows->texts->waiters, fact->receiver, &name);
 	if (err)
 		return err;
 	gh_function_print(&sb, name);

@@ -40,3 +40,16 @@ static inline gh_node gh_domtree_idom(const struct gh_domtree *tree, gh_node nod
 {
 	return tree->node[tree->idom[tree->place[node]]];
 }
+
+/** The first owner above a slot: nobody else leads there. GH_NODE_ROOT: several do, or the slot is
+ * no node. */
+static inline gh_node gh_domtree_owner_of_slot(const struct gh_domtree *tree, uint64_t slot)
+{
+	gh_node node = GH_NODE_ROOT;
+
+	if (gh_slot_is_node(tree->graph, slot))
+		node = gh_node_of_slot(tree->graph, slot);
+	while (!gh_node_is_owner(tree->graph, node))
+		node = gh_domtree_idom(tree, node);
+	return node;
+}
