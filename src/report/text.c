@@ -169,6 +169,8 @@ static void put_folded(struct printer *p, const struct gh_cell *cells)
 		if (!p->layout.columns[c].folded || cells[c].kind == GH_CELL_NULL)
 			continue;
 		text = format_value(p, cells, c);
+		if (!*text) // an empty list
+			continue;
 		width = strlen(name) + 1 + gh_text_width(text);
 		if (used && used + GH_COLUMN_GAP + width > p->options->width) {
 			gh_end_line(sb);

@@ -130,3 +130,8 @@ def test_every_finding_says_what_to_do(answers: Answers) -> None:
         assert row["title"] and row["evidence"] and row["fix"]
         assert row["more"].startswith("goheap ")
         assert "0x" not in row["title"]
+
+
+def test_bodies(answers: Answers) -> None:
+    row = only(answers, "bodies-open")
+    assert row["level"] == "likely" and row["title"].startswith("%d " % answers.truth["bodies"])

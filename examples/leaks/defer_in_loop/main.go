@@ -31,4 +31,5 @@ func main() {
 		names <- i
 	}
 	die.Now()
+	names <- 0
 }

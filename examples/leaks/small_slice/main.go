@@ -6,7 +6,7 @@
 //
 //	goheap retained -n 3
 //	goheap top -n 3
-//	goheap path '[]uint8'
+//	goheap paths '[]uint8' -n 3
 //
 // Fix: copy what is kept, `bytes.Clone(message[:16])`, `strings.Clone`.
 package main

@@ -24,9 +24,44 @@ static int64_t wait_of(const struct gh_session *s, uint64_t goid)
 	return 0;
 }
 
-static void add(struct gh_findings *f, const struct gh_defer_list *list,
-		const struct gh_defer_row *row)
+/** Defers of one function that keep much. */
+struct big_defers {
+	const struct gh_defer_row *row; // the first of them
+	uint64_t count, retained;
+	int64_t wait_ns; // the longest
+};
+GH_VEC(big_defers_vec, struct big_defers);
+
+static bool collect(const struct gh_session *s, const struct gh_defer_list *list,
+		    struct big_defers_vec *ret)
 {
+	for (size_t i = 0; i < list->rows.len; i++) {
+		const struct gh_defer_row *row = &list->rows.data[i];
+		struct big_defers one = {row, 1, row->retained, 0};
+		size_t k = 0;
+
+		if (!row->has_retained || row->retained < BIG)
+			continue;
+		one.wait_ns = wait_of(s, row->goid);
+		while (k < ret->len && ret->data[k].row->code != row->code)
+			k++;
+		if (k == ret->len) {
+			if (!big_defers_vec_push(ret, one))
+				return false;
+			continue;
+		}
+		ret->data[k].count++;
+		ret->data[k].retained += row->retained;
+		if (one.wait_ns > ret->data[k].wait_ns)
+			ret->data[k].wait_ns = one.wait_ns;
+	}
+	return true;
+}
+
+static void add(struct gh_findings *f, const struct gh_defer_list *list,
+		const struct big_defers *big)
+{
+	const struct gh_defer_row *row = big->row;
 	const struct gh_deferred_code *code = &list->codes.data[row->code];
 	_cleanup_strbuf_ struct gh_strbuf function = {0}, frame = {0};
 
@@ -35,17 +70,21 @@ static void add(struct gh_findings *f, const struct gh_defer_list *list,
 	gh_findings_add(
 		f, &gh_rule_defer_oversized,
 		(struct gh_finding){
-			.level = wait_of(f->session, row->goid) >= long_ns ? GH_LEVEL_LIKELY
-									   : GH_LEVEL_POSSIBLE,
-			.title = gh_findings_text(f, "deferred %s keeps what only it refers to",
-						  gh_strbuf_str(&function)),
-			.bytes = row->retained,
-			.bytes_kind = "exact",
+			.level = big->wait_ns >= long_ns ? GH_LEVEL_LIKELY : GH_LEVEL_POSSIBLE,
+			.title = gh_findings_text(f, "%llu deferred %s keep%s what only %s refer%s to",
+						  (unsigned long long)big->count,
+						  gh_strbuf_str(&function),
+						  big->count == 1 ? "s" : "",
+						  big->count == 1 ? "it" : "they",
+						  big->count == 1 ? "s" : ""),
+			.bytes = big->retained,
+			.bytes_kind = big->count == 1 ? "exact" : "at_least",
 			.site = row->file ? gh_findings_text(f, "%s:%d", row->file, row->line)
 					  : NULL,
 			.evidence = gh_findings_text(
-				f, "goroutine %llu has not left %s%s%s",
-				(unsigned long long)row->goid, gh_strbuf_str(&frame),
+				f, "goroutine %llu%s %s not left %s%s%s",
+				(unsigned long long)row->goid, big->count == 1 ? "" : " and others",
+				big->count == 1 ? "has" : "have", gh_strbuf_str(&frame),
 				code->captured && *code->captured ? "; captured: " : "",
 				code->captured ? code->captured : ""),
 			.fix = "capture the few values that the deferred function needs",
@@ -58,11 +97,14 @@ static void add(struct gh_findings *f, const struct gh_defer_list *list,
 static struct gh_error *find(struct gh_findings *f)
 {
 	struct gh_defer_list list = {0};
+	struct big_defers_vec big = {0};
 	struct gh_error *err = gh_defer_list_create(f->session, false, &f->arena, &list);
 
-	for (size_t i = 0; i < list.rows.len && !err; i++)
-		if (list.rows.data[i].has_retained && list.rows.data[i].retained >= BIG)
-			add(f, &list, &list.rows.data[i]);
+	if (!err && !collect(f->session, &list, &big))
+		err = gh_error_nomem();
+	for (size_t i = 0; i < big.len && !err; i++)
+		add(f, &list, &big.data[i]);
+	big_defers_vec_deinit(&big);
 	gh_defer_list_deinit(&list);
 	return err;
 }

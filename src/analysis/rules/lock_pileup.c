@@ -74,10 +74,13 @@ static struct gh_error *add(struct pileup_find *find, const struct gh_lock *lock
 			.site = t.wait_file ? gh_findings_text(f, "%s:%d", t.wait_file, t.wait_line)
 					    : NULL,
 			.evidence = gh_findings_text(
-				f, "one of them for at least %.1f s; %s",
-				(double)p.longest_ns / 1e9,
+				f, "%s%s",
 				lock->nholders ? "`goheap locks` names who may hold it"
-					       : "nobody was found who holds it"),
+					       : "nobody was found who holds it",
+				p.longest_ns < 100000000
+					? ""
+					: gh_findings_text(f, ", and one waits for at least %.1f s",
+							   (double)p.longest_ns / 1e9)),
 			.fix = "unlock by defer right behind Lock, and hold no lock while waiting",
 			.more = "goheap locks",
 			.key = gh_findings_text(f, "%s", gh_strbuf_str(&name)),

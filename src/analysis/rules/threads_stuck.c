@@ -32,7 +32,7 @@ static void add(struct gh_findings *f, const struct gh_threads *threads,
 			.evidence = gh_findings_text(
 				f, "in %s%s%s", v->cgo ? "C: " : v->call ? "" : "several calls",
 				v->cgo ? v->cgo : v->call ? v->call : "",
-				v->has_wait ? gh_findings_text(f, ", one for at least %.1f s",
+				v->has_wait && v->wait_ns_max >= 100000000 ? gh_findings_text(f, ", one for at least %.1f s",
 							       (double)v->wait_ns_max / 1e9)
 					    : ""),
 			.fix = "use what waits without a thread, or limit how many such calls run at a "

@@ -10,6 +10,7 @@ import os
 import pathlib
 import pty
 import re
+import shlex
 import struct
 import subprocess
 import termios
@@ -132,7 +133,7 @@ def page(goheap: pathlib.Path, folder: pathlib.Path, release: str) -> str:
     for number, name in enumerate(ORDER, 1):
         example = read(name)
         core = die(folder / name, folder / (name + ".death"))
-        sessions = [answer(ask(goheap, core, folder / name, question.split()[1:]))
+        sessions = [answer(ask(goheap, core, folder / name, shlex.split(question)[1:]))
                     for question in example.questions]
         core.unlink()
         sections.append(section(number, example, sessions))

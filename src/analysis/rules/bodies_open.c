@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Response bodies of HTTP clients that nobody closed and no goroutine of the program can still get
+// at: each holds its connection, two goroutines and their buffers.
+#include "analysis/conns.h"
+#include "analysis/finding.h"
+
+extern const struct gh_rule gh_rule_bodies_open;
+
+enum { SOME = 5 }; // fewer may be under way
+
+/* Of one kind: how many nobody uses, and what the first of them retains together with the others. */
+struct tally {
+	uint64_t count, bytes;
+};
+
+static void count(const struct gh_session *s, const struct gh_conn *conn, struct tally *tally)
+{
+	struct gh_slot_ref ref;
+
+	tally->count++;
+	if (gh_heap_find(s->heap, conn->addr, &ref) && gh_slot_is_node(s->owners, ref.slot))
+		tally->bytes += gh_domtree_retained(s->domtree,
+						    gh_node_of_slot(s->owners, ref.slot));
+}
+
+static struct gh_error *find(struct gh_findings *f)
+{
+	struct gh_conns conns = {0};
+	struct gh_error *err = gh_conns_find(f->session, &f->arena, &conns);
+	struct tally open = {0}, read = {0};
+	uint64_t total;
+
+	for (size_t i = 0; i < conns.all.len && !err; i++) {
+		const struct gh_conn *conn = &conns.all.data[i];
+
+		if (conn->in_use)
+			continue;
+		if (conn->kind == GH_CONN_BODY)
+			count(f->session, conn, &open);
+		else if (conn->kind == GH_CONN_BODY_READ)
+			count(f->session, conn, &read);
+	}
+	gh_conns_deinit(&conns);
+	total = open.count + read.count;
+	if (err || total < SOME)
+		return err;
+	gh_findings_add(
+		f, &gh_rule_bodies_open,
+		(struct gh_finding){
+			.level = open.count >= SOME ? GH_LEVEL_LIKELY : GH_LEVEL_POSSIBLE,
+			.title = gh_findings_text(f, "%llu HTTP response bodies that nobody closed",
+						  (unsigned long long)total),
+			.bytes = open.bytes + read.bytes,
+			.bytes_kind = "at_least",
+			.evidence = gh_findings_text(
+				f, "no goroutine of the program has them on its stack; %llu were not "
+				   "read to their end",
+				(unsigned long long)open.count),
+			.fix = "defer response.Body.Close() behind the check of the error",
+			.more = "goheap conns",
+			.key = "bodies",
+		});
+	return NULL;
+}
+
+const struct gh_rule gh_rule_bodies_open = {
+	.id = "bodies-open",
+	.title = "HTTP response bodies that nobody closed",
+	.help = "Five and more that no goroutine has on its stack. A body that waits in a structure for "
+		"somebody to read it looks the same.",
+	.find = find,
+};
