@@ -6,7 +6,7 @@
 // the whole body for the sake of its length.
 //
 //	goheap suspects -n 1
-//	goheap defers
+//	goheap defers -n 1
 //
 // Fix: capture the length, `n := len(body)`, or let the upload be a function of its own.
 package main

@@ -6,7 +6,7 @@
 // as long as the program piles them up, with what each captured.
 //
 //	goheap suspects -n 1
-//	goheap defers
+//	goheap defers -n 1
 //
 // Fix: make the body of the loop a function, so that the defer runs at its end.
 package main

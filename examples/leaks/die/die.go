@@ -18,8 +18,9 @@ func Now() {
 		runtime.GC()
 	}
 	go func() {
+		runtime.LockOSThread()
 		time.Sleep(10 * time.Millisecond) // until the caller sleeps
-		syscall.Kill(os.Getpid(), syscall.SIGABRT)
+		syscall.Tgkill(os.Getpid(), syscall.Gettid(), syscall.SIGABRT)
 	}()
 	time.Sleep(time.Minute)
 }

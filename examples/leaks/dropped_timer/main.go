@@ -6,7 +6,7 @@
 // session that its function captured stays that long, whether it was closed or not.
 //
 //	goheap suspects -n 1
-//	goheap timers
+//	goheap timers -n 1
 //
 // Fix: keep the *time.Timer in the session and stop it when the session closes.
 package main

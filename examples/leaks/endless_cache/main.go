@@ -5,7 +5,7 @@
 // Every user who was ever seen stays in the map.
 //
 //	goheap suspects -n 1
-//	goheap retained -n 3
+//	goheap retained --by global -n 1
 //	goheap dom main.sessions -n 3
 //
 // Fix: a limit and eviction (an LRU), or expiry.

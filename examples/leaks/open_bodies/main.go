@@ -6,7 +6,7 @@
 // buffers stay for each.
 //
 //	goheap suspects -n 2
-//	goheap conns
+//	goheap conns -n 3
 //
 // Fix: `defer response.Body.Close()` behind the check of the error, and read the body to its end if
 // the connection shall serve again.

@@ -4,8 +4,8 @@
 //
 // A slice keeps the whole array behind it. Sixteen bytes of header keep each message of a megabyte.
 //
-//	goheap retained -n 3
-//	goheap top -n 3
+//	goheap retained --by global -n 1
+//	goheap top -n 1
 //	goheap paths '[]uint8' -n 3
 //
 // Fix: copy what is kept, `bytes.Clone(message[:16])`, `strings.Clone`.

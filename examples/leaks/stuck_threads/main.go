@@ -6,7 +6,7 @@
 // on a file) cost a thread each.
 //
 //	goheap suspects -n 2
-//	goheap threads
+//	goheap threads -n 1
 //
 // Fix: use what waits without a thread (os.File and net.Conn with deadlines), or limit how many calls
 // run at a time.

@@ -14,6 +14,7 @@ import shlex
 import struct
 import subprocess
 import termios
+import textwrap
 from typing import List, NamedTuple, Sequence
 
 from lib import programs
@@ -115,14 +116,14 @@ def answer(lines: Sequence[str]) -> List[str]:
 def section(number: int, example: Example, sessions: Sequence[List[str]]) -> str:
     """Return the section of one example."""
     parts = ["\n## %d. %s\n" % (number, example.title)]
-    parts += [text + "\n" for text in example.text[:-1]]
+    parts += [textwrap.fill(text, 100) + "\n" for text in example.text[:-1]]
     parts.append("```go\n%s```\n" % example.code)
     shown = []
     for question, lines in zip(example.questions, sessions):
         shown.append("\n".join(["$ " + question.replace("goheap ", "goheap core %s "
                                                         % example.name, 1), *lines]))
     parts.append("```console\n%s\n```\n" % "\n\n".join(shown))
-    parts.append(example.text[-1] + "\n")
+    parts.append(textwrap.fill(example.text[-1], 100) + "\n")
     return "\n".join(parts)
 
 
@@ -140,8 +141,17 @@ def page(goheap: pathlib.Path, folder: pathlib.Path, release: str) -> str:
     return "".join(sections)
 
 
+UNITS = {"B", "KiB", "MiB", "GiB", "ns", "µs", "ms", "s", "%", "%:", "%,"}
+
+
 def normal(text: str) -> List[str]:
-    """Return the page without what differs from run to run: numbers, addresses, widths."""
-    text = re.sub(r"0x[0-9a-f]+", "ADDRESS", text)
-    text = re.sub(r"\d+(\.\d+)?( ?([KMG]iB|B|ns|µs|us|ms|s|h|m|%))*\b", "N", text)
-    return [" ".join(line.split()) for line in text.splitlines()]
+    """Return the words of the page, without what differs from run to run: numbers and widths."""
+    words: List[str] = []
+    for word in text.split():
+        if re.fullmatch(r"0x[0-9a-f]+|\$?[-+]?\d[\w.]*[%,;:)]*", word):
+            word = "N"
+        elif word in UNITS and words and words[-1] == "N":
+            continue
+        if not (word == "N" and words and words[-1] == "N"):
+            words.append(re.sub(r"\d+", "N", word))
+    return words
