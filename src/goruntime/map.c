@@ -188,7 +188,7 @@ bool gh_map_place(const struct gh_map_slots *slots, uint64_t offset, struct gh_m
 /* Control bytes and top hashes both lie first, a byte a slot. */
 static bool is_used(const struct gh_runtime *rt, const uint8_t *group, uint32_t slot)
 {
-	return rt->release->map_kind == GH_MAP_HMAP ? group[slot] >= MIN_TOP_HASH
+	return rt->map_kind == GH_MAP_HMAP ? group[slot] >= MIN_TOP_HASH
 						    : !(group[slot] & CTRL_NOT_USED);
 }
 
@@ -201,7 +201,7 @@ bool gh_map_slot_used(const struct gh_runtime *rt, gh_addr addr, uint32_t slot)
 
 bool gh_map_count(const struct gh_runtime *rt, gh_addr map, uint64_t *ret)
 {
-	return gh_field(rt, map, rt->release->map_kind == GH_MAP_HMAP ? GH_F_hmap_count : GH_F_Map_used,
+	return gh_field(rt, map, rt->map_kind == GH_MAP_HMAP ? GH_F_hmap_count : GH_F_Map_used,
 			ret);
 }
 
@@ -337,7 +337,7 @@ void gh_map_visit(const struct gh_runtime *rt, gh_addr map, const struct gh_map_
 {
 	struct visit v = {.rt = rt, .slots = slots, .fn = fn, .ctx = ctx};
 
-	if (rt->release->map_kind == GH_MAP_HMAP)
+	if (rt->map_kind == GH_MAP_HMAP)
 		visit_hmap(&v, map);
 	else
 		visit_swiss(&v, map);

@@ -59,6 +59,7 @@ struct gh_release {
 	const uint8_t *func_ids; // runtime's number -> enum gh_func_id
 	uint32_t nfunc_ids;
 	enum gh_map_kind map_kind;
+	uint8_t old_map_extra; // offset of hmap.extra with GOEXPERIMENT=noswissmap; 0: no such
 	bool inline_marks;	     // Green Tea by default (go1.26+): marks in the span's page
 	bool gc_programs;	     // types may carry GC programs (up to go1.23)
 	bool masks_on_demand;	     // types may build their mask late (go1.24+)

@@ -57,7 +57,7 @@ static uint32_t base_bytes(const struct gh_runtime *rt, uint8_t kind)
 	case GH_KIND_STRUCT:
 		return 80;
 	case GH_KIND_MAP:
-		return gh_map_type_bytes[rt->release->map_kind];
+		return gh_map_type_bytes[rt->map_kind];
 	case GH_KIND_INVALID:
 	case GH_KIND_BOOL:
 	case GH_KIND_INT:
@@ -130,7 +130,7 @@ bool gh_rtype_read(const struct gh_runtime *rt, gh_addr addr, struct gh_rtype *r
 		t.key = gh_u64_at(p + T_MAP_KEY);
 		t.elem = gh_u64_at(p + T_MAP_ELEM);
 		t.group = gh_u64_at(p + T_MAP_GROUP);
-		t.map_flags = gh_u32_at(p + gh_map_type_flags[rt->release->map_kind]);
+		t.map_flags = gh_u32_at(p + gh_map_type_flags[rt->map_kind]);
 		break;
 	case GH_KIND_STRUCT:
 		t.fields = gh_u64_at(p + T_STRUCT_FIELDS);

@@ -339,6 +339,36 @@ struct gh_error *gh_runtime_dwarf(struct gh_runtime *rt)
 	return load_modules(rt);
 }
 
+/*
+ * GOEXPERIMENT=noswissmap (go1.24, go1.25) keeps the maps of go1.23 (runtime/map_noswiss.go), whose
+ * hmap has grown by one word before its last field since.
+ */
+static void use_old_maps(struct gh_runtime *rt)
+{
+	const struct {
+		enum gh_layout_field field;
+		uint8_t offset, size;
+	} fields[] = {
+		{GH_F_hmap_count, 0, 8},
+		{GH_F_hmap_flags, 8, 1},
+		{GH_F_hmap_B, 9, 1},
+		{GH_F_hmap_buckets, 16, 8},
+		{GH_F_hmap_oldbuckets, 24, 8},
+		{GH_F_hmap_extra, rt->release->old_map_extra, 8},
+		{GH_F_mapextra_overflow, 0, 8},
+		{GH_F_mapextra_oldoverflow, 8, 8},
+		{GH_F_mapextra_nextOverflow, 16, 8},
+	};
+
+	rt->map_kind = GH_MAP_HMAP;
+	for (size_t i = 0; i < GH_ARRAY_SIZE(fields); i++) {
+		rt->layout.offset[fields[i].field] = fields[i].offset;
+		rt->layout.size[fields[i].field] = fields[i].size;
+	}
+	rt->layout.struct_size[GH_S_hmap] = rt->release->old_map_extra + 8;
+	rt->layout.struct_size[GH_S_mapextra] = 24;
+}
+
 static struct gh_error *open_runtime(struct gh_runtime *rt)
 {
 	struct gh_error *err;
@@ -349,6 +379,9 @@ static struct gh_error *open_runtime(struct gh_runtime *rt)
 		return err;
 	rt->goarch = rt->target->machine == EM_AARCH64 ? "arm64" : "amd64";
 	rt->layout = rt->target->machine == EM_AARCH64 ? *rt->release->arm64 : *rt->release->amd64;
+	rt->map_kind = rt->release->map_kind;
+	if (rt->release->old_map_extra && strstr(rt->version, "noswissmap"))
+		use_old_maps(rt);
 	if (!is_published(rt->version))
 		err = gh_runtime_dwarf(rt);
 	return err ? err : load_modules(rt);

@@ -30,6 +30,7 @@ struct gh_runtime {
 	const struct gh_image *image;	// target->image
 	struct gh_dwarf *dwarf;		// owned; NULL when the executable has none
 	const struct gh_release *release;
+	enum gh_map_kind map_kind; // the release's, or an experiment's
 	struct gh_layout layout; // in use: DWARF's where it differs from the table
 	bool has_looked_for_dwarf;
 	uint32_t layout_mismatches; // fields where DWARF and the table differ

@@ -109,7 +109,7 @@ static void of_closure(const struct gh_types *types, gh_addr pc, uint64_t offset
 static void of_value(const struct gh_types *types, const struct gh_type *type, uint64_t offset,
 		     struct gh_strbuf *sb)
 {
-	bool swiss = types->rt->release->map_kind != GH_MAP_HMAP;
+	bool swiss = types->rt->map_kind != GH_MAP_HMAP;
 
 	switch ((enum gh_shape)type->shape) {
 	case GH_SHAPE_VALUE:

@@ -147,7 +147,7 @@ static void append_name(struct gh_types *types, const struct gh_type *type, stru
 		break;
 	case GH_SHAPE_GROUPS:
 		gh_rtype_group_name(rt, type->source, sb);
-		gh_strbuf_puts(sb, rt->release->map_kind == GH_MAP_HMAP ? " buckets" : " groups");
+		gh_strbuf_puts(sb, rt->map_kind == GH_MAP_HMAP ? " buckets" : " groups");
 		break;
 	case GH_SHAPE_TABLE:
 		gh_rtype_group_name(rt, type->source, sb);
@@ -291,7 +291,7 @@ static uint64_t layout_size(const struct gh_types *types, enum gh_layout_struct 
 
 gh_type_id gh_types_map_part(struct gh_types *types, gh_addr group, enum gh_shape part)
 {
-	bool swiss = types->rt->release->map_kind != GH_MAP_HMAP;
+	bool swiss = types->rt->map_kind != GH_MAP_HMAP;
 	gh_type_id id = gh_types_find(types, group, part);
 	struct gh_type type = {.source = group, .shape = (uint8_t)part, .kind = GH_KIND_STRUCT};
 	struct gh_rtype t;

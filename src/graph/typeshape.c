@@ -331,7 +331,7 @@ static void put_map(struct layout *l, gh_addr group)
 {
 	gh_type_id groups = gh_types_map_part(l->types, group, GH_SHAPE_GROUPS);
 
-	if (l->types->rt->release->map_kind != GH_MAP_HMAP) {
+	if (l->types->rt->map_kind != GH_MAP_HMAP) {
 		set_field(l, GH_F_Map_dirPtr, 0, GH_EDGE_DIRECTORY, groups);
 		return;
 	}
@@ -366,7 +366,7 @@ static void put_group(struct layout *l, gh_addr group)
 	struct gh_rtype t;
 
 	put_rtype(l, group, 0, 0);
-	if (l->types->rt->release->map_kind == GH_MAP_HMAP &&
+	if (l->types->rt->map_kind == GH_MAP_HMAP &&
 	    gh_rtype_read(l->types->rt, group, &t) && t.ptr_bytes == t.size)
 		set(l, t.size - 8, GH_EDGE_ARRAY,
 		    gh_types_map_part(l->types, group, GH_SHAPE_GROUPS));

@@ -4,7 +4,7 @@
 import json
 import pathlib
 import re
-from typing import Dict, Iterator, List, NamedTuple
+from typing import Any, Dict, Iterator, List, NamedTuple
 
 import conftest
 import pytest
@@ -38,7 +38,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """All releases, with DWARF and without."""
     builds = [programs.Build("values", release, variant)
               for release in conftest.RELEASES for variant in VARIANTS]
-    metafunc.parametrize("left", builds, indirect=True, scope="module",
+    marked: List[Any] = list(builds)
+    for release in conftest.RELEASES:
+        if release.startswith(("go1.24.", "go1.25.")):
+            builds.append(programs.Build("values", release, "oldmaps"))
+            marked.append(pytest.param(builds[-1], marks=pytest.mark.full))
+    metafunc.parametrize("left", marked, indirect=True, scope="module",
                          ids=["%s-%s" % (build.release, build.variant) for build in builds])
 
 

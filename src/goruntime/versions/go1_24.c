@@ -96,6 +96,7 @@ const struct gh_release gh_release_go1_24 = {
 	.func_ids = func_ids,
 	.nfunc_ids = GH_ARRAY_SIZE(func_ids),
 	.map_kind = GH_MAP_SWISS,
+	.old_map_extra = 48,
 	.inline_marks = false,
 	.gc_programs = false,
 	.masks_on_demand = true,

@@ -36,7 +36,9 @@ VARIANTS: Dict[str, List[str]] = {
     "pie": ["-buildmode=pie"],
     "unoptimised": ["-gcflags=all=-N -l"],
     "cgo": [],  # where net and os/user bring cgo along
+    "oldmaps": ["-ldflags=-w"],  # go1.24, go1.25: see EXPERIMENTS
 }
+EXPERIMENTS: Dict[str, str] = {"oldmaps": "noswissmap"}
 BUILD_SECONDS = 600  # a cold build of the standard library included
 RUN_SECONDS = 120
 TOOLCHAIN_SECONDS = 600
@@ -102,7 +104,8 @@ class Workshop:
         """
         cgo = build.program in NEEDS_CGO or build.variant == "cgo"
         arenas = build.program in NEEDS_ARENAS
-        programs = [build.program] if cgo or arenas else [
+        experiment = "arenas" if arenas else EXPERIMENTS.get(build.variant)
+        programs = [build.program] if cgo or experiment else [
             name for name in [*STATING, *OTHERS]
             if name not in NEEDS_CGO | NEEDS_ARENAS]
         folder = self.folder / self._sources / build.release / build.variant
@@ -111,7 +114,7 @@ class Workshop:
             if not exe.exists():
                 go(build.release, ["build", *VARIANTS[build.variant], "-o", str(folder) + "/",
                                    *("./" + name for name in programs)], cgo=cgo,
-                   more={"GOEXPERIMENT": "arenas"} if arenas else None)
+                   more={"GOEXPERIMENT": experiment} if experiment else None)
         return exe
 
     def run(self, build: Build, mode: str) -> Death:
