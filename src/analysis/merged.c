@@ -24,10 +24,12 @@ struct known {
 	uint32_t step;
 };
 
-/** What the tree does not show: where the next steps start from, and with which name. */
+/** A step to objects of one kind. Parts of maps and the like are not shown: they count as what they
+ * are a part of. */
 struct step {
-	uint32_t shown; // the node that people see: itself, or what it is a part of
+	uint32_t shown; // node
 	uint16_t code;
+	bool is_variable; // see gh_path_via
 };
 GH_VEC(step_vec, struct step);
 GH_VEC(node_vec, gh_node);
@@ -36,7 +38,7 @@ struct merge {
 	struct gh_session *session;
 	struct gh_merged *merged;
 	struct gh_path_namer namer;
-	struct step_vec steps;	// one a merged node
+	struct step_vec steps;	// [0]: none
 	uint32_t *step_of;	// owned: by node, less the owners
 	uint32_t *step_of_word; // owned: by word of owners
 	struct known *known;	// owned
@@ -109,15 +111,19 @@ static void remember(struct merge *m, uint64_t hash, uint32_t step)
 	m->nknown++;
 }
 
-/* The step of that name from `parent` to objects of the code, made when it is new. */
-static uint32_t named_step(struct merge *m, uint32_t parent, const char *name, uint16_t code,
-			   bool is_variable)
+/* What keys are of. */
+enum key { OF_NODE, OF_STEP, OF_WORD };
+
+static uint64_t key_of(enum key key, uint64_t number)
 {
-	uint64_t hash = hash_of(parent, hash_text(name), code);
-	struct gh_merged_node node = {.parent = parent,
-				      .code = code,
-				      .is_expression = true,
-				      .is_variable = is_variable};
+	return (uint64_t)key << 32 | number;
+}
+
+/* The node of that name below another, made when it is new. */
+static uint32_t node_named(struct merge *m, uint32_t parent, const char *name, uint16_t code)
+{
+	uint64_t hash = hash_of(key_of(OF_NODE, parent), hash_text(name), 0);
+	struct gh_merged_node node = {.parent = parent, .code = code, .is_expression = true};
 	uint32_t found = recall(m, hash);
 	size_t n = m->merged->nodes.len;
 
@@ -128,13 +134,28 @@ static uint32_t named_step(struct merge *m, uint32_t parent, const char *name, u
 		return parent;
 	}
 	node.name = gh_arena_strndup(&m->merged->arena, name, strlen(name));
-	if (!node.name || !gh_merged_node_vec_push(&m->merged->nodes, node) ||
-	    !step_vec_push(&m->steps, (struct step){*name ? (uint32_t)n : parent, code})) {
+	if (!node.name || !gh_merged_node_vec_push(&m->merged->nodes, node)) {
 		m->nomem = true;
 		return parent;
 	}
 	remember(m, hash, (uint32_t)n);
 	return (uint32_t)n;
+}
+
+/* The step that ends at a node, with an object of that code. */
+static uint32_t step_at(struct merge *m, uint32_t node, uint16_t code, bool is_variable)
+{
+	uint64_t hash = hash_of(key_of(OF_STEP, node), code, is_variable);
+	uint32_t found = recall(m, hash), n = (uint32_t)m->steps.len;
+
+	if (found)
+		return found;
+	if (n >= MAX_KNOWN || !step_vec_push(&m->steps, (struct step){node, code, is_variable})) {
+		m->nomem = true;
+		return 0;
+	}
+	remember(m, hash, n);
+	return n;
 }
 
 /* An ancestor that leads to the same type, however surely that is known. */
@@ -156,15 +177,15 @@ static uint32_t met_before(const struct merge *m, uint32_t shown, const char *na
 static uint32_t add_step(struct merge *m, uint32_t from, const char *name, uint16_t code,
 			 bool is_variable)
 {
-	uint32_t shown = m->steps.data[from].shown, before;
+	uint32_t shown = m->steps.data[from].shown, before = 0;
 
-	if (!*name)
-		return named_step(m, shown, name, code, is_variable);
-	before = met_before(m, shown, name, code);
-	if (!before)
-		return named_step(m, shown, name, code, is_variable);
-	m->merged->nodes.data[before].is_recursive = true;
-	return before;
+	if (*name)
+		before = met_before(m, shown, name, code);
+	if (before)
+		m->merged->nodes.data[before].is_recursive = true;
+	else if (*name)
+		before = node_named(m, shown, name, code);
+	return step_at(m, before ? before : shown, code, is_variable);
 }
 
 /* Where a word lies in one value: those of other elements are the same step. */
@@ -192,20 +213,23 @@ static uint32_t step_of_root(struct merge *m, struct gh_shortest_link link, uint
 	uint32_t *known = &m->step_of_word[owner->first_word + link.word];
 	_cleanup_strbuf_ struct gh_strbuf sb = {0};
 	struct gh_path_via via;
+	uint32_t node;
 
 	if (*known)
 		return *known;
 	gh_path_root_name(&m->namer, link.from, word, &sb, &via);
 	m->nomem |= !gh_strbuf_ok(&sb);
-	*known = named_step(m, 0, gh_strbuf_str(&sb), code, via.is_variable);
-	m->merged->nodes.data[*known].is_expression = gh_path_is_expression(owner);
+	node = node_named(m, 0, gh_strbuf_str(&sb), code);
+	if (node)
+		m->merged->nodes.data[node].is_expression = gh_path_is_expression(owner);
+	*known = step_at(m, node, code, via.is_variable);
 	return *known;
 }
 
 /* How a shortest path comes to the node. */
 static struct gh_path_via via_of(struct merge *m, gh_node node, uint32_t step)
 {
-	struct gh_path_via via = {.is_variable = m->merged->nodes.data[step].is_variable};
+	struct gh_path_via via = {.is_variable = m->steps.data[step].is_variable};
 	struct gh_shortest_link link = gh_shortest_to(m->session->shortest, node);
 	struct gh_owner_word word = gh_shortest_word(m->session->shortest, link);
 
@@ -228,7 +252,7 @@ static uint32_t step_by(struct merge *m, struct gh_shortest_link link, uint16_t 
 		return step_of_root(m, link, code);
 	from = m->step_of[node - m->session->owners->owners.len];
 	here = m->steps.data[from].code;
-	hash = hash_of(from | 1ULL << 32, place_in_value(m, here, link.word), code);
+	hash = hash_of(key_of(OF_WORD, from), place_in_value(m, here, link.word), code);
 	step = recall(m, hash);
 	if (!step) {
 		_cleanup_strbuf_ struct gh_strbuf sb = {0};

@@ -10,10 +10,9 @@ struct gh_merged_node {
 	const char *name; // "main.cache", ".sessions", "[…]"; "" at the root. The arena's
 	uint32_t parent;  // index; smaller than its own
 	uint32_t child, sibling; // by bytes, largest first; 0: none
-	uint16_t code;		 // state of the objects that it leads to
+	uint16_t code;		 // state of the first object that it led to
 	bool is_recursive;	 // and to more of the same kind below these
 	bool is_expression;	 // what follows may be joined to it: not behind "timer main.f"
-	bool is_variable;	 // see gh_path_via
 	uint64_t ends, end_bytes; // objects asked for that it leads to
 	uint64_t count, bytes;	  // and those below
 };

@@ -161,14 +161,17 @@ void gh_path_root_name(struct gh_path_namer *namer, gh_node owner, struct gh_own
 		       struct gh_strbuf *sb, struct gh_path_via *via_ret)
 {
 	struct gh_session *s = namer->session;
+	const struct gh_owner *o = &s->owners->owners.data[owner];
 	size_t before = sb->len;
 	struct gh_root root;
 
 	*via_ret = (struct gh_path_via){.word = gh_path_root_word(namer, word)};
 	if (word.at && gh_statics_word(s->statics, word.at, &root))
 		put_static(namer, word.at, sb);
-	else if (s->owners->owners.data[owner].kind == GH_ROOT_GOROUTINE)
+	else if (o->kind == GH_ROOT_GOROUTINE)
 		via_ret->is_variable = put_goroutine_word(namer, owner, word.at, sb);
+	else if (o->kind == GH_ROOT_DEFER && o->name && namer->merged)
+		gh_strbuf_printf(sb, "defer %s of goroutine […]", o->name);
 	if (sb->len == before)
 		gh_owner_describe(s->owners, owner, sb);
 }

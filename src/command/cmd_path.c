@@ -9,6 +9,7 @@
 #include "command/filter.h"
 #include "command/heap_notes.h"
 #include "graph/routes.h"
+#include "graph/weak.h"
 
 /* People have the expression on top. */
 enum column { NAME, ADDRESS, TYPE, WORD, HOPS, NUMBER, EXPRESSION, NCOLUMNS };
@@ -32,9 +33,10 @@ struct request {
 	struct gh_path_namer namer;
 	struct gh_path_vec paths;
 	struct gh_strbuf headline;
-	uint64_t slot; // of the object
+	uint64_t slot; // of the object; while weak paths are looked for, of the handle
 	size_t k;      // paths wanted
-	bool all_roots;
+	size_t nstrong; // of paths: the others lead to the handle of weak pointers
+	bool all_roots, weak;
 };
 
 /* The way of a path's nodes, from the object up. above: what leads to a leaf; its `from` is the
@@ -148,6 +150,24 @@ static struct gh_error *find_paths(struct request *r)
 	return add_routes(r, node, above);
 }
 
+/* To the handle, as if it were the object. */
+static struct gh_error *find_weak_paths(struct request *r)
+{
+	struct gh_session *s = r->session;
+	gh_addr handle = gh_weak_handle(s->heap, r->slot);
+	struct gh_error *err = NULL;
+	uint64_t slot = r->slot;
+	struct gh_slot_ref ref;
+
+	if (!handle || !gh_heap_find(s->heap, handle, &ref) ||
+	    !gh_state_is_live(gh_mark_state(s->mark, ref.slot)))
+		return NULL;
+	r->slot = ref.slot;
+	err = find_paths(r);
+	r->slot = slot;
+	return err;
+}
+
 static struct gh_error *add_row(struct request *r, size_t number, const struct gh_path_row *row,
 				const char *expression)
 {
@@ -170,7 +190,19 @@ static struct gh_error *add_row(struct request *r, size_t number, const struct g
 	return NULL;
 }
 
-static struct gh_error *show(struct request *r)
+/* From the handle to what it leads to. */
+static struct gh_error *add_weak_step(struct request *r, gh_addr object,
+				      struct gh_path_row_vec *rows, const char **expression)
+{
+	const struct gh_path_row *last = &rows->data[rows->len - 1];
+	struct gh_path_row row = {
+		.name = ".Value()", .object = object, .word = last->object, .hops = 1};
+
+	*expression = gh_arena_printf(&r->report->arena, "%s%s", *expression, row.name);
+	return *expression && gh_path_row_vec_push(rows, row) ? NULL : gh_error_nomem();
+}
+
+static struct gh_error *show(struct request *r, gh_addr object)
 {
 	struct gh_error *err = NULL;
 
@@ -179,6 +211,8 @@ static struct gh_error *show(struct request *r)
 		const char *expression;
 
 		err = gh_path_name(&r->namer, &r->paths.data[i], &rows, &expression);
+		if (!err && i >= r->nstrong && rows.len)
+			err = add_weak_step(r, object, &rows, &expression);
 		for (size_t k = 0; !err && k < rows.len; k++)
 			err = add_row(r, i + 1, &rows.data[k],
 				      k + 1 == rows.len ? expression : NULL);
@@ -225,8 +259,11 @@ static struct gh_error *fill(struct request *r, gh_addr addr)
 	if (slot.state == GH_SLOT_IS_LIVE &&
 	    gh_owner_of_slot(r->session->owners, r->slot) == GH_NODE_NONE)
 		err = find_paths(r);
+	r->nstrong = r->paths.len;
+	if (!err && r->weak)
+		err = find_weak_paths(r);
 	if (!err)
-		err = show(r);
+		err = show(r, slot.ref.base);
 	if (err)
 		return err;
 	if (!r->paths.len) {
@@ -307,6 +344,7 @@ static struct gh_error *run(struct gh_session *session, const struct gh_args *ar
 	gh_addr addr = 0;
 
 	r.all_roots = gh_args_option(args, "--all-roots") != NULL;
+	r.weak = gh_args_option(args, "--weak") != NULL;
 	r.k = (size_t)gh_min_u64(args->limit ? args->limit : r.all_roots ? ROOTS_SHOWN : 1,
 				 MAX_PATHS);
 	err = find_object(&r, args, &addr);
@@ -332,6 +370,7 @@ static struct gh_error *run(struct gh_session *session, const struct gh_args *ar
 static const struct gh_option options[] = {
 	{"--all-roots", NULL, NULL, "one path from each owner that holds it (the first 20, or -n)"},
 	{"--all-hops", NULL, NULL, "a line for what people have no name for, too: parts of maps"},
+	{"--weak", NULL, NULL, "weak pointers, too, behind what holds it: they end in .Value()"},
 	{NULL, NULL, NULL, NULL},
 };
 
@@ -351,12 +390,12 @@ static const struct gh_example examples[] = {
 const struct gh_command gh_cmd_path = {
 	.name = "path",
 	.summary = "How one comes to an object: the shortest path from a variable, a goroutine, …",
-	.usage = "path ADDRESS|TYPE [-n K] [--all-roots] [--all-hops]",
+	.usage = "path ADDRESS|TYPE [-n K] [--all-roots] [--weak] [--all-hops]",
 	.help = "The path stands on top as one expression, as people write it in Go, then a line "
 		"a hop: `name` leads from the line before to the object of this one. Paths begin "
 		"at package variables, goroutines (function and variable), timers and defers; only "
 		"for what none of them holds at queues of finalizers and cleanups, and after that "
-		"at parts of the runtime. Weak pointers hold nothing and are not followed.\n\n"
+		"at parts of the runtime. Weak pointers hold nothing and are followed with --weak only.\n\n"
 		"[\"u42\"] is an entry of a map, .(key) the key of one; .<-[0] is what will be "
 		"received first from a channel; .func1·x is what a closure captured; .(T) is what "
 		"an interface holds, .* what lies behind a pointer; +0x18 a place that nobody can "

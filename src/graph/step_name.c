@@ -34,6 +34,7 @@ static const struct known {
 } knowns[] = {
 	{"sync/atomic.Pointer[", "v", HIDDEN},
 	{"sync/atomic.Value", "v", HIDDEN},
+	{"weak.Pointer[", "u", HIDDEN},
 	// what a timer calls: runtime/time.go
 	{"runtime.timeTimer", "timer", HIDDEN},
 	{"runtime.timer", "arg", HIDDEN},
@@ -448,6 +449,7 @@ bool gh_step_is_inside(struct gh_types *types, gh_type_id id)
 		    !strstr(knowns[i].type, ".HashTrieMap[") &&
 		    strncmp(knowns[i].type, "sync/atomic.", 12) != 0 &&
 		    strncmp(knowns[i].type, "runtime.", 8) != 0 &&
+		    strncmp(knowns[i].type, "weak.", 5) != 0 &&
 		    is_called(gh_types_name(types, id), knowns[i].type))
 			return true;
 	return false;

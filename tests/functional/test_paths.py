@@ -147,6 +147,21 @@ def test_what_is_not_held(died: Died) -> None:
     assert answer.code == goheap.USAGE and "give an address or a type" in answer.err
 
 
+def test_weak_pointers(died: Died) -> None:
+    """They are followed where one asks for it: half of what truth.weakly leads to is garbage."""
+    if died.minor < 24:
+        return
+    planted = died.death.statement["planted"]
+    answers = died.rows(*("path --weak " + address for address in planted))
+    found = [(address, rows) for address, rows in zip(planted, answers) if rows]
+    assert len(found) == 2
+    for address, rows in found:
+        assert rows[-1]["expression"].startswith("goheap.test/programs/truth.weakly")
+        assert rows[-1]["expression"].endswith(".Value()")
+        handle = _number(rows[-1]["word"])
+        assert died.core.slot_of(died.core.word(handle)) == died.core.slot_of(_number(address))
+
+
 def test_of_a_type(died: Died) -> None:
     """A type stands for its largest object, the address of a part for the whole."""
     if died.has_dwarf:
