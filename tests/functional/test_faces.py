@@ -78,9 +78,8 @@ def lines(commands: List[str], death: programs.Death) -> List[str]:
     """The commands, with what they do not do without."""
     chain = goheap.run([death.core, "objects", "goheap.test/programs/shapes.Link", "--short"])
     link = " " + chain.out.split()[0]
-    needs = {"obj": " --sample 3 --why-type", "refs": link, "referrers": link, "find": " o",
-             "path": " string -n 2", "paths": " string"}
-    needs = {"goroutine": " 1", "obj": " --sample 3 --why-type", "refs": link, "referrers": link, "find": " o"}
+    needs = {"goroutine": " 1", "obj": " --sample 3 --why-type", "refs": link, "referrers": link,
+             "find": " o", "path": " string -n 2", "paths": " string"}
     return [command + needs.get(command, "") for command in commands]
 
 
