@@ -22,7 +22,8 @@ NORMAL, FULL = 200_000, {"list": 10_000_000, "fan": 5_000_000, "same": 5_000_000
 FULL_SECONDS = 900
 DAMAGED, FULL_DAMAGED = 12, 200
 LITTLE_STACK = ("sh", "-c", 'ulimit -s 256; exec "$@"', "sh")
-COMMANDS = ("retained", "retained --by type --exact 3", "dom", "dom main.held", "retained main.held")
+COMMANDS = ("retained", "retained --by type --exact 3", "dom", "dom main.held", "retained main.held",
+            "paths .", "path --type ^main -n 3", "path --type ^main --all-roots --all-hops")
 
 
 @pytest.mark.parametrize("kind", sorted(FULL))

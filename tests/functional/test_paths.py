@@ -3,20 +3,21 @@
 
 import bisect
 import collections
-import os
 import pathlib
 import re
 import struct
 from typing import Dict, Iterator, List, Set, Tuple
 
 import pytest
-from lib import case, damage, goheap, gocore, programs
+from conftest import RELEASES
+from lib import damage, goheap, gocore, programs, simple
 
-RELEASES = os.environ.get("GOHEAP_TEST_RELEASES", "").split() or programs.RELEASES
-VARIANTS = ("plain", "nodwarf")
+CASES = [(release, variant) for release in RELEASES for variant in ("plain", "nodwarf")]
+CASES += [(release, "oldmaps") for release in RELEASES if release.startswith(("go1.24", "go1.25"))]
 SAMPLED = 120        # objects whose distance is derived again
 DAMAGED = 12         # cores a release
 LONG, LONGEST = 100_000, 10_000_000
+RANDOM = 400         # objects of a graph with three random edges each
 SECONDS = 20
 STT_OBJECT, SHT_SYMTAB = 1, 2
 
@@ -29,7 +30,7 @@ class Died:
         self.core = gocore.Core(str(death.core), str(death.exe), death.build.release)
         self.stated = death.statement["paths"]
         self.minor = int(death.build.release.split(".")[1])
-        self.has_dwarf = death.build.variant != "nodwarf"
+        self.has_dwarf = death.build.variant == "plain"
 
     def rows(self, *commands: str) -> List[List[dict]]:
         """Rows of `hops` of each command."""
@@ -37,9 +38,7 @@ class Died:
         return [goheap.rows(documents[command], "hops") for command in commands]
 
 
-@pytest.fixture(scope="module",
-                params=[(release, variant) for release in RELEASES for variant in VARIANTS],
-                ids="-".join)
+@pytest.fixture(scope="module", params=CASES, ids="-".join)
 def died(request: pytest.FixtureRequest, workshop: programs.Workshop,
          keep: bool) -> Iterator[Died]:
     death = workshop.run(programs.Build("paths", *request.param), "garbage")
@@ -324,6 +323,59 @@ def test_usage_of_paths(died: Died) -> None:
     assert answer.code == goheap.USAGE
     answer = goheap.run([core, str(died.death.exe), "paths"])
     assert answer.code == goheap.USAGE and "give a type" in answer.err
+
+
+class Wild:
+    """The random graph of tests/programs/graphs, read word by word."""
+
+    def __init__(self, core: gocore.Core, nodes: Set[int], first: int) -> None:
+        self.first = first
+        self._next = {node: [slot for slot in dict.fromkeys(
+            core.slot_of(word) for word in words_of(core, node, 24)) if slot in nodes]
+                      for node in nodes}
+
+    def lengths(self, target: int, count: int) -> List[int]:
+        """Hops of the shortest ways from main.held that go through no object twice."""
+        found: List[int] = []
+        todo = collections.deque([(self.first,)])
+        while todo and len(found) < count:
+            way = todo.popleft()
+            if way[-1] == target:
+                found.append(len(way))
+                continue
+            todo.extend(way + (slot,) for slot in self._next[way[-1]] if slot not in way)
+        return found
+
+
+def test_the_shortest_of_many(workshop: programs.Workshop) -> None:
+    """As many paths as are asked for, none shorter than these: in a graph of random edges."""
+    build = programs.Build("graphs", RELEASES[-1], "plain")
+    with simple.death(workshop, build, ["random", str(RANDOM)]) as dead:
+        core = gocore.Core(str(dead.core), str(dead.exe), RELEASES[-1])
+        document, = goheap.ask(dead.core, dead.exe, "objects --type ^main.wild$").values()
+        nodes = sorted(goheap.addresses(document))
+        assert len(nodes) == RANDOM
+        wild = Wild(core, set(nodes), core.slot_of(core.word(core.symbol("main.held") + 8)))
+        chosen = nodes[::RANDOM // 10]
+        commands = ["path -n %d %#x" % (count, node) for node in chosen for count in (2, 7)]
+        documents = goheap.ask(dead.core, dead.exe, *commands)
+        wrong, compared = [], 0
+        for command in commands:
+            _, _, count, address = command.split()
+            rows = goheap.rows(documents[command], "hops")
+            ours = collections.Counter(row["path"] for row in rows for _ in range(row["hops"]))
+            if any(row["expression"] and not row["expression"].startswith("main.held")
+                   for row in rows):
+                continue  # the goroutine that dies has it in a register
+            compared += 1
+            told = [ours[i + 1] for i in range(len(ours))]
+            if told != wild.lengths(_number(address), int(count)):
+                wrong.append("%s: %s" % (command, told))
+            if len({row["expression"] for row in rows if row["expression"]}) != len(told):
+                wrong.append("%s: one of them comes twice" % command)
+        core.close()
+        assert not wrong, "\n".join(wrong)
+        assert compared > len(commands) // 2
 
 
 def long_paths(workshop: programs.Workshop, release: str, folder: pathlib.Path,
