@@ -1,72 +1,46 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a place inside a value is called: ".conn.buf", "[3].key". See types.h.
 #include "base/cleanup.h"
+#include "graph/gotype.h"
 #include "graph/types_table.h"
 
 enum { MAX_DEPTH = 32 };
 
-/* The innermost named place that holds the word at `offset` of a type with a descriptor. */
-static void of_rtype(const struct gh_types *types, gh_addr rtype, uint64_t offset, int depth,
-		     struct gh_strbuf *sb)
+/* The field that holds the byte; false: padding, or nothing that can be read. */
+static bool field_at(const struct gh_types *types, struct gh_gotype type, uint64_t n,
+		     uint64_t offset, struct gh_gofield *ret)
 {
-	struct gh_rfield field, in = {0};
-	struct gh_rtype t, elem;
-	const char *name;
-	uint64_t len;
+	struct gh_gotype_info info;
+	struct gh_gofield field;
+	bool found = false;
 
-	if (depth > MAX_DEPTH || !gh_rtype_read(types->rt, rtype, &t) || offset >= t.size)
-		return;
-	if (t.kind == GH_KIND_ARRAY && gh_rtype_read(types->rt, t.elem, &elem) && elem.size) {
-		gh_strbuf_printf(sb, "[%llu]", (unsigned long long)(offset / elem.size));
-		of_rtype(types, t.elem, offset % elem.size, depth + 1, sb);
-		return;
-	}
-	if (t.kind != GH_KIND_STRUCT)
-		return;
-	for (uint64_t i = 0; i < t.nfields && gh_rtype_field(types->rt, &t, i, &field); i++)
-		if (field.offset <= offset && gh_rtype_read(types->rt, field.type, &elem) &&
-		    offset - field.offset < elem.size)
-			in = field;
-	name = in.type ? gh_rtype_name_text(types->rt, in.name, &len) : NULL;
-	if (!name)
-		return;
-	gh_strbuf_puts(sb, ".");
-	gh_strbuf_add(sb, name, len);
-	of_rtype(types, in.type, offset - in.offset, depth + 1, sb);
+	for (uint64_t i = 0; i < n; i++)
+		if (gh_gotype_field(types, type, i, &field) && field.offset <= offset &&
+		    gh_gotype_read(types, field.type, &info) && offset - field.offset < info.size) {
+			*ret = field;
+			found = true;
+		}
+	return found;
 }
 
-static void of_dwarf(const struct gh_types *types, gh_dtype type, uint64_t offset, int depth,
-		     struct gh_strbuf *sb)
+/* The innermost named place that holds the word at `offset`. */
+static void of_gotype(const struct gh_types *types, struct gh_gotype type, uint64_t offset,
+		      int depth, struct gh_strbuf *sb)
 {
-	struct gh_dwarf *dwarf = types->rt->dwarf;
-	const struct gh_dtype_info *info = gh_dwarf_type(dwarf, type);
-	gh_dtype elem = info ? info->elem : 0;
-	gh_addr rtype = gh_types_dwarf_rtype(types, type);
-	struct gh_dfield in = {0};
-	uint64_t size;
+	struct gh_gotype_info info, elem;
+	struct gh_gofield field;
 
-	if (rtype) {
-		of_rtype(types, rtype, offset, depth, sb);
+	if (depth > MAX_DEPTH || !gh_gotype_read(types, type, &info) || offset >= info.size)
 		return;
+	if (info.kind == GH_KIND_ARRAY && gh_gotype_read(types, info.elem, &elem) && elem.size) {
+		gh_strbuf_printf(sb, "[%llu]", (unsigned long long)(offset / elem.size));
+		of_gotype(types, info.elem, offset % elem.size, depth + 1, sb);
+	} else if (info.kind == GH_KIND_STRUCT &&
+		   field_at(types, type, info.nfields, offset, &field)) {
+		gh_strbuf_puts(sb, ".");
+		gh_strbuf_add(sb, field.name, field.name_len);
+		of_gotype(types, field.type, offset - field.offset, depth + 1, sb);
 	}
-	if (depth > MAX_DEPTH || !info || offset >= info->size)
-		return;
-	if (info->kind == GH_DK_ARRAY && elem && info->count) {
-		size = gh_max_u64(gh_dwarf_type(dwarf, elem)->size, 1);
-		gh_strbuf_printf(sb, "[%llu]", (unsigned long long)(offset / size));
-		of_dwarf(types, elem, offset % size, depth + 1, sb);
-		return;
-	}
-	if (info->kind != GH_DK_STRUCT || info->go_kind == GH_KIND_STRING ||
-	    info->go_kind == GH_KIND_SLICE || info->go_kind == GH_KIND_INTERFACE)
-		return;
-	for (uint32_t i = 0; i < info->nfields; i++)
-		if (info->fields[i].offset <= offset)
-			in = info->fields[i];
-	if (!in.type)
-		return;
-	gh_strbuf_printf(sb, ".%s", in.name);
-	of_dwarf(types, in.type, offset - in.offset, depth + 1, sb);
 }
 
 /* The field that the runtime's struct of that name has at the offset. */
@@ -101,7 +75,8 @@ static void of_closure(const struct gh_types *types, gh_addr pc, uint64_t offset
 	if (in.type) {
 		gh_strbuf_printf(sb, ".%s", in.name);
 		if (in.name[0] != '&')
-			of_dwarf(types, in.type, offset - in.offset, 0, sb);
+			of_gotype(types, gh_gotype_of_dwarf(types, in.type), offset - in.offset, 0,
+				  sb);
 	}
 	gh_dcapture_vec_deinit(&captures);
 }
@@ -115,10 +90,10 @@ static void of_value(const struct gh_types *types, const struct gh_type *type, u
 	case GH_SHAPE_VALUE:
 	case GH_SHAPE_GROUPS:
 	case GH_SHAPE_TRIE_NODE:
-		of_rtype(types, type->source, offset, 0, sb);
+		of_gotype(types, (struct gh_gotype){.rtype = type->source}, offset, 0, sb);
 		break;
 	case GH_SHAPE_DWARF:
-		of_dwarf(types, (gh_dtype)type->source, offset, 0, sb);
+		of_gotype(types, gh_gotype_of_dwarf(types, (gh_dtype)type->source), offset, 0, sb);
 		break;
 	case GH_SHAPE_CHAN_BUFFER:
 		of_value(types, &types->all.data[type->source], offset, sb);
