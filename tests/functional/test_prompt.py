@@ -52,6 +52,11 @@ class Terminal:
         self._until(wanted, CTRL_C if keys.endswith(CTRL_C) else b"")
         return self.text[before:]
 
+    def begin(self, keys: bytes, seconds: float) -> None:
+        """Press keys and go on after a while, whether the prompt is there again or not."""
+        self._press(keys)
+        time.sleep(seconds)
+
     def end(self, keys: bytes) -> int:
         """Press keys that end it, and return its exit code."""
         deadline = time.monotonic() + SECONDS

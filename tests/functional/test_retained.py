@@ -15,7 +15,9 @@ from typing import Dict, FrozenSet, Iterable, List, NamedTuple, Set, Tuple
 
 import pytest
 
-from lib import case, goheap, programs
+from lib import case, gdb, goheap, programs, simple
+from test_faces import INTERRUPT as INTERRUPT_GDB
+from test_prompt import CTRL_C, ENTER, Terminal
 
 DOMINANCE = os.environ.get(
     "GOHEAP_DOMINANCE", str(programs.ROOT / "build-asan" / "tests" / "unit" / "dominance"))
@@ -324,3 +326,29 @@ def test_what_memory_allows_is_answered(workshop: programs.Workshop,
                     assert row["retained_kind"] == "at_most"
                     assert row["retained"] >= rows.get(name, {"retained": 0})["retained"]
     assert len(found) == 2, found
+
+
+def test_gdb_interrupted_goes_on(dead: programs.Death, tmp_path: pathlib.Path) -> None:
+    script = tmp_path / "interrupt"
+    script.write_text(INTERRUPT_GDB)
+    for command in ("retained", "retained --by type"):
+        answer = gdb.run(["goheap info -n 1", "source %s" % script, "goheap " + command,
+                          "goheap %s --json" % command], [dead.exe, dead.core])
+        assert "interrupted" in answer.err
+        document, = (json.loads(line) for line in answer.out.splitlines()
+                     if line.startswith('{"schema"'))
+        assert document["tables"] == goheap.ask(dead.core, dead.exe, command)[command]["tables"]
+
+
+def test_prompt_interrupted_goes_on(workshop: programs.Workshop, tmp_path: pathlib.Path) -> None:
+    """With a graph that takes a moment."""
+    build = programs.Build("graphs", programs.RELEASES[-1], "plain")
+    with simple.death(workshop, build, ["random", "300000"]) as large:
+        (tmp_path / "shop-go1.27.core").symlink_to(large.core)
+        (tmp_path / "shop-go1.27").symlink_to(large.exe)
+        terminal = Terminal(tmp_path, tmp_path)
+        terminal.begin(b"retained --by type" + ENTER, 0.3)
+        assert "interrupted" in terminal.type(CTRL_C)
+        text = terminal.type(b"retained main.held --json" + ENTER)
+        assert '"retained":%s,' % large.out.strip() in text
+        assert terminal.end(b"quit" + ENTER) == goheap.ANSWERED
