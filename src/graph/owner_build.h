@@ -4,6 +4,7 @@
 #pragma once
 
 #include "goruntime/defer.h"
+#include "goruntime/stackplaces.h"
 #include "goruntime/wait.h"
 #include "graph/owners.h"
 #include "graph/words.h"
@@ -36,8 +37,10 @@ struct owner_build {
 	uint64_t *own;	      // owned: bit a slot that describes an owner
 	struct owner_range_vec ranges; // of the goroutine at hand, by lo
 	struct gh_defer_vec defers;    // likewise
+	struct gh_stack_places places; // likewise
 	struct gh_wait wait;	       // likewise
 	struct gh_semaphores semaphores;
+	gh_node recent[GH_ROOT_KINDS]; // owner found last for a root of that kind
 	bool nomem;	      // sticky
 };
 

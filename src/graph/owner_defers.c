@@ -35,17 +35,6 @@ static void add_range(struct owner_build *b, gh_node owner, gh_addr lo, uint64_t
 	b->nomem |= !owner_range_vec_push(&b->ranges, (struct owner_range){lo, lo + bytes, owner});
 }
 
-/* Bit a word of the stack from addr on that the scan found a pointer in. */
-static uint64_t pointers_at(const struct gh_stack_scan *scan, gh_addr addr)
-{
-	uint64_t bits = 0;
-
-	for (size_t i = 0; i < scan->words.len; i++)
-		if (scan->words.data[i].at - addr < CLOSURE_WORDS * 8)
-			bits |= 1ULL << (scan->words.data[i].at - addr) / 8;
-	return bits;
-}
-
 /* The words of a closure that lies on the stack. */
 static void add_closure(struct owner_build *b, gh_node owner, const struct gh_goroutine *g,
 			const struct gh_stack_scan *scan, const struct gh_defer *d)
@@ -56,7 +45,10 @@ static void add_closure(struct owner_build *b, gh_node owner, const struct gh_go
 	if (d->fn < g->stack_lo || d->fn >= g->stack_hi)
 		return;
 	object.words = gh_min_u64(CLOSURE_WORDS, (g->stack_hi - d->fn) / 8);
-	object.bits = pointers_at(scan, d->fn);
+	if (!gh_stack_places_bits(&b->places, scan, d->fn, &object.bits)) {
+		b->nomem = true;
+		return;
+	}
 	type = gh_types_closure(b->in->types, &object);
 	if (type)
 		add_range(b, owner, d->fn, gh_types_get(b->in->types, type)->nwords * 8);
@@ -96,6 +88,7 @@ void gh_owner_find_defers(struct owner_build *b, gh_node goroutine, const struct
 	struct gh_error *err;
 
 	b->ranges.len = b->defers.len = 0;
+	gh_stack_places_reset(&b->places);
 	err = gh_defers_load(b->in->heap->rt, g, &scan->frames, &b->defers, &skips);
 	b->nomem |= err != NULL;
 	gh_error_destroy(err);

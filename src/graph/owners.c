@@ -125,10 +125,34 @@ static bool is_runtime_variable(const char *name)
 	return false;
 }
 
-/* The owner of a root. Words of one variable, and of one queue, come one after the other. */
+static bool is_owner(const struct owner_build *b, gh_node node, enum gh_root_kind kind,
+		     const char *name)
+{
+	const struct gh_owner *o = &b->graph->owners.data[node];
+
+	return o->kind == kind && o->name && !strcmp(o->name, name);
+}
+
+/*
+ * The owner of a root that is no goroutine. Words of one variable, and of one queue, come one after
+ * the other; special records in any order, and only kinds that have few owners.
+ */
+static gh_node owner_named(struct owner_build *b, enum gh_root_kind kind, const char *name,
+			   gh_addr at, bool may_come_again)
+{
+	gh_node *recent = &b->recent[kind];
+
+	if (is_owner(b, *recent, kind, name))
+		return *recent;
+	for (gh_node i = 1; may_come_again && i < b->graph->owners.len; i++)
+		if (is_owner(b, i, kind, name))
+			return *recent = i;
+	*recent = gh_owner_add(b, (struct gh_owner){.kind = kind, .name = name, .addr = at});
+	return *recent;
+}
+
 static gh_node owner_of(struct owner_build *b, const struct gh_root_owner *root, gh_addr at)
 {
-	const struct gh_owner *last = &b->graph->owners.data[b->graph->owners.len - 1];
 	enum gh_root_kind kind = root->kind;
 
 	if (kind == GH_ROOT_GOROUTINE) {
@@ -138,16 +162,7 @@ static gh_node owner_of(struct owner_build *b, const struct gh_root_owner *root,
 	}
 	if (kind == GH_ROOT_GLOBAL && is_runtime_variable(root->name))
 		kind = GH_ROOT_RUNTIME;
-	if (last->kind == kind && last->name && !strcmp(last->name, root->name))
-		return (gh_node)(b->graph->owners.len - 1);
-	if (root->kind != GH_ROOT_GLOBAL)
-		for (size_t i = 1; i < b->graph->owners.len; i++) {
-			const struct gh_owner *o = &b->graph->owners.data[i];
-
-			if (o->kind == kind && o->name && !strcmp(o->name, root->name))
-				return (gh_node)i;
-		}
-	return gh_owner_add(b, (struct gh_owner){.kind = kind, .name = root->name, .addr = at});
+	return owner_named(b, kind, root->name, at, root->kind != GH_ROOT_GLOBAL);
 }
 
 static void enter_goroutine(void *ctx, const struct gh_root_owner *owner,
@@ -347,6 +362,7 @@ struct gh_error *gh_owner_graph_create(const struct gh_owner_input *in, const st
 	owner_found_vec_deinit(&b.found);
 	owner_range_vec_deinit(&b.ranges);
 	gh_defer_vec_deinit(&b.defers);
+	gh_stack_places_deinit(&b.places);
 	gh_wait_deinit(&b.wait);
 	gh_semaphores_deinit(&b.semaphores);
 	free(b.by_g);

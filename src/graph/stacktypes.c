@@ -18,6 +18,7 @@ void gh_stack_types_deinit(struct gh_stack_types *st)
 	gh_stack_range_vec_deinit(&st->todo);
 	gh_stack_range_vec_deinit(&st->done);
 	gh_defer_vec_deinit(&st->defers);
+	gh_stack_places_deinit(&st->places);
 }
 
 static bool is_here(const struct gh_stack_types *st, gh_addr addr)
@@ -32,24 +33,6 @@ static void add_range(struct gh_stack_types *st, gh_addr addr, gh_type_id type, 
 						      (struct gh_stack_range){addr, type, count});
 }
 
-/* Words from addr on that the collector looks at, as far as they are no nil. */
-static uint64_t seen_words(struct gh_stack_types *st, gh_addr addr)
-{
-	const struct gh_stack_word_vec *both[] = {&st->scan->words, &st->scan->inner};
-	uint64_t bits = 0;
-
-	for (size_t k = 0; k < GH_ARRAY_SIZE(both); k++) {
-		st->steps += both[k]->len;
-		for (size_t i = 0; i < both[k]->len; i++) {
-			const struct gh_stack_word *word = &both[k]->data[i];
-
-			if (!word->conservative && word->at - addr < CLOSURE_WORDS * 8)
-				bits |= 1ULL << ((word->at - addr) / 8);
-		}
-	}
-	return bits;
-}
-
 static void add_closure(struct gh_stack_types *st, gh_addr addr)
 {
 	struct gh_closure_object object = {.on_stack = true};
@@ -57,7 +40,10 @@ static void add_closure(struct gh_stack_types *st, gh_addr addr)
 	if (!is_here(st, addr) || !gh_read_u64(st->rt->image, addr, &object.pc))
 		return;
 	object.words = gh_min_u64(CLOSURE_WORDS, (st->g->stack_hi - addr) / 8);
-	object.bits = seen_words(st, addr);
+	if (!gh_stack_places_bits(&st->places, st->scan, addr, &object.bits)) {
+		st->nomem = true;
+		return;
+	}
 	add_range(st, addr, gh_types_closure(st->types, &object), 1);
 }
 
@@ -187,6 +173,7 @@ struct gh_error *gh_stack_types_begin(struct gh_stack_types *st, const struct gh
 	st->scan = scan;
 	st->words.len = st->todo.len = st->done.len = 0;
 	st->steps = 0;
+	gh_stack_places_reset(&st->places);
 	add_waits(st);
 	return add_defers(st);
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "goruntime/defer.h"
+#include "goruntime/stackplaces.h"
 #include "graph/mark.h"
 
 /** A word of the stack, as the value around it says. */
@@ -32,6 +33,7 @@ struct gh_stack_types {
 	struct gh_stack_typed_vec words; // owned; by address once gh_stack_types_spread has run
 	struct gh_stack_range_vec todo, done; // owned
 	struct gh_defer_vec defers;	      // owned: scratch
+	struct gh_stack_places places;	      // owned
 	uint64_t steps;			      // so far, of a bounded number
 	bool nomem;
 };

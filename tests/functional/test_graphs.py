@@ -17,8 +17,10 @@ import pytest
 from lib import case, gocore, goheap, programs, simple
 from test_retained import DOMINANCE
 
-NORMAL, FULL = 200_000, {"list": 10_000_000, "fan": 5_000_000, "same": 5_000_000,
-                         "self": 5_000_000, "random": 1_000_000}
+NORMAL = {"list": 200_000, "fan": 200_000, "same": 200_000, "self": 200_000, "random": 100_000,
+          "defers": 50_000, "handles": 20_000}
+FULL = {"list": 10_000_000, "fan": 5_000_000, "same": 5_000_000, "self": 5_000_000,
+        "random": 1_000_000, "defers": 1_000_000, "handles": 200_000}
 FULL_SECONDS = 900
 DAMAGED, FULL_DAMAGED = 12, 200
 LITTLE_STACK = ("sh", "-c", 'ulimit -s 256; exec "$@"', "sh")
@@ -29,7 +31,7 @@ COMMANDS = ("retained", "retained --by type --exact 3", "dom", "dom main.held", 
 @pytest.mark.parametrize("kind", sorted(FULL))
 def test_hard_graphs(workshop: programs.Workshop, kind: str, pytestconfig: pytest.Config) -> None:
     full = pytestconfig.getoption("--full")
-    n = FULL[kind] if full else NORMAL
+    n = (FULL if full else NORMAL)[kind]
     build = programs.Build("graphs", programs.RELEASES[-1], "plain")
     with simple.death(workshop, build, [kind, str(n)]) as dead:
         words: List[object] = [dead.core, dead.exe, "--json"]

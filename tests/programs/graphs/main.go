@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Graphs that recursion, quadratic time or a stack entry an edge would not survive:
-// `graphs list|fan|same|self|random N`. What main.held keeps is stated on stdout, in bytes.
+// `graphs list|fan|same|self|random|defers|handles N`. What main.held keeps is stated on stdout, in bytes.
 package main
 
 import (
 	"fmt"
 	"math/rand"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strconv"
 	"syscall"
@@ -82,9 +83,51 @@ func random(n int) uintptr {
 	return uintptr(n) * 32
 }
 
+// defers is a recursion with a defer in each frame, each of which captures an item of its own.
+func defers(n int) uintptr {
+	ready := make(chan bool)
+	go deferAll(n, ready)
+	<-ready
+	last = nil
+	held = &node{}
+	return 16
+}
+
+//go:noinline
+func deferAll(n int, ready chan bool) {
+	p := &node{key: n}
+	last = p // it lies in the heap
+	defer func() { sum += p.key }()
+	if n == 0 {
+		ready <- true
+		select {}
+	}
+	deferAll(n-1, ready)
+	sum++
+}
+
+var (
+	sum  int
+	last *node
+)
+
+// handles is objects that have both a finalizer and a goroutine beside it, so that whoever looks for
+// the owner of one among all of them never ends.
+func handles(n int) uintptr {
+	all := make([]*node, n)
+	for i := range all {
+		all[i] = &node{key: i}
+		runtime.SetFinalizer(all[i], func(p *node) { sum += p.key })
+		addOthers(all[i])
+		go func() { select {} }()
+	}
+	held = &all[0]
+	return truth.Slot(uintptr(n)*8, true) + uintptr(n)*16
+}
+
 func main() {
 	kinds := map[string]func(int) uintptr{"list": list, "fan": fan, "same": same, "self": selves,
-		"random": random}
+		"random": random, "defers": defers, "handles": handles}
 	n, _ := strconv.Atoi(os.Args[2])
 	debug.SetGCPercent(-1)
 	bytes := make(chan uintptr)
