@@ -111,6 +111,22 @@ static bool fold_sentences(struct gh_layout *l, const size_t *widths)
 	return any && (shrink_texts(l, MIN_TEXT, true) || shrink_texts(l, FAIR_TEXT, false));
 }
 
+/* All texts but the first below, and of the other columns as many as there is room for. */
+static bool fold_all(struct gh_layout *l, const size_t *widths)
+{
+	spread(l, widths);
+	for (size_t c = 1; c < l->table->ncolumns; c++) {
+		if (!l->columns[c].flexible || !l->columns[c].width)
+			continue;
+		l->columns[c].folded = true;
+		l->columns[c].width = 0;
+	}
+	for (size_t c = l->table->ncolumns;
+	     c-- > 1 && !shrink_texts(l, MIN_TEXT, true) && !shrink_texts(l, MIN_TEXT, false);)
+		l->columns[c].width = 0;
+	return total_width(l) <= l->width;
+}
+
 /* In the order in which people miss least. */
 static bool fit_texts(struct gh_layout *l, const size_t *widths)
 {
@@ -122,8 +138,10 @@ static bool fit_texts(struct gh_layout *l, const size_t *widths)
 	if (shrink_texts(l, FAIR_TEXT, false) || (may_fold && fold(l, widths, true)))
 		return true;
 	spread(l, widths);
-	return shrink_texts(l, MIN_TEXT, false) || (may_fold && fold(l, widths, false)) ||
-	       shrink_texts(l, 4, false);
+	if (shrink_texts(l, MIN_TEXT, false) ||
+	    (may_fold && (fold(l, widths, false) || fold_all(l, widths))))
+		return true;
+	return shrink_texts(l, 4, false);
 }
 
 void gh_layout_fit(struct gh_layout *l)
