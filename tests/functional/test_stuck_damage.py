@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Damage to what waits: words of goroutines, sudogs, timers, defers, channels and their lists are
+overwritten, rings are made. Commands answer, in time and in bounds, and lose nothing elsewhere.
+"""
+
+import contextlib
+import json
+import pathlib
+import random
+import struct
+import subprocess
+from typing import Dict, Iterator, List, NamedTuple, Tuple
+
+import pytest
+
+from conftest import RELEASES
+from lib import damage, goheap, programs, simple
+
+DUMP = programs.ROOT / "build-asan/tests/unit/stuck_dump"
+COMMANDS = ["timers --all", "timers", "defers --all", "defers", "chans --all", "chans"]
+SECONDS = 120
+G_BYTES, TIMER_BYTES, RECORD_BYTES, SUDOG_BYTES, CHAN_BYTES = 448, 96, 48, 104, 112
+SEEDS = 6
+ENDS = sorted({RELEASES[0], RELEASES[-1]})
+
+
+class Places(NamedTuple):
+    """Addresses of what is overwritten."""
+
+    gs: List[int]
+    timers: List[int]
+    slots: List[int]  # of the timer heaps' arrays
+    sudogs: List[int]
+    records: List[int]
+    chans: List[int]
+
+
+class Patient:
+    """A core that is damaged in place, and healed."""
+
+    def __init__(self, dead: simple.Dead) -> None:
+        self.dead = dead
+        with open(dead.core, "rb") as core:
+            self._loads = damage.Header(core.read(1 << 20)).loads
+        self.places = self._find()
+
+    def _find(self) -> Places:
+        out = subprocess.run([str(DUMP), str(self.dead.core), str(self.dead.exe)],
+                             stdout=subprocess.PIPE, text=True, timeout=SECONDS, check=True).stdout
+        found = Places([], [], [], [], [], [])
+        for row in map(json.loads, out.splitlines()):
+            if "timer" in row:
+                found.timers.append(int(row["timer"], 16))
+                found.slots.append(int(row["slot"], 16))
+            elif "goid" in row:
+                found.gs.append(int(row["g"], 16))
+                for sudog in row["sudogs"]:
+                    found.sudogs.append(int(sudog["addr"], 16))
+                    found.chans.append(int(sudog["chan"], 16))
+                found.records.extend(int(one["record"], 16) for one in row["defers"])
+        return Places(*([address for address in some if address] for some in found))
+
+    def offset(self, address: int) -> int:
+        """Return where a word lies in the file; -1: nowhere."""
+        for start, offset, size in self._loads:
+            if start <= address <= start + size - 8:
+                return offset + address - start
+        return -1
+
+    @contextlib.contextmanager
+    def damaged(self, words: Dict[int, int]) -> Iterator[None]:
+        """Overwrite words by address, and put them back."""
+        before: List[Tuple[int, bytes]] = []
+        with open(self.dead.core, "r+b") as core:
+            for address, value in words.items():
+                at = self.offset(address)
+                if at < 0:
+                    continue
+                core.seek(at)
+                before.append((at, core.read(8)))
+                core.seek(at)
+                core.write(struct.pack("<Q", value & (1 << 64) - 1))
+        try:
+            yield
+        finally:
+            with open(self.dead.core, "r+b") as core:
+                for at, word in reversed(before):
+                    core.seek(at)
+                    core.write(word)
+
+    def ask(self) -> Dict[str, dict]:
+        """Return what goheap answers to all commands."""
+        return goheap.ask(self.dead.core, self.dead.exe, *COMMANDS)
+
+
+@pytest.fixture(scope="module", params=ENDS)
+def patient(request: pytest.FixtureRequest, workshop: programs.Workshop) -> Iterator[Patient]:
+    with simple.death(workshop, programs.Build("stuck", request.param, "plain")) as dead:
+        yield Patient(dead)
+
+
+def scatter(places: Places, seed: int) -> Dict[int, int]:
+    """Return random words for random places."""
+    rng = random.Random(seed)
+    kinds = [(places.gs, G_BYTES), (places.timers, TIMER_BYTES), (places.slots, 8),
+             (places.sudogs, SUDOG_BYTES), (places.records, RECORD_BYTES),
+             (places.chans, CHAN_BYTES)]
+    every = [address for addresses, _ in kinds for address in addresses]
+    words = {}
+    for _ in range(rng.choice([1, 10, 100, 1000])):
+        addresses, size = rng.choice([kind for kind in kinds if kind[0]])
+        at = rng.choice(addresses) + rng.randrange(size // 8) * 8
+        words[at] = rng.choice([0, 1, 7, rng.getrandbits(64), rng.getrandbits(32), (1 << 63) - 1,
+                                rng.choice(every), rng.choice(every) + 8 * rng.randrange(14)])
+    return words
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_any_damage_is_survived(patient: Patient, seed: int) -> None:
+    with patient.damaged(scatter(patient.places, seed)):
+        for answer in patient.ask().values():
+            assert answer["schema"] == "goheap/1"
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", range(1000, 1200))
+def test_much_damage_is_survived(patient: Patient, seed: int) -> None:
+    test_any_damage_is_survived(patient, seed)
+
+
+def layout(release: str, name: str) -> int:
+    """Return the offset of a field as the committed tables have it."""
+    path = programs.ROOT / "src/goruntime/versions" / (
+        "go1_%s_amd64.inc" % release.split(".")[1])
+    for line in path.read_text().splitlines():
+        if line.strip().startswith("[GH_F_%s] =" % name):
+            return int(line.split("=")[1].strip(" ,"))
+    raise AssertionError("no %s" % name)
+
+
+def test_rings_end(patient: Patient) -> None:
+    """Lists that bite their tails: records, sudogs of a goroutine, queues of a channel."""
+    release = patient.dead.exe.parents[1].name
+    whole = patient.ask()
+    link, waitlink, following = (layout(release, name) for name in
+                                 ("_defer_link", "sudog_waitlink", "sudog_next"))
+    heads = [row for row in goheap.rows(whole["defers --all"], "defers") if row["kind"] == "heap"]
+    words = {int(row["record"], 16) + link: int(heads[0]["record"], 16) for row in heads[-1:]}
+    words.update((sudog + waitlink, sudog) for sudog in patient.places.sudogs[:5])
+    words.update((sudog + following, sudog) for sudog in patient.places.sudogs[5:10])
+    with patient.damaged(words):
+        answers = patient.ask()
+    assert any(answer["skipped"] for answer in answers.values())
+    # what is elsewhere is still there
+    assert goheap.rows(answers["timers --all"], "timers") == \
+        goheap.rows(whole["timers --all"], "timers")
+    others = {row["goid"] for row in heads}
+    for table in ("defers --all",):
+        assert [row["function"] for row in goheap.rows(answers[table], "defers")
+                if row["goid"] not in others] == \
+            [row["function"] for row in goheap.rows(whole[table], "defers")
+             if row["goid"] not in others]
+
+
+def test_a_timer_heap_that_lies_is_caught(patient: Patient) -> None:
+    """An entry that is listed twice, one that is no timer, one that is nowhere."""
+    whole = patient.ask()["timers --all"]
+    slots, timers = patient.places.slots, patient.places.timers
+    with patient.damaged({slots[0]: timers[1], slots[2]: timers[3] + 8, slots[4]: 0xdead0000}):
+        answer = patient.ask()["timers --all"]
+    left_out = {hex(timers[i]) for i in (0, 2, 4)}
+    before = {row["address"] for row in goheap.rows(whole, "timers")}
+    after = {row["address"] for row in goheap.rows(answer, "timers")}
+    # those that an object of the program leads to are listed all the same
+    assert before - left_out <= after <= before
+    assert sum(skip["count"] for skip in answer["skipped"] if skip["what"] == "timers") == 3
