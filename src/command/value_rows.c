@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 
-enum column { OBJECT, NAME, TYPE, VALUE, ADDRESS };
+enum column { NAME, TYPE, VALUE, ADDRESS, OBJECT };
 
 enum {
 	MAX_DEPTH = 64,
@@ -15,11 +15,11 @@ enum {
 };
 
 const struct gh_column gh_value_columns[GH_VALUE_COLUMNS] = {
-	[OBJECT] = {"object", GH_UNIT_ADDRESS, true},
 	[NAME] = {"name", GH_UNIT_TEXT, false},
 	[TYPE] = {"type", GH_UNIT_TEXT, false},
 	[VALUE] = {"value", GH_UNIT_TEXT, false},
 	[ADDRESS] = {"address", GH_UNIT_ADDRESS, true},
+	[OBJECT] = {"object", GH_UNIT_ADDRESS, true},
 };
 
 static struct gh_error *number(const struct gh_args *args, const char *option, uint32_t max,
