@@ -203,18 +203,39 @@ static bool is_itab_of_lock(const struct search *s, uint64_t itab, enum gh_lock_
 	       !strcmp(name, "*sync.rlocker");
 }
 
+/*
+ * Words of a closure, its code included. One on the stack has what lay there before behind it: then
+ * the layout of its function tells. A wrapper of the compiler's (`defer mu.Unlock()`) has the
+ * receiver alone, or an interface.
+ */
+static uint64_t closure_words(const struct search *s, const struct gh_defer *d, bool is_wrapper,
+			      bool calls_lock)
+{
+	struct gh_closure_object object = {
+		.pc = d->code, .words = CAPTURED_WORDS, .on_stack = true};
+	struct gh_slot_ref ref;
+	uint64_t words = CAPTURED_WORDS;
+	gh_type_id type;
+
+	if (is_wrapper && calls_lock)
+		return 2;
+	if (is_wrapper)
+		words = 3;
+	if (gh_heap_find(s->session->heap, d->fn, &ref))
+		return gh_min_u64(words, (ref.elem_bytes - ref.offset) / 8);
+	type = gh_types_closure(s->session->types, &object);
+	return gh_min_u64(words, type ? gh_types_get(s->session->types, type)->nwords : 0);
+}
+
 static struct gh_error *look_at_closure(struct search *s, const struct gh_defer *d,
 					const char *name, const struct gh_lockcode *code)
 {
 	uint32_t kinds = releases(code, name);
 	bool is_wrapper = strstr(name, ".deferwrap") != NULL;
-	uint64_t before = 0, value, words = CAPTURED_WORDS;
+	uint64_t before = 0, value, words = closure_words(s, d, is_wrapper, kinds);
 	enum gh_lock_op_kind of_itab;
-	struct gh_slot_ref ref;
 	struct gh_error *err = kinds ? add_statics(s, code, kinds, d) : NULL;
 
-	if (gh_heap_find(s->session->heap, d->fn, &ref))
-		words = gh_min_u64(words, (ref.elem_bytes - ref.offset) / 8);
 	for (uint64_t i = 1; d->fn && i < words && !err; i++, before = value) {
 		if (!gh_read_u64(s->session->rt->image, d->fn + i * 8, &value))
 			break;

@@ -52,28 +52,16 @@ struct request {
 	const char *level; // only these; NULL: as `all` says
 };
 
-static const struct gh_goroutine *member(const struct request *r, const struct gh_leak *leak,
-					 size_t i)
-{
-	return &r->session->goroutines.data[r->leaks.members[leak->first + i]];
-}
+struct members {
+	const struct request *r;
+	const struct gh_leak *leak;
+};
 
-static struct gh_error *goids_cell(struct request *r, const struct gh_leak *leak,
-				   struct gh_cell *ret)
+static uint64_t nth_goid(const void *ctx, size_t i)
 {
-	struct gh_arena *arena = &r->report->arena;
-	const char **items = gh_arena_alloc(arena, leak->count * sizeof(*items));
+	const struct members *m = ctx;
 
-	for (size_t i = 0; items && i < leak->count; i++) {
-		items[i] = gh_arena_printf(arena, "%llu",
-					   (unsigned long long)member(r, leak, i)->goid);
-		if (!items[i])
-			return gh_error_nomem();
-	}
-	if (!items)
-		return gh_error_nomem();
-	*ret = gh_cell_list(items, leak->count);
-	return NULL;
+	return m->r->session->goroutines.data[m->r->leaks.members[m->leak->first + i]].goid;
 }
 
 static bool is_wanted(const struct request *r, const struct gh_leak *leak)
@@ -119,7 +107,8 @@ static struct gh_error *add_leak(struct request *r, struct gh_table *table,
 		row[WAIT_NS_MAX] = gh_cell_i64(leak->wait_ns_max);
 		row[WAIT_NS_KIND] = gh_cell_text("at_least");
 	}
-	return goids_cell(r, leak, &row[GOIDS]);
+	return gh_goids_cell(r->report, leak->count, nth_goid, &(struct members){r, leak},
+			     &row[GOIDS]);
 }
 
 static void conclude(struct request *r, uint64_t hidden)

@@ -3,6 +3,7 @@
 #include "analysis/deadlocks.h"
 #include "analysis/place.h"
 #include "base/cleanup.h"
+#include "command/code_cells.h"
 #include "command/command.h"
 #include "command/heap_notes.h"
 
@@ -99,41 +100,38 @@ static struct gh_cell holder_cell(struct request *r, const struct gh_lock *lock)
 	return gh_cell_text(keep(r, &sb));
 }
 
-/* Numbers as texts. */
-static struct gh_error *goids_cell(struct request *r, size_t n, struct gh_cell *ret,
-				   uint32_t (*nth)(const struct request *r, size_t first, size_t i),
-				   size_t first)
-{
-	const char **items = gh_arena_alloc(&r->report->arena, n * sizeof(*items));
+struct waiters {
+	const struct request *r;
+	const struct gh_lock *lock;
+};
 
-	for (size_t i = 0; items && i < n; i++) {
-		items[i] = gh_arena_printf(&r->report->arena, "%llu", goid(r, nth(r, first, i)));
-		if (!items[i])
-			return gh_error_nomem();
-	}
-	if (!items)
-		return gh_error_nomem();
-	*ret = gh_cell_list(items, n);
-	return NULL;
+static uint64_t nth_waiter(const void *ctx, size_t i)
+{
+	const struct waiters *w = ctx;
+
+	return goid(w->r, w->r->locks.waiters.data[w->lock->first_waiter + i].g);
 }
 
-static uint32_t nth_waiter(const struct request *r, size_t first, size_t i)
-{
-	return r->locks.waiters.data[first + i].g;
-}
+struct circle {
+	const struct request *r;
+	const struct gh_deadlock *deadlock;
+};
 
-static uint32_t nth_link(const struct request *r, size_t first, size_t i)
+static uint64_t nth_link(const void *ctx, size_t i)
 {
-	return r->deadlocks.links.data[first + i].g;
+	const struct circle *c = ctx;
+
+	return goid(c->r, c->r->deadlocks.links.data[c->deadlock->first_link + i].g);
 }
 
 static void fill_wait(const struct request *r, const struct gh_lock *lock, struct gh_cell *row)
 {
+	const struct gh_lock_waiter *waiters = &r->locks.waiters.data[lock->first_waiter];
 	int64_t longest = -1, wait_ns;
 
 	for (size_t i = 0; i < lock->nwaiters; i++)
 		if (gh_session_wait_ns(r->session,
-				       goroutine(r, nth_waiter(r, lock->first_waiter, i)),
+				       goroutine(r, waiters[i].g),
 				       &wait_ns) &&
 		    wait_ns > longest)
 			longest = wait_ns;
@@ -181,8 +179,9 @@ static struct gh_error *add_lock(struct request *r, struct gh_table *table,
 			gh_level_name(r->locks.holders.data[lock->first_holder].level));
 	fill_wait(r, lock, row);
 	err = name_cell(r, lock, &row[NAME]);
-	return err ? err : goids_cell(r, lock->nwaiters, &row[GOIDS], nth_waiter,
-				      lock->first_waiter);
+	return err ? err
+		   : gh_goids_cell(r->report, lock->nwaiters, nth_waiter,
+				   &(struct waiters){r, lock}, &row[GOIDS]);
 }
 
 static int by_waiters(const void *a, const void *b)
@@ -264,7 +263,8 @@ static struct gh_error *add_deadlock(struct request *r, struct gh_table *table,
 	row[D_COUNT] = gh_cell_u64(d->nlinks);
 	row[D_BEHIND] = gh_cell_u64(d->behind);
 	row[D_SENTENCE] = gh_cell_text(keep(r, &sb));
-	return goids_cell(r, d->nlinks, &row[D_GOIDS], nth_link, d->first_link);
+	return gh_goids_cell(r->report, d->nlinks, nth_link, &(struct circle){r, d},
+			     &row[D_GOIDS]);
 }
 
 static void conclude(struct request *r)

@@ -22,6 +22,24 @@ struct gh_cell gh_site_cell(struct gh_report *report, const char *file, int32_t 
 	return gh_cell_text(gh_arena_printf(&report->arena, "%s:%d", file, line));
 }
 
+struct gh_error *gh_goids_cell(struct gh_report *report, size_t n,
+			       uint64_t (*nth)(const void *ctx, size_t i), const void *ctx,
+			       struct gh_cell *ret)
+{
+	const char **items = gh_arena_alloc(&report->arena, n * sizeof(*items));
+
+	for (size_t i = 0; items && i < n; i++) {
+		items[i] = gh_arena_printf(&report->arena, "%llu",
+					   (unsigned long long)nth(ctx, i));
+		if (!items[i])
+			return gh_error_nomem();
+	}
+	if (!items)
+		return gh_error_nomem();
+	*ret = gh_cell_list(items, n);
+	return NULL;
+}
+
 struct gh_error *gh_function_filter_init(const struct gh_args *args, const char *option,
 					 struct gh_function_filter *ret)
 {

@@ -12,6 +12,11 @@ struct gh_cell gh_function_cell(struct gh_report *report, const char *name);
 /** "file:line"; null where the file is not known. */
 struct gh_cell gh_site_cell(struct gh_report *report, const char *file, int32_t line);
 
+/** Numbers of goroutines as texts: nth(ctx, i) for i < n. Errors: NOMEM. */
+struct gh_error *gh_goids_cell(struct gh_report *report, size_t n,
+			       uint64_t (*nth)(const void *ctx, size_t i), const void *ctx,
+			       struct gh_cell *ret) GH_MUST_CHECK;
+
 /** An expression that functions are compared with; given or not. */
 struct gh_function_filter {
 	bool given;

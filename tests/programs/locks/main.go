@@ -379,6 +379,18 @@ func done(wg *sync.WaitGroup, l *lock) {
 	<-never
 }
 
+func doneInLiteral(wg *sync.WaitGroup, l *lock) {
+	name := "worker"
+	defer func() {
+		if len(name) > 0 {
+			wg.Done()
+		}
+	}()
+	l.holds()
+	<-never
+	name = ""
+}
+
 // workers will say that they are done in a defer.
 func workers() {
 	wg := new(sync.WaitGroup)
@@ -386,7 +398,11 @@ func workers() {
 	l := state(unsafe.Pointer(wg), "WaitGroup", "sync.WaitGroup", "likely")
 	for i := 0; i < 3; i++ {
 		wg.Add(1)
-		go done(wg, l)
+		if i == 0 {
+			go doneInLiteral(wg, l)
+		} else {
+			go done(wg, l)
+		}
 	}
 	holding(l, 3)
 	go func() {
