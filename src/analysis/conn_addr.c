@@ -157,9 +157,7 @@ gh_addr gh_conn_netfd(struct gh_session *session, gh_addr addr)
 		for (size_t i = 0; i < GH_ARRAY_SIZE(sockets); i++)
 			if (is_named(rt, c.type, sockets[i])) // net.TCPConn{conn{fd *netFD}}
 				return gh_read_u64(rt->image, c.data, &fd) ? fd : 0;
-		if (!is_named(rt, c.type, "*tls.Conn"))
-			return 0;
-		addr = c.data; // its first field is the net.Conn below it
+		addr = c.data; // tls.Conn and most wrappers begin with the net.Conn below them
 	}
 	return 0;
 }

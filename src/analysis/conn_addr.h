@@ -17,7 +17,7 @@ const char *gh_conn_string(const struct gh_runtime *rt, gh_addr addr, uint64_t *
 /** The net.Addr at addr: "127.0.0.1:80", "/run/x.sock". NULL: none, or of another kind. */
 const char *gh_conn_address(const struct gh_runtime *rt, gh_addr addr, struct gh_arena *arena);
 
-/** The net.netFD under the net.Conn that lies at addr, through package tls; 0: none. */
+/** The net.netFD under the net.Conn that lies at addr, and under its wrappers; 0: none found. */
 gh_addr gh_conn_netfd(struct gh_session *session, gh_addr addr);
 
 /** Name of the dynamic type of an interface with methods at addr; NULL: none. */

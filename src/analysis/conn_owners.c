@@ -2,19 +2,25 @@
 // Who owns a connection, and whether a goroutine of the program can still get at it. See conns.h.
 //
 // The owner is the one without whom it would go: its dominator among owners. Where several share it
-// the first of those is named, variables before goroutines. In use is what the program's goroutines
-// reach from their stacks; goroutines that only serve connections (of HTTP clients, of pools) do
-// not count, or every connection that they keep would be in use.
+// one of those is named, a variable of the program's own first. In use is what the program's
+// goroutines reach from their stacks; goroutines that only serve connections (of HTTP clients, of
+// pools) do not count, or every connection that they keep would be in use.
 #include "analysis/conns.h"
 #include "analysis/goroutine_nodes.h"
 #include "analysis/retained.h"
 #include "base/cleanup.h"
+#include "goruntime/traceback.h"
 #include "graph/reach.h"
 
 /* By where they start. */
 static const char *const servants[] = {
-	"net/http.(*persistConn).", "net/http.(*Transport).", "net/http.(*http2ClientConn).",
-	"net/http.(*http2clientStream).", "net/http/internal/http2.", "database/sql.(*DB).",
+	"net/http.(*persistConn).",
+	"net/http.(*Transport).",
+	"net/http.(*http2ClientConn).",
+	"net/http.(*http2clientStream).",
+	"net/http/internal/http2.(*ClientConn).",
+	"net/http/internal/http2.(*clientStream).",
+	"database/sql.(*DB).",
 };
 
 struct owners {
@@ -81,7 +87,7 @@ static void describe(const struct owners *o, gh_node node, struct gh_strbuf *sb)
 	struct gh_func func;
 	gh_addr pc;
 
-	if (owner->kind != GH_ROOT_GOROUTINE) {
+	if (owner->kind != GH_ROOT_GOROUTINE || owner->goid == 1) {
 		gh_owner_describe(o->session->owners, node, sb);
 		return;
 	}
@@ -93,6 +99,23 @@ static void describe(const struct owners *o, gh_node node, struct gh_strbuf *sb)
 		gh_strbuf_printf(sb, "goroutines started in %.*s", (int)(wrapper - name), name);
 	else
 		gh_strbuf_printf(sb, "goroutines of %s", name ? name : "unknown functions");
+}
+
+/* Of those that share something the one that people know best: a variable of the program's own. */
+static gh_node best_of(const struct owners *o, const struct gh_shared *shared)
+{
+	for (uint32_t i = 0; i < shared->nowners; i++) {
+		const struct gh_owner *owner =
+			&o->session->owners->owners.data[shared->owners[i]];
+
+		if (owner->kind == GH_ROOT_GLOBAL && owner->name &&
+		    !gh_is_standard(o->session->rt, owner->name))
+			return shared->owners[i];
+	}
+	for (uint32_t i = 0; i < shared->nowners; i++)
+		if (o->session->owners->owners.data[shared->owners[i]].kind == GH_ROOT_GOROUTINE)
+			return shared->owners[i];
+	return shared->owners[0];
 }
 
 static void name_owner(const struct owners *o, gh_node node, struct gh_strbuf *sb)
@@ -111,7 +134,7 @@ static void name_owner(const struct owners *o, gh_node node, struct gh_strbuf *s
 	if (!o->shared[place] || !o->sharing.all.data[o->shared[place] - 1].nowners)
 		return;
 	shared = &o->sharing.all.data[o->shared[place] - 1];
-	describe(o, shared->owners[0], sb);
+	describe(o, best_of(o, shared), sb);
 	gh_strbuf_puts(sb, " and others");
 }
 

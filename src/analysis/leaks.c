@@ -37,6 +37,9 @@ static const struct {
 	{"context.(*cancelCtx).propagateCancel", "a context waits for its parent"},
 	{"os/exec.(*Cmd).", "waits for a command that runs"},
 	{"runtime.ensureSigM", "a signal handler"},
+	{"google.golang.org/grpc.(*Server).", "a gRPC server: its client may still ask"},
+	{"google.golang.org/grpc.(*ClientConn).", "a connection of a gRPC client"},
+	{"google.golang.org/grpc/internal/", "a connection of gRPC waits for work"},
 };
 
 struct pattern {
