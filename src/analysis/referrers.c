@@ -107,16 +107,17 @@ static struct gh_error *run(struct search *s)
 	return s->nomem ? gh_error_nomem() : NULL;
 }
 
-static bool charge(struct search *s)
+bool gh_referrers_push(struct gh_session *session, struct gh_referrers *referrers,
+		       const struct gh_referrer *referrer)
 {
-	uint64_t bytes = CHARGE * sizeof(struct gh_referrer);
+	uint64_t bytes = CHARGE * sizeof(*referrer);
 
-	if (s->all->all.len % CHARGE)
-		return true;
-	if (!gh_budget_take(s->session->target->budget, bytes, "the list of referrers"))
-		return false;
-	s->all->charged_bytes += bytes;
-	return true;
+	if (referrers->all.len % CHARGE == 0) {
+		if (!gh_budget_take(session->target->budget, bytes, "the list of pointers"))
+			return false;
+		referrers->charged_bytes += bytes;
+	}
+	return gh_referrer_vec_push(&referrers->all, *referrer);
 }
 
 /* Words of one object come one after the other; its bounds are looked up at the first. */
@@ -135,7 +136,7 @@ static bool keep_all(struct search *s, size_t range, const struct gh_referrer *r
 		all->data[all->len - 1].count += all->data[all->len - 1].count != UINT32_MAX;
 		return true;
 	}
-	if (!charge(s) || !gh_referrer_vec_push(all, *referrer)) {
+	if (!gh_referrers_push(s->session, s->all, referrer)) {
 		s->nomem = true;
 		return false;
 	}

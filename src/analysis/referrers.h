@@ -30,6 +30,9 @@ struct gh_referrers {
  */
 struct gh_error *gh_referrers_find(struct gh_session *session, struct gh_range range, uint64_t max,
 				   struct gh_referrers *ret) GH_MUST_CHECK;
+/** Append one, and charge it. False: out of memory, or of the budget. */
+bool gh_referrers_push(struct gh_session *session, struct gh_referrers *referrers,
+		       const struct gh_referrer *referrer) GH_MUST_CHECK;
 void gh_referrers_deinit(struct gh_session *session, struct gh_referrers *referrers);
 
 /**

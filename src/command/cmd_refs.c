@@ -5,25 +5,11 @@
 #include "command/pointer_rows.h"
 #include "graph/edges.h"
 
-enum { CHARGE = 1 << 16 }; // words charged at once
-
 struct collect {
 	struct gh_session *session;
 	struct gh_referrers words;
 	bool nomem;
 };
-
-static bool charge(struct collect *c)
-{
-	uint64_t bytes = CHARGE * sizeof(struct gh_referrer);
-
-	if (c->words.all.len % CHARGE)
-		return true;
-	if (!gh_budget_take(c->session->target->budget, bytes, "the list of pointers"))
-		return false;
-	c->words.charged_bytes += bytes;
-	return true;
-}
 
 static void keep(void *ctx, const struct gh_word *word)
 {
@@ -33,7 +19,7 @@ static void keep(void *ctx, const struct gh_word *word)
 
 	if (c->nomem || !gh_heap_find(c->session->heap, word->value, &ref))
 		return;
-	c->nomem = !charge(c) || !gh_referrer_vec_push(&c->words.all, pointer);
+	c->nomem = !gh_referrers_push(c->session, &c->words, &pointer);
 }
 
 static void say(struct gh_report *report, const struct gh_slot *slot, uint64_t n)
