@@ -11,11 +11,15 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
 	SPINS = 2000,	     // before a thread sleeps: some tens of microseconds
 	SPINS_A_YIELD = 200, // of the caller, who waits for tasks in other hands
+	PATIENCE_NS = 50000, // of his: tasks take a few microseconds
+	REST_MIN = 16,	     // phases or more
+	REST_MAX = 1024,
 	STACK_BYTES = 512 << 10,
 };
 
@@ -28,6 +32,8 @@ struct gh_team {
 	void (*task)(void *ctx, unsigned int i);
 	void *ctx;
 	unsigned int nthreads; // without the caller
+	unsigned int rest;     // how often still gh_team_awake says NULL
+	unsigned int next_rest, punctual; // punctual: phases since the last rest
 	pthread_t threads[GH_TEAM_MAX];
 };
 
@@ -135,6 +141,7 @@ struct gh_team *gh_team_create(unsigned int nthreads)
 	if (!team)
 		return NULL;
 	memset(team, 0, sizeof(*team));
+	team->next_rest = REST_MIN;
 	start_threads(team, (unsigned int)gh_min_u64(nthreads, GH_TEAM_MAX) - 1);
 	if (!team->nthreads) {
 		gh_team_destroy(team);
@@ -154,6 +161,56 @@ void gh_team_destroy(struct gh_team *team)
 	free(team);
 }
 
+struct gh_team *gh_team_awake(struct gh_team *team)
+{
+	if (!team || !team->rest)
+		return team;
+	team->rest--;
+	return NULL;
+}
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static bool is_done(struct gh_team *team, unsigned int n)
+{
+	return atomic_load_explicit(&team->done, memory_order_acquire) == n;
+}
+
+/* True: it took longer than tasks do. */
+static bool wait_until_done(struct gh_team *team, unsigned int n)
+{
+	int64_t start = 0;
+
+	for (int i = 1; !is_done(team, n); i++) {
+		relax();
+		if (i % SPINS_A_YIELD)
+			continue;
+		if (!start)
+			start = now_ns();
+		sched_yield();
+	}
+	return start && now_ns() - start > PATIENCE_NS;
+}
+
+/* Longer and longer, as long as it is held up. */
+static void judge(struct gh_team *team, bool held_up)
+{
+	if (held_up) {
+		team->rest = team->next_rest;
+		team->next_rest = (unsigned int)gh_min_u64(team->next_rest * 2ULL, REST_MAX);
+		team->punctual = 0;
+	} else if (++team->punctual == REST_MAX) {
+		team->next_rest = REST_MIN;
+		team->punctual = 0;
+	}
+}
+
 void gh_team_run(struct gh_team *team, void (*task)(void *ctx, unsigned int i), void *ctx,
 		 unsigned int n)
 {
@@ -171,9 +228,5 @@ void gh_team_run(struct gh_team *team, void (*task)(void *ctx, unsigned int i), 
 	atomic_store_explicit(&team->ticket, phase << 32 | (uint64_t)n << 16, memory_order_release);
 	announce(team);
 	work(team);
-	for (int i = 1; atomic_load_explicit(&team->done, memory_order_acquire) < n; i++) {
-		relax();
-		if (i % SPINS_A_YIELD == 0)
-			sched_yield();
-	}
+	judge(team, wait_until_done(team, n));
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Threads that share the tasks of short phases. A phase ends when all of its tasks are done: what
-// one phase wrote the next one may read. Threads that got no task hold nothing up, so that a busy
-// machine costs no more than one thread would.
+// one phase wrote the next one may read. Threads that got no task hold nothing up. One that the
+// kernel takes the processor from in the middle of a task does: then the team rests for a while,
+// so that a busy machine costs little more than one thread would.
 #pragma once
 
 #include "base/defs.h"
@@ -23,6 +24,9 @@ unsigned int gh_processors(void);
 struct gh_team *gh_team_create(unsigned int nthreads);
 /** Joins the threads. team may be NULL. */
 void gh_team_destroy(struct gh_team *team);
+
+/** The team, or NULL while it rests: what is to do then is better done by the caller alone. */
+struct gh_team *gh_team_awake(struct gh_team *team);
 
 /**
  * Call task(ctx, i) once for each i below n (at most GH_TEAM_TASKS), in any thread and order. team

@@ -391,19 +391,20 @@ static inline void add_found(const struct gh_mark *m, struct piece *piece, uint6
 /* A word whose neighbours tell what it is, or one that leads out of the heap. */
 __attribute__((noinline)) static void follow_special(struct gh_mark *m, struct piece *piece,
 						     const uint8_t *word, uint32_t before,
-						     uint32_t after, struct mark_edge edge)
+						     uint32_t after,
+						     const struct mark_edge *edge)
 {
 	uint64_t value = gh_u64_at(word);
 	bool leads_to_static = value - m->statics_lo < m->statics_bytes;
-	struct mark_edge resolved = edge;
+	struct mark_edge resolved = *edge;
 
 	if (value - m->lo >= m->span_bytes && !leads_to_static)
 		return;
-	if (edge.kind > GH_EDGE_ARRAY && !resolve(m, word, before, after, &resolved))
-		wait_for_caller(piece, word, before, after, edge);
+	if (edge->kind > GH_EDGE_ARRAY && !resolve(m, word, before, after, &resolved))
+		wait_for_caller(piece, word, before, after, *edge);
 	else if (leads_to_static && resolved.code >= GH_CODE_FIRST &&
 		 !gh_mark_knows_static(m, value, resolved))
-		wait_for_caller(piece, word, before, after, edge);
+		wait_for_caller(piece, word, before, after, *edge);
 	else
 		add_found(m, piece, value, resolved);
 }
@@ -433,23 +434,33 @@ static void follow_untyped(struct gh_mark *m, struct piece *piece, const struct 
 static void follow_typed(struct gh_mark *m, struct piece *piece, const struct ready *r,
 			 uint64_t bits, const struct code_words *w)
 {
-	uint32_t stride = w->stride ? w->stride : UINT32_MAX, first = 0;
+	static const struct mark_edge unknown = {.code = GH_CODE_UNKNOWN};
+	uint32_t stride = w->stride ? w->stride : UINT32_MAX, first = 0, n = piece->nfound;
+	uint64_t *found = piece->found;
+	uint32_t *bytes = piece->found_bytes;
 
 	while (bits) {
 		uint32_t i = (uint32_t)__builtin_ctzll(bits);
-		struct mark_edge edge = {.code = GH_CODE_UNKNOWN};
-		uint64_t value = gh_u64_at(r->host + i * 8);
+		const struct mark_edge *edge = &unknown;
+		const uint8_t *word = r->host + i * 8ULL;
+		uint64_t value = gh_u64_at(word);
 
 		bits &= bits - 1;
 		while (i - first >= stride)
 			first += stride;
 		if (GH_LIKELY(i - first < w->nedges))
-			edge = w->edges[i - first];
-		if ((edge.kind > GH_EDGE_ARRAY) | (value - m->statics_lo < m->statics_bytes))
-			follow_special(m, piece, r->host + i * 8, i, r->words - 1 - i, edge);
-		else
-			add_found(m, piece, value, edge);
+			edge = &w->edges[i - first];
+		if ((edge->kind > GH_EDGE_ARRAY) | (value - m->statics_lo < m->statics_bytes)) {
+			piece->nfound = n;
+			follow_special(m, piece, word, i, r->words - 1 - i, edge);
+			n = piece->nfound;
+			continue;
+		}
+		found[n] = value << 16 | edge->code;
+		bytes[n] = edge->bytes;
+		n += value - m->lo < m->span_bytes;
 	}
+	piece->nfound = n;
 }
 
 /* False: the object has to wait. */
@@ -627,7 +638,7 @@ uint32_t gh_round_run(struct gh_mark *m, int stack)
 	struct gh_round *round = m->round;
 	struct mark_stack *from = &m->stacks[stack];
 	uint32_t n = (uint32_t)gh_min_u64(from->len, ROUND_MAX), kept = 0;
-	struct gh_team *team = n >= TEAM_MIN ? m->team : NULL;
+	struct gh_team *team = n >= TEAM_MIN ? gh_team_awake(m->team) : NULL;
 
 	from->len -= n;
 	for (uint32_t i = 0; i < n; i++) {
