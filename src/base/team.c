@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// See team.h. One word says which phase it is, how many tasks it has and which comes next, so that
-// a thread that slept through a phase cannot take a task of the next one for its own.
+// See team.h. Each thread has a share of the tasks, and helps with those of others when it is done
+// with its own: between processors that share no cache, what a task wrote last time is dear to
+// fetch. One word says of a share which phase it is of, how many tasks it has and which comes next,
+// so that a thread that slept through a phase cannot take a task of the next one for its own.
 #include "base/team.h"
 
 #include <limits.h>
@@ -23,17 +25,27 @@ enum {
 	STACK_BYTES = 512 << 10,
 };
 
-struct gh_team {
+struct share {
 	_Alignas(64) _Atomic uint64_t ticket; // phase << 32 | tasks << 16 | next task
-	_Alignas(64) _Atomic uint32_t done;   // tasks of this phase
+};
+
+struct member {
+	struct gh_team *team;
+	unsigned int share; // its own
+};
+
+struct gh_team {
+	struct share shares[GH_TEAM_MAX];   // task i belongs to share i % nthreads
+	_Alignas(64) _Atomic uint32_t done; // tasks of this phase
 	_Alignas(64) _Atomic uint32_t phase;  // what sleepers look at
 	_Atomic uint32_t sleepers;
 	_Atomic bool ends;
 	void (*task)(void *ctx, unsigned int i);
 	void *ctx;
-	unsigned int nthreads; // without the caller
+	unsigned int nthreads; // with the caller, whose share is the first
 	unsigned int rest;     // how often still gh_team_awake says NULL
 	unsigned int next_rest, punctual; // punctual: phases since the last rest
+	struct member members[GH_TEAM_MAX];
 	pthread_t threads[GH_TEAM_MAX];
 };
 
@@ -60,20 +72,28 @@ static void futex(_Atomic uint32_t *word, int op, uint32_t value)
 	syscall(SYS_futex, word, op, value, NULL, NULL, 0);
 }
 
-/* Do tasks of the phase at hand until none is left to take. */
-static void work(struct gh_team *team)
+/* Do tasks of a share until none is left to take. */
+static void work_on(struct gh_team *team, unsigned int number)
 {
-	uint64_t ticket = atomic_load_explicit(&team->ticket, memory_order_acquire);
+	_Atomic uint64_t *word = &team->shares[number].ticket;
+	uint64_t ticket = atomic_load_explicit(word, memory_order_acquire);
 
 	while ((uint16_t)ticket < (uint16_t)(ticket >> 16)) {
-		if (!atomic_compare_exchange_weak_explicit(&team->ticket, &ticket, ticket + 1,
+		if (!atomic_compare_exchange_weak_explicit(word, &ticket, ticket + 1,
 							   memory_order_acq_rel,
 							   memory_order_acquire))
 			continue;
-		team->task(team->ctx, (uint16_t)ticket);
+		team->task(team->ctx, number + (uint16_t)ticket * team->nthreads);
 		atomic_fetch_add_explicit(&team->done, 1, memory_order_release);
-		ticket = atomic_load_explicit(&team->ticket, memory_order_acquire);
+		ticket = atomic_load_explicit(word, memory_order_acquire);
 	}
+}
+
+/* Of one's own share first. */
+static void work(struct gh_team *team, unsigned int own)
+{
+	for (unsigned int i = 0; i < team->nthreads; i++)
+		work_on(team, (own + i) % team->nthreads);
 }
 
 /* Until there is another phase than `seen`; returns it. */
@@ -96,11 +116,14 @@ static uint32_t wait_for_phase(struct gh_team *team, uint32_t seen)
 
 static void *serve(void *arg)
 {
-	struct gh_team *team = arg;
+	const struct member *member = arg;
+	struct gh_team *team = member->team;
 	uint32_t phase = 0;
 
+	// the first phase begins when all threads are there
+	phase = wait_for_phase(team, phase);
 	while (!atomic_load(&team->ends)) {
-		work(team);
+		work(team, member->share);
 		phase = wait_for_phase(team, phase);
 	}
 	return NULL;
@@ -124,9 +147,13 @@ static void start_threads(struct gh_team *team, unsigned int n)
 	pthread_attr_setstacksize(&attr, STACK_BYTES);
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &old); // the threads inherit it
-	while (team->nthreads < n &&
-	       pthread_create(&team->threads[team->nthreads], &attr, serve, team) == 0)
-		team->nthreads++;
+	for (; team->nthreads < n; team->nthreads++) {
+		struct member *member = &team->members[team->nthreads];
+
+		*member = (struct member){team, team->nthreads};
+		if (pthread_create(&team->threads[team->nthreads], &attr, serve, member) != 0)
+			break;
+	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
 }
@@ -142,8 +169,9 @@ struct gh_team *gh_team_create(unsigned int nthreads)
 		return NULL;
 	memset(team, 0, sizeof(*team));
 	team->next_rest = REST_MIN;
-	start_threads(team, (unsigned int)gh_min_u64(nthreads, GH_TEAM_MAX) - 1);
-	if (!team->nthreads) {
+	team->nthreads = 1;
+	start_threads(team, (unsigned int)gh_min_u64(nthreads, GH_TEAM_MAX));
+	if (team->nthreads == 1) {
 		gh_team_destroy(team);
 		return NULL;
 	}
@@ -156,7 +184,7 @@ void gh_team_destroy(struct gh_team *team)
 		return;
 	atomic_store(&team->ends, true);
 	announce(team);
-	for (unsigned int i = 0; i < team->nthreads; i++)
+	for (unsigned int i = 1; i < team->nthreads; i++)
 		pthread_join(team->threads[i], NULL);
 	free(team);
 }
@@ -225,8 +253,13 @@ void gh_team_run(struct gh_team *team, void (*task)(void *ctx, unsigned int i), 
 	team->ctx = ctx;
 	atomic_store_explicit(&team->done, 0, memory_order_relaxed);
 	phase = atomic_load_explicit(&team->phase, memory_order_relaxed) + 1;
-	atomic_store_explicit(&team->ticket, phase << 32 | (uint64_t)n << 16, memory_order_release);
+	for (unsigned int i = 0; i < team->nthreads; i++) {
+		uint64_t tasks = n / team->nthreads + (i < n % team->nthreads);
+
+		atomic_store_explicit(&team->shares[i].ticket, phase << 32 | tasks << 16,
+				      memory_order_release);
+	}
 	announce(team);
-	work(team);
+	work(team, 0);
 	judge(team, wait_until_done(team, n));
 }
