@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,7 +20,8 @@
 enum {
 	SPINS = 2000,	     // before a thread sleeps: some tens of microseconds
 	SPINS_A_YIELD = 200, // of the caller, who waits for tasks in other hands
-	PATIENCE_NS = 50000, // of his: tasks take a few microseconds
+	PATIENCE_NS = 500000, // of his, before he asks whether somebody was taken off a processor
+	SUSPICIOUS = 4,	     // phases
 	REST_MIN = 16,	     // phases or more
 	REST_MAX = 1024,
 	STACK_BYTES = 512 << 10,
@@ -32,6 +34,7 @@ struct share {
 struct member {
 	struct gh_team *team;
 	unsigned int share; // its own
+	long switches;	    // that the kernel made of this thread while it worked
 };
 
 struct gh_team {
@@ -40,11 +43,13 @@ struct gh_team {
 	_Alignas(64) _Atomic uint32_t phase;  // what sleepers look at
 	_Atomic uint32_t sleepers;
 	_Atomic bool ends;
+	_Atomic bool was_preempted; // some thread, in the middle of a task
 	void (*task)(void *ctx, unsigned int i);
 	void *ctx;
 	unsigned int nthreads; // with the caller, whose share is the first
 	unsigned int rest;     // how often still gh_team_awake says NULL
 	unsigned int next_rest, punctual; // punctual: phases since the last rest
+	unsigned int suspicious;	  // phases for which the caller still wants a reason
 	struct member members[GH_TEAM_MAX];
 	pthread_t threads[GH_TEAM_MAX];
 };
@@ -96,6 +101,18 @@ static void work(struct gh_team *team, unsigned int own)
 		work_on(team, (own + i) % team->nthreads);
 }
 
+/* Was the calling thread taken off its processor since it was last asked? */
+static bool was_preempted(struct member *member)
+{
+	long before = member->switches;
+	struct rusage usage;
+
+	if (getrusage(RUSAGE_THREAD, &usage) != 0)
+		return false;
+	member->switches = usage.ru_nivcsw;
+	return usage.ru_nivcsw != before;
+}
+
 /* Until there is another phase than `seen`; returns it. */
 static uint32_t wait_for_phase(struct gh_team *team, uint32_t seen)
 {
@@ -116,14 +133,17 @@ static uint32_t wait_for_phase(struct gh_team *team, uint32_t seen)
 
 static void *serve(void *arg)
 {
-	const struct member *member = arg;
+	struct member *member = arg;
 	struct gh_team *team = member->team;
 	uint32_t phase = 0;
 
 	// the first phase begins when all threads are there
 	phase = wait_for_phase(team, phase);
 	while (!atomic_load(&team->ends)) {
+		was_preempted(member);
 		work(team, member->share);
+		if (was_preempted(member))
+			atomic_store(&team->was_preempted, true);
 		phase = wait_for_phase(team, phase);
 	}
 	return NULL;
@@ -226,13 +246,22 @@ static bool wait_until_done(struct gh_team *team, unsigned int n)
 	return start && now_ns() - start > PATIENCE_NS;
 }
 
-/* Longer and longer, as long as it is held up. */
-static void judge(struct gh_team *team, bool held_up)
+/*
+ * Was it late because a thread was taken off its processor? The thread says so a moment after it is
+ * done. Rests grow longer, as long as there is reason for them.
+ */
+static void judge(struct gh_team *team, bool was_late)
 {
-	if (held_up) {
+	bool preempted = atomic_exchange(&team->was_preempted, false);
+
+	team->suspicious = was_late ? SUSPICIOUS : team->suspicious;
+	if (team->suspicious && preempted) {
+		team->suspicious = 0;
 		team->rest = team->next_rest;
 		team->next_rest = (unsigned int)gh_min_u64(team->next_rest * 2ULL, REST_MAX);
 		team->punctual = 0;
+	} else if (team->suspicious) {
+		team->suspicious--;
 	} else if (++team->punctual == REST_MAX) {
 		team->next_rest = REST_MIN;
 		team->punctual = 0;

@@ -185,20 +185,19 @@ void gh_mark_destroy(struct gh_mark *mark)
 	gh_inference_destroy(mark->inference);
 	gh_round_destroy(mark->round);
 	gh_budget_give(gh_runtime_budget(mark->heap->rt),
-		       (mark->stacks[0].cap + mark->stacks[1].cap) * sizeof(uint64_t) +
-			       mark->loose.cap * sizeof(*mark->loose.data) +
+		       mark->loose.cap * sizeof(*mark->loose.data) +
 			       (mark->states.narrow ? mark->narrow_bytes : 0));
 	loose_fact_vec_deinit(&mark->loose);
 	if (mark->states.narrow)
 		munmap(mark->states.narrow, mark->narrow_bytes);
 	if (mark->states.wide)
 		munmap(mark->states.wide, mark->wide_bytes);
-	free(mark->stacks[0].data);
-	free(mark->stacks[1].data);
+	gh_mark_free_stack(mark, &mark->stacks[0]);
+	gh_mark_free_stack(mark, &mark->stacks[1]);
 	free(mark);
 }
 
-static bool reserve(struct gh_mark *m, struct mark_stack *stack, size_t more)
+bool gh_mark_reserve(struct gh_mark *m, struct mark_stack *stack, size_t more)
 {
 	size_t cap = stack->cap ? stack->cap : FIRST_STACK;
 	void *p;
@@ -219,11 +218,18 @@ static bool reserve(struct gh_mark *m, struct mark_stack *stack, size_t more)
 	return true;
 }
 
+void gh_mark_free_stack(struct gh_mark *m, struct mark_stack *stack)
+{
+	gh_budget_give(gh_runtime_budget(m->heap->rt), stack->cap * sizeof(*stack->data));
+	free(stack->data);
+	*stack = (struct mark_stack){0};
+}
+
 bool gh_mark_push_all(struct gh_mark *m, int stack, const uint64_t *entries, size_t n)
 {
 	struct mark_stack *to = &m->stacks[stack];
 
-	if (!reserve(m, to, n))
+	if (!gh_mark_reserve(m, to, n))
 		return false;
 	if (n)
 		memcpy(to->data + to->len, entries, n * sizeof(*entries));
@@ -235,7 +241,7 @@ void gh_mark_push(struct gh_mark *m, gh_addr base, uint16_t code)
 {
 	struct mark_stack *stack = &m->stacks[code == GH_CODE_UNKNOWN];
 
-	if (!reserve(m, stack, 1)) {
+	if (!gh_mark_reserve(m, stack, 1)) {
 		m->nomem = true;
 		return;
 	}
@@ -308,7 +314,7 @@ static void look_up(struct gh_mark *m, const uint64_t *found, const uint32_t *by
 	bool has_wide = m->codes.len > GH_STATE_WIDE;
 	struct mark_target targets[GROUP];
 
-	if (!reserve(m, &m->stacks[0], 2 * GROUP) || !reserve(m, &m->stacks[1], 2 * GROUP)) {
+	if (!gh_mark_reserve(m, &m->stacks[0], 2 * GROUP) || !gh_mark_reserve(m, &m->stacks[1], 2 * GROUP)) {
 		m->nomem = true;
 		return;
 	}
@@ -690,16 +696,6 @@ void gh_mark_scan(struct gh_mark *m, uint64_t entry)
 		look_up_found(m, false);
 }
 
-/* The stack that has enough for a round; -1: none has. */
-static int stack_for_round(const struct gh_mark *m)
-{
-	if (m->conservative) // what is met is counted by class
-		return -1;
-	if (m->stacks[0].len)
-		return m->stacks[0].len >= GH_ROUND_MIN ? 0 : -1;
-	return m->stacks[1].len >= GH_ROUND_MIN ? 1 : -1;
-}
-
 static struct gh_error *drain(struct gh_mark *m, const struct gh_poll *poll)
 {
 	uint64_t steps = 0, idle = 0;
@@ -707,11 +703,12 @@ static struct gh_error *drain(struct gh_mark *m, const struct gh_poll *poll)
 
 	look_up_found(m, true);
 	while (idle < RING && !m->nomem) {
-		int round = stack_for_round(m);
+		// what is met conservatively is counted by class: one by one
+		uint32_t n = m->conservative ? 0 : gh_round_run(m);
 		uint64_t entry, ready, *at;
 
-		if (round >= 0) {
-			steps += gh_round_run(m, round);
+		if (n) {
+			steps += n;
 			if (steps >= POLL_EVERY) {
 				steps = 0;
 				err = gh_poll(poll, "marking", m->counts.live,

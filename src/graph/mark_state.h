@@ -311,12 +311,18 @@ bool gh_mark_push_all(struct gh_mark *m, int stack, const uint64_t *entries, siz
 /** Would a typed pointer to static data tell nothing new? Changes nothing. */
 bool gh_mark_knows_static(const struct gh_mark *m, gh_addr addr, struct mark_edge edge);
 
+/** Room for so many more. False: out of memory. */
+bool gh_mark_reserve(struct gh_mark *m, struct mark_stack *stack, size_t more);
+
+void gh_mark_free_stack(struct gh_mark *m, struct mark_stack *stack);
+
 /**
- * A round (round.c): scan many objects of a stack at once and meet what they refer to, by m->team.
- * Which objects a round takes and what it makes of them depends on the mark alone, never on the
- * threads. _run returns how many it took; _prepare comes first: false: out of memory.
+ * A round (round.c): scan many of the objects that wait, and meet what they refer to, by m->team.
+ * Which ones a round takes and what it makes of them depends on the mark alone, never on the
+ * threads. _run returns how many it took or somewhat more; 0: too few wait, and all of them are on
+ * m->stacks. _prepare comes first; false: out of memory.
  */
 enum { GH_ROUND_MIN = 64 }; // objects
 bool gh_round_prepare(struct gh_mark *m) GH_MUST_CHECK;
-uint32_t gh_round_run(struct gh_mark *m, int stack);
+uint32_t gh_round_run(struct gh_mark *m);
 void gh_round_destroy(struct gh_round *round);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A round of the mark: many objects at once, by as many threads as there are, with an answer that
-// does not depend on how many. Objects are scanned, a piece of the stack a task, and each piece
-// notes what it found. What that makes of the slots is found part by part: a part has slots of its
-// own, and takes what was found of them in the order of the pieces. Neither changes what the other
-// reads, so that a thread alone does both at once, while the lines are near. What has to make
-// something (words of a type, a code, a closure's type) or to judge waits, and is done by the
-// caller at the end: rare, as what was made once is only read from then on. Threads touch memory
-// that is there already, and never the target. See mark_state.h.
+// does not depend on how many. The heap is cut into regions. In a round each region scans objects
+// of its own, last come first, and meets what it finds of its own at once; a pointer into another
+// region is a letter, which is read there in the next round. A region's round is a matter of what
+// lies in it and of its letters, so that it does not matter which thread does it, or when.
+// What has to make something (words of a type, a code, a closure's type) or to judge waits, and is
+// done by the caller at the end: rare, as what was made once is only read from then on. Threads
+// touch memory that is there already, and never the target. See mark_state.h.
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -14,20 +14,19 @@
 #include "graph/mark_inline.h"
 
 enum {
-	ROUND_MAX = 4096, // objects
-	PIECES = 32,
-	PIECE_MIN = 32, // objects: fewer are not worth a task
-	PIECE_MAX = ROUND_MAX / PIECES,
-	PIECE_FACTS = 1024, // after which a piece leaves its other objects to the next round
-	TEAM_MIN = 256,	    // objects: fewer are not worth waking anybody
-	PARTS = 16,
-	PART_SHIFT = 6, // slots: a part owns whole cache lines of states
-	WORDS_MAX = 64, // of an object that a piece scans
-	AHEAD = 32,	// objects
-	STATES_AHEAD = 16,
-	FACTS_MAX = PIECE_FACTS + 2 * WORDS_MAX, // of a piece
+	REGIONS = 8,
+	REGION_SHIFT = 11,    // pages: 16 MiB of each region follow one another
+	STEP_OBJECTS = 4096,  // of a region, before it reads letters again
+	STEP_FACTS = 1 << 14, // of its own that it meets meanwhile
+	LETTERS = 512,	      // of one region to another, and a few more
+	TEAM_MIN = 2048,      // objects and letters: fewer are not worth waking anybody
+	WORDS_MAX = 64,	      // of an object that a region scans
+	AHEAD = 32,	      // objects
+	LARGE_STACK = 1 << 16, // entries: not kept when it is empty
+	FOUND = GROUP + WORDS_MAX,
+	BOX_MAX = LETTERS + 2 * FOUND,
+	LIST_MAX = REGIONS * BOX_MAX + STEP_FACTS + 4 * FOUND,
 };
-_Static_assert(PIECE_MAX >= PIECE_MIN, "a round fits its pieces");
 
 /* What comes of a fact. */
 enum outcome {
@@ -41,13 +40,25 @@ struct fact {
 	uint64_t entry; // start of the object << 16 | code
 	uint32_t slot, bytes;
 	uint8_t class;
-	bool scan;	 // the object is scanned, if this finds it first
-	bool judge;	 // what the code makes of the slot is not plain
-	uint8_t outcome; // enum outcome
+	bool scan;  // the object is scanned, if this finds it first
+	bool judge; // what the code makes of the slot is not plain
+};
+
+/* Facts whose states are on their way. */
+struct facts {
+	struct fact data[FOUND];
+	uint32_t n;
+};
+
+/* Pointers from one region into another: address << 16 | code. */
+struct box {
+	uint32_t n;
+	struct loose_fact letters[BOX_MAX];
 };
 
 /* An object whose lines are on their way. */
 struct ready {
+	uint64_t entry;	       // 0: none
 	const uint8_t *host;   // NULL: nothing here scans it
 	const uint8_t *bitmap; // word of its first heap bit
 	uint32_t words;
@@ -66,35 +77,34 @@ struct counts {
 	uint64_t live, to_free, upgrades;
 };
 
-struct piece {
-	const uint64_t *objects;
-	uint32_t nobjects, ndone;
+struct region {
+	struct mark_stack stack; // owned: grown by the caller, between rounds
+	size_t stack_limit;
+	struct box *out; // one a region, of this round
+	unsigned int number;
+	bool is_full; // some box is
+	uint32_t nscanned, nmet;
 	struct ready ring[AHEAD];
-	uint64_t found[GROUP + WORDS_MAX]; // address << 16 | code
-	uint32_t found_bytes[GROUP + WORDS_MAX];
-	uint32_t nfound, nfacts, nmet;
-	struct fact facts[FACTS_MAX];
-	uint16_t by_part[FACTS_MAX]; // numbers of facts, part by part
-	uint32_t part_end[PARTS];
+	uint64_t found[FOUND]; // address << 16 | code
+	uint32_t found_bytes[FOUND];
+	uint32_t nfound;
+	struct facts facts[2], *coming, *arrived;
 	struct counts counts;
-	// what came of it
-	uint64_t fresh[FACTS_MAX], unknown[FACTS_MAX]; // objects to scan
-	uint32_t nfresh, nunknown;
 	// what waits for the caller
-	struct waiting_word words[FACTS_MAX];
-	struct loose_fact middles[FACTS_MAX];
-	struct loose_fact later[FACTS_MAX];
-	uint64_t slow[PIECE_MAX];
-	uint32_t nwords, nmiddles, nlater, nslow;
+	uint64_t unknown[LIST_MAX]; // objects of no known type
+	uint64_t slow[STEP_OBJECTS + AHEAD];
+	struct waiting_word words[LIST_MAX];
+	struct loose_fact middles[LIST_MAX];
+	struct loose_fact later[LIST_MAX];
+	uint32_t nunknown, nslow, nwords, nmiddles, nlater;
 };
 
 struct gh_round {
 	struct gh_mark *m;
-	uint64_t objects[ROUND_MAX];
-	uint32_t npieces;
-	bool alone; // no team: a piece meets what it finds at once
-	struct piece pieces[PIECES];
-	struct counts part_counts[PARTS];
+	unsigned int side;  // of mail: what is written now
+	uint64_t nwaiting;  // objects on the regions' stacks, and letters
+	struct box mail[2][REGIONS][REGIONS]; // from, to
+	struct region regions[REGIONS];
 };
 
 bool gh_round_prepare(struct gh_mark *m)
@@ -110,16 +120,29 @@ bool gh_round_prepare(struct gh_mark *m)
 		return false;
 	m->round = p;
 	m->round->m = m;
+	for (unsigned int i = 0; i < REGIONS; i++)
+		m->round->regions[i].number = i;
 	return true;
 }
 
 void gh_round_destroy(struct gh_round *round)
 {
-	if (round)
-		munmap(round, sizeof(*round));
+	if (!round)
+		return;
+	for (int i = 0; i < REGIONS; i++)
+		gh_mark_free_stack(round->m, &round->regions[i].stack);
+	munmap(round, sizeof(*round));
 }
 
-/* ---- facts ---- */
+/* A span lies in one region. */
+static inline unsigned int region_of(const struct gh_mark *m, gh_addr addr)
+{
+	uint64_t page = (addr - m->lo) >> GH_PAGE_SHIFT;
+
+	return (page - m->pages[page].index) >> REGION_SHIFT & (REGIONS - 1);
+}
+
+/* ---- what a fact makes of its slot ---- */
 
 /* What a fact makes of an empty slot, where that is plain; else false. As gh_fact_cover. */
 static bool cover(const struct gh_mark *m, uint16_t *code, uint32_t bytes, uint8_t class)
@@ -133,73 +156,6 @@ static bool cover(const struct gh_mark *m, uint16_t *code, uint32_t bytes, uint8
 	*code = GH_CODE_TINY;
 	return true;
 }
-
-/* A pointer into the middle of an object. */
-static uint16_t note_middle(const struct gh_mark *m, struct piece *piece,
-			    const struct mark_target *t, uint64_t found, uint32_t bytes)
-{
-	if (t->code >= GH_CODE_FIRST && t->slot != m->nslots)
-		piece->middles[piece->nmiddles++] = (struct loose_fact){found, bytes};
-	return gh_code_of_middle(t->class, bytes);
-}
-
-/* Turn what was found into facts. */
-__attribute__((always_inline)) static inline void add_facts(const struct gh_mark *m,
-							   struct piece *piece, bool alone)
-{
-	struct fact *fact = &piece->facts[piece->nfacts];
-
-	for (uint32_t i = 0; i < piece->nfound; i++, fact++) {
-		uint32_t bytes = piece->found_bytes[i];
-		struct mark_target t = gh_mark_locate(m, piece->found[i]);
-		const struct mark_class *k = &m->classes[t.class];
-		bool judge = false;
-
-		if (alone)
-			__builtin_prefetch(&m->states.narrow[t.slot], 1);
-		if (GH_UNLIKELY(!t.is_start))
-			t.code = note_middle(m, piece, &t, piece->found[i], bytes);
-		else if (GH_UNLIKELY(m->hide_one_in) && gh_mark_hides(m, t.slot, t.code))
-			t.code = GH_CODE_UNKNOWN;
-		if (GH_UNLIKELY((t.code >= GH_CODE_FIRST) &
-				((bytes - k->cover_lo - 1 >= k->cover_hi - k->cover_lo) |
-				 (m->pointers[t.code] == (t.class & 1)))))
-			judge = !cover(m, &t.code, bytes, t.class);
-		fact->entry = t.base << 16 | t.code;
-		fact->slot = (uint32_t)t.slot;
-		fact->bytes = bytes;
-		fact->class = t.class;
-		fact->scan = k->scan | (t.code == GH_CODE_FUNC);
-		fact->judge = judge;
-	}
-	piece->nfacts += piece->nfound;
-	piece->nfound = 0;
-}
-
-static unsigned int part_of(const struct fact *fact)
-{
-	return fact->slot >> PART_SHIFT & (PARTS - 1);
-}
-
-/* Numbers of the facts, by the part that they are about. */
-static void sort_facts(struct piece *piece)
-{
-	uint32_t end = 0;
-
-	memset(piece->part_end, 0, sizeof(piece->part_end));
-	for (uint32_t i = 0; i < piece->nfacts; i++)
-		piece->part_end[part_of(&piece->facts[i])]++;
-	for (int i = 0; i < PARTS; i++) {
-		uint32_t n = piece->part_end[i];
-
-		piece->part_end[i] = end; // so far: where it begins
-		end += n;
-	}
-	for (uint32_t i = 0; i < piece->nfacts; i++)
-		piece->by_part[piece->part_end[part_of(&piece->facts[i])]++] = (uint16_t)i;
-}
-
-/* ---- what a fact makes of its slot ---- */
 
 /* A slot that was reached before, or one that must not be. */
 __attribute__((noinline)) static enum outcome meet_again(struct gh_mark *m, struct counts *counts,
@@ -246,89 +202,95 @@ meet(struct gh_mark *m, struct counts *counts, struct fact *fact)
 	return is_new & fact->scan ? FRESH : NOTHING;
 }
 
-static void keep_later(const struct gh_mark *m, struct piece *piece, const struct fact *fact)
+static void keep_later(const struct gh_mark *m, struct region *region, const struct fact *fact)
 {
 	uint64_t header = m->classes[fact->class].header;
 
-	piece->later[piece->nlater++] =
+	region->later[region->nlater++] =
 		(struct loose_fact){fact->entry + (header << 16), fact->bytes};
 }
 
-static inline void keep(const struct gh_mark *m, struct piece *piece, const struct fact *fact,
-			enum outcome outcome)
+/* Those whose states have arrived. */
+static void meet_arrived(struct gh_mark *m, struct region *region)
 {
-	bool is_typed = (uint16_t)fact->entry != GH_CODE_UNKNOWN;
+	struct facts *facts = region->arrived;
+	struct counts counts = region->counts;
+	uint64_t *data = region->stack.data;
+	size_t len = region->stack.len;
 
-	piece->fresh[piece->nfresh] = fact->entry;
-	piece->nfresh += (outcome == FRESH) & is_typed;
-	if (GH_UNLIKELY(!is_typed & (outcome == FRESH)))
-		piece->unknown[piece->nunknown++] = fact->entry;
-	if (GH_UNLIKELY(outcome == LATER))
-		keep_later(m, piece, fact);
+	for (uint32_t i = 0; i < facts->n; i++) {
+		struct fact *fact = &facts->data[i];
+		enum outcome outcome = meet(m, &counts, fact);
+		bool is_typed = (uint16_t)fact->entry != GH_CODE_UNKNOWN;
+
+		data[len] = fact->entry;
+		len += (outcome == FRESH) & is_typed;
+		if (GH_UNLIKELY(!is_typed & (outcome == FRESH)))
+			region->unknown[region->nunknown++] = fact->entry;
+		if (GH_UNLIKELY(outcome == LATER))
+			keep_later(m, region, fact);
+	}
+	region->stack.len = len;
+	region->nmet += facts->n;
+	region->counts = counts;
+	facts->n = 0;
 }
 
-/* Those of the piece that were not met yet. */
-static void meet_piece(struct gh_mark *m, struct piece *piece, uint32_t end)
+/* A pointer into the middle of an object. */
+static uint16_t note_middle(const struct gh_mark *m, struct region *region,
+			    const struct mark_target *t, uint64_t found, uint32_t bytes)
 {
-	struct counts counts = piece->counts;
-
-	for (uint32_t i = piece->nmet; i < end; i++)
-		keep(m, piece, &piece->facts[i], meet(m, &counts, &piece->facts[i]));
-	piece->nmet = end;
-	piece->counts = counts;
+	if (t->code >= GH_CODE_FIRST && t->slot != m->nslots)
+		region->middles[region->nmiddles++] = (struct loose_fact){found, bytes};
+	return gh_code_of_middle(t->class, bytes);
 }
 
-static void prefetch_state(const struct gh_mark *m, const struct piece *piece, uint16_t number)
+static inline void add_fact(const struct gh_mark *m, struct region *region, uint64_t found,
+			    uint32_t bytes)
 {
-	__builtin_prefetch(&m->states.narrow[piece->facts[number].slot], 1);
+	struct mark_target t = gh_mark_locate(m, found);
+	const struct mark_class *k = &m->classes[t.class];
+	struct fact *fact = &region->coming->data[region->coming->n++];
+	bool judge = false;
+
+	__builtin_prefetch(&m->states.narrow[t.slot], 1);
+	if (GH_UNLIKELY(!t.is_start))
+		t.code = note_middle(m, region, &t, found, bytes);
+	else if (GH_UNLIKELY(m->hide_one_in) && gh_mark_hides(m, t.slot, t.code))
+		t.code = GH_CODE_UNKNOWN;
+	if (GH_UNLIKELY((t.code >= GH_CODE_FIRST) &
+			((bytes - k->cover_lo - 1 >= k->cover_hi - k->cover_lo) |
+			 (m->pointers[t.code] == (t.class & 1)))))
+		judge = !cover(m, &t.code, bytes, t.class);
+	fact->entry = t.base << 16 | t.code;
+	fact->slot = (uint32_t)t.slot;
+	fact->bytes = bytes;
+	fact->class = t.class;
+	fact->scan = k->scan | (t.code == GH_CODE_FUNC);
+	fact->judge = judge;
 }
 
-static void meet_part(void *ctx, unsigned int number)
+/* What was found becomes facts and letters; the facts before these are met. */
+static void take_found(struct gh_mark *m, struct region *region)
 {
-	struct gh_round *round = ctx;
-	struct counts counts = {0};
+	struct facts *arrived = region->coming;
 
-	for (uint32_t i = 0; i < round->npieces; i++) {
-		struct piece *piece = &round->pieces[i];
-		uint32_t first = number ? piece->part_end[number - 1] : 0;
-		const uint16_t *numbers = piece->by_part + first;
-		uint32_t n = piece->part_end[number] - first;
+	region->coming = region->arrived;
+	region->arrived = arrived;
+	for (uint32_t i = 0; i < region->nfound; i++) {
+		uint64_t found = region->found[i];
+		unsigned int to = region_of(m, found >> 16);
+		struct box *box = &region->out[to];
 
-		for (uint32_t k = 0; k < n; k++) {
-			struct fact *fact = &piece->facts[numbers[k]];
-
-			if (k + STATES_AHEAD < n)
-				prefetch_state(round->m, piece, numbers[k + STATES_AHEAD]);
-			fact->outcome = (uint8_t)meet(round->m, &counts, fact);
+		if (to == region->number) {
+			add_fact(m, region, found, region->found_bytes[i]);
+			continue;
 		}
+		box->letters[box->n++] = (struct loose_fact){found, region->found_bytes[i]};
+		region->is_full |= box->n >= LETTERS;
 	}
-	round->part_counts[number] = counts;
-}
-
-/* The caller does not need those of objects that have a name. */
-static void forget_middles(const struct gh_mark *m, struct piece *piece)
-{
-	uint32_t kept = 0;
-
-	if (m->arenas.len) // they name no object, and are kept
-		return;
-	for (uint32_t i = 0; i < piece->nmiddles; i++) {
-		uint64_t slot = gh_mark_locate(m, piece->middles[i].at).slot;
-
-		piece->middles[kept] = piece->middles[i];
-		kept += !gh_state_is_named(m, gh_state_at(&m->states, slot));
-	}
-	piece->nmiddles = kept;
-}
-
-static void keep_piece(void *ctx, unsigned int number)
-{
-	struct gh_round *round = ctx;
-	struct piece *piece = &round->pieces[number];
-
-	for (uint32_t i = 0; i < piece->nfacts; i++)
-		keep(round->m, piece, &piece->facts[i], (enum outcome)piece->facts[i].outcome);
-	forget_middles(round->m, piece);
+	region->nfound = 0;
+	meet_arrived(m, region);
 }
 
 /* ---- scanning ---- */
@@ -374,22 +336,22 @@ static bool resolve(struct gh_mark *m, const uint8_t *word, uint32_t before, uin
 	}
 }
 
-static void wait_for_caller(struct piece *piece, const uint8_t *word, uint32_t before,
+static void wait_for_caller(struct region *region, const uint8_t *word, uint32_t before,
 			    uint32_t after, struct mark_edge edge)
 {
-	piece->words[piece->nwords++] = (struct waiting_word){word, before, after, edge, false};
+	region->words[region->nwords++] = (struct waiting_word){word, before, after, edge, false};
 }
 
-static inline void add_found(const struct gh_mark *m, struct piece *piece, uint64_t value,
+static inline void add_found(const struct gh_mark *m, struct region *region, uint64_t value,
 			     struct mark_edge edge)
 {
-	piece->found[piece->nfound] = value << 16 | edge.code;
-	piece->found_bytes[piece->nfound] = edge.bytes;
-	piece->nfound += value - m->lo < m->span_bytes;
+	region->found[region->nfound] = value << 16 | edge.code;
+	region->found_bytes[region->nfound] = edge.bytes;
+	region->nfound += value - m->lo < m->span_bytes;
 }
 
 /* A word whose neighbours tell what it is, or one that leads out of the heap. */
-__attribute__((noinline)) static void follow_special(struct gh_mark *m, struct piece *piece,
+__attribute__((noinline)) static void follow_special(struct gh_mark *m, struct region *region,
 						     const uint8_t *word, uint32_t before,
 						     uint32_t after,
 						     const struct mark_edge *edge)
@@ -401,16 +363,16 @@ __attribute__((noinline)) static void follow_special(struct gh_mark *m, struct p
 	if (value - m->lo >= m->span_bytes && !leads_to_static)
 		return;
 	if (edge->kind > GH_EDGE_ARRAY && !resolve(m, word, before, after, &resolved))
-		wait_for_caller(piece, word, before, after, *edge);
+		wait_for_caller(region, word, before, after, *edge);
 	else if (leads_to_static && resolved.code >= GH_CODE_FIRST &&
 		 !gh_mark_knows_static(m, value, resolved))
-		wait_for_caller(piece, word, before, after, *edge);
+		wait_for_caller(region, word, before, after, *edge);
 	else
-		add_found(m, piece, value, resolved);
+		add_found(m, region, value, resolved);
 }
 
 /* An object without a type: a word before a pointer may tell that both are an interface. */
-static void follow_untyped(struct gh_mark *m, struct piece *piece, const struct ready *r,
+static void follow_untyped(struct gh_mark *m, struct region *region, const struct ready *r,
 			   uint64_t bits)
 {
 	const struct mark_edge unknown = {.code = GH_CODE_UNKNOWN};
@@ -423,21 +385,21 @@ static void follow_untyped(struct gh_mark *m, struct piece *piece, const struct 
 		bits &= bits - 1;
 		if (GH_UNLIKELY(i && behind_data >> i & 1 &&
 				gh_u64_at(word - 8) - m->modules_lo < m->modules_bytes)) {
-			wait_for_caller(piece, word, i, r->words - 1 - i, unknown);
-			piece->words[piece->nwords - 1].guess = true;
+			wait_for_caller(region, word, i, r->words - 1 - i, unknown);
+			region->words[region->nwords - 1].guess = true;
 		} else {
-			add_found(m, piece, gh_u64_at(word), unknown);
+			add_found(m, region, gh_u64_at(word), unknown);
 		}
 	}
 }
 
-static void follow_typed(struct gh_mark *m, struct piece *piece, const struct ready *r,
+static void follow_typed(struct gh_mark *m, struct region *region, const struct ready *r,
 			 uint64_t bits, const struct code_words *w)
 {
 	static const struct mark_edge unknown = {.code = GH_CODE_UNKNOWN};
-	uint32_t stride = w->stride ? w->stride : UINT32_MAX, first = 0, n = piece->nfound;
-	uint64_t *found = piece->found;
-	uint32_t *bytes = piece->found_bytes;
+	uint32_t stride = w->stride ? w->stride : UINT32_MAX, first = 0, n = region->nfound;
+	uint64_t *found = region->found;
+	uint32_t *bytes = region->found_bytes;
 
 	while (bits) {
 		uint32_t i = (uint32_t)__builtin_ctzll(bits);
@@ -451,20 +413,20 @@ static void follow_typed(struct gh_mark *m, struct piece *piece, const struct re
 		if (GH_LIKELY(i - first < w->nedges))
 			edge = &w->edges[i - first];
 		if ((edge->kind > GH_EDGE_ARRAY) | (value - m->statics_lo < m->statics_bytes)) {
-			piece->nfound = n;
-			follow_special(m, piece, word, i, r->words - 1 - i, edge);
-			n = piece->nfound;
+			region->nfound = n;
+			follow_special(m, region, word, i, r->words - 1 - i, edge);
+			n = region->nfound;
 			continue;
 		}
 		found[n] = value << 16 | edge->code;
 		bytes[n] = edge->bytes;
 		n += value - m->lo < m->span_bytes;
 	}
-	piece->nfound = n;
+	region->nfound = n;
 }
 
 /* False: the object has to wait. */
-static inline bool scan(struct gh_mark *m, struct piece *piece, const struct ready *r)
+static inline bool scan(struct gh_mark *m, struct region *region, const struct ready *r)
 {
 	const struct code_words *w = &m->words[r->code];
 	uint64_t bits;
@@ -479,9 +441,9 @@ static inline bool scan(struct gh_mark *m, struct piece *piece, const struct rea
 	if (GH_UNLIKELY((bits ^ w->mask) & w->check))
 		return false;
 	if (GH_UNLIKELY(r->code == GH_CODE_UNKNOWN))
-		follow_untyped(m, piece, r, bits);
+		follow_untyped(m, region, r, bits);
 	else
-		follow_typed(m, piece, r, bits, w);
+		follow_typed(m, region, r, bits, w);
 	return true;
 }
 
@@ -504,158 +466,230 @@ __attribute__((always_inline)) static inline void prepare(const struct gh_mark *
 	ret->bitmap = bitmap;
 	ret->words = k->words;
 	ret->shift = offset / 8 % 64;
+	ret->entry = entry;
 	ret->code = (uint16_t)entry;
 }
 
-/* Facts wait for a group, so that their states have arrived when they are met. */
-static void take_found(struct gh_round *round, struct piece *piece)
+/* The next object to scan, or 0. */
+static uint64_t pop(const struct gh_mark *m, struct region *region)
 {
-	uint32_t arrived = piece->nfacts;
+	struct mark_stack *stack = &region->stack;
 
-	if (!round->alone) {
-		add_facts(round->m, piece, false);
+	while (stack->len) {
+		uint64_t entry = stack->data[--stack->len];
+
+		if (GH_LIKELY((uint16_t)entry != GH_CODE_UNKNOWN) ||
+		    gh_state_at(&m->states, gh_mark_locate(m, entry).slot) == GH_CODE_UNKNOWN)
+			return entry;
+		// it got a type while it waited, and was pushed again with it
+	}
+	return 0;
+}
+
+/* For what GROUP objects more may find. */
+static bool has_room(const struct region *region)
+{
+	return region->nmet < STEP_FACTS && !region->is_full && region->nwords < STEP_FACTS &&
+	       region->stack.len < region->stack_limit;
+}
+
+static void scan_objects(struct gh_mark *m, struct region *region)
+{
+	uint32_t idle = 0, n = 0;
+
+	for (uint32_t at = 0; idle <= AHEAD + 2 && n < STEP_OBJECTS; at++) {
+		struct ready *place = &region->ring[at % AHEAD], ready = *place;
+		uint64_t entry = pop(m, region);
+
+		place->entry = 0;
+		if (GH_LIKELY(entry))
+			prepare(m, entry, place);
+		if (GH_LIKELY(ready.entry)) {
+			if (!scan(m, region, &ready))
+				region->slow[region->nslow++] = ready.entry;
+			n++;
+		}
+		if (region->nfound >= GROUP || !entry) {
+			take_found(m, region);
+			if (GH_UNLIKELY(!has_room(region)))
+				break;
+		}
+		idle = entry || region->stack.len ? 0 : idle + 1;
+	}
+	region->nscanned = n;
+	for (int i = 0; i < AHEAD; i++) {
+		if (region->ring[i].entry)
+			region->stack.data[region->stack.len++] = region->ring[i].entry;
+		region->ring[i].entry = 0;
+	}
+}
+
+static void read_letters(struct gh_mark *m, struct region *region, const struct box *box)
+{
+	for (uint32_t i = 0; i < box->n; i++) {
+		region->found[region->nfound] = box->letters[i].at;
+		region->found_bytes[region->nfound++] = box->letters[i].bytes;
+		if (region->nfound == GROUP)
+			take_found(m, region);
+	}
+}
+
+/* The caller does not need those of objects that have a name. */
+static void forget_middles(const struct gh_mark *m, struct region *region)
+{
+	uint32_t kept = 0;
+
+	if (m->arenas.len) // they name no object, and are kept
 		return;
+	for (uint32_t i = 0; i < region->nmiddles; i++) {
+		uint64_t slot = gh_mark_locate(m, region->middles[i].at).slot;
+
+		region->middles[kept] = region->middles[i];
+		kept += !gh_state_is_named(m, gh_state_at(&m->states, slot));
 	}
-	add_facts(round->m, piece, true);
-	meet_piece(round->m, piece, arrived);
+	region->nmiddles = kept;
 }
 
-static void scan_objects(struct gh_round *round, struct piece *piece)
-{
-	uint32_t i;
-
-	for (i = 0; i < AHEAD && i < piece->nobjects; i++)
-		prepare(round->m, piece->objects[i], &piece->ring[i % AHEAD]);
-	for (i = 0; i < piece->nobjects; i++) {
-		struct ready ready = piece->ring[i % AHEAD];
-
-		if (i + AHEAD < piece->nobjects)
-			prepare(round->m, piece->objects[i + AHEAD], &piece->ring[i % AHEAD]);
-		if (!scan(round->m, piece, &ready))
-			piece->slow[piece->nslow++] = piece->objects[i];
-		if (piece->nfound >= GROUP)
-			take_found(round, piece);
-		if (GH_UNLIKELY(piece->nfacts + piece->nfound + piece->nwords >= PIECE_FACTS))
-			break;
-	}
-	piece->ndone = (uint32_t)gh_min_u64(i + 1ULL, piece->nobjects);
-}
-
-static void scan_piece(void *ctx, unsigned int number)
+static void step(void *ctx, unsigned int number)
 {
 	struct gh_round *round = ctx;
-	struct piece *piece = &round->pieces[number];
+	struct region *region = &round->regions[number];
+	struct gh_mark *m = round->m;
 
-	piece->nfound = piece->nfacts = piece->nmet = 0;
-	piece->nfresh = piece->nunknown = 0;
-	piece->nwords = piece->nmiddles = piece->nlater = piece->nslow = 0;
-	piece->counts = (struct counts){0};
-	scan_objects(round, piece);
-	take_found(round, piece);
-	if (round->alone)
-		meet_piece(round->m, piece, piece->nfacts);
-	else
-		sort_facts(piece);
+	region->out = round->mail[round->side][number];
+	region->coming = &region->facts[0];
+	region->arrived = &region->facts[1];
+	region->is_full = false;
+	region->nmet = region->nfound = 0;
+	region->nunknown = region->nslow = region->nwords = region->nmiddles = region->nlater = 0;
+	region->counts = (struct counts){0};
+	for (int i = 0; i < REGIONS; i++)
+		region->out[i].n = 0;
+	for (int i = 0; i < REGIONS; i++)
+		read_letters(m, region, &round->mail[!round->side][i][number]);
+	region->nmet = 0;
+	scan_objects(m, region);
+	take_found(m, region);
+	take_found(m, region);
+	forget_middles(m, region);
 }
 
-/* ---- at last, alone: what had to wait ---- */
+/* ---- between steps, alone ---- */
 
-static void add_counts(struct gh_mark *m, const struct counts *counts)
+/* Entries of a stack go to their regions. */
+static bool deal_out(struct gh_mark *m, struct mark_stack *from, size_t n)
 {
-	m->counts.live += counts->live;
-	m->counts.to_free += counts->to_free;
-	m->counts.upgrades += counts->upgrades;
+	n = (size_t)gh_min_u64(n, from->len);
+	m->round->nwaiting += n;
+	for (; n; n--) {
+		uint64_t entry = from->data[--from->len];
+		struct mark_stack *to = &m->round->regions[region_of(m, entry >> 16)].stack;
+
+		if (!gh_mark_reserve(m, to, 1))
+			return false;
+		to->data[to->len++] = entry;
+	}
+	if (!from->len && from->cap >= LARGE_STACK)
+		gh_mark_free_stack(m, from);
+	return true;
 }
 
-/* Back to their stacks: what the piece did not come to, and what it found. */
-static bool keep_objects(struct gh_mark *m, const struct piece *piece, int stack)
+/* The few objects and letters that are left are better taken one by one. */
+static void give_back(struct gh_round *round)
 {
-	return gh_mark_push_all(m, stack, piece->objects + piece->ndone,
-				piece->nobjects - piece->ndone) &&
-	       gh_mark_push_all(m, 0, piece->fresh, piece->nfresh) &&
-	       gh_mark_push_all(m, 1, piece->unknown, piece->nunknown);
+	struct gh_mark *m = round->m;
+
+	for (int i = 0; i < REGIONS; i++) {
+		struct mark_stack *stack = &round->regions[i].stack;
+
+		m->nomem |= !gh_mark_push_all(m, 0, stack->data, stack->len);
+		stack->len = 0;
+	}
+	for (int i = 0; i < REGIONS * REGIONS; i++) {
+		struct box *box = &round->mail[!round->side][i / REGIONS][i % REGIONS];
+
+		for (uint32_t k = 0; k < box->n; k++)
+			gh_mark_meet(m, box->letters[k].at, box->letters[k].bytes);
+		box->n = 0;
+	}
+	round->nwaiting = 0;
 }
 
-static void note_middles(struct gh_mark *m, const struct piece *piece)
+static bool make_room(struct gh_mark *m)
 {
-	for (uint32_t i = 0; i < piece->nmiddles; i++)
-		gh_mark_note_loose(m, gh_mark_locate(m, piece->middles[i].at).slot,
-				   piece->middles[i].at, piece->middles[i].bytes);
+	for (int i = 0; i < REGIONS; i++) {
+		struct region *region = &m->round->regions[i];
+
+		if (!gh_mark_reserve(m, &region->stack, LIST_MAX + AHEAD))
+			return false;
+		region->stack_limit = region->stack.len + REGIONS * BOX_MAX + STEP_FACTS;
+	}
+	return true;
 }
 
-static void do_what_waits(struct gh_mark *m, const struct piece *piece)
+static void do_what_waits(struct gh_mark *m, const struct region *region)
 {
-	for (uint32_t i = 0; i < piece->nwords; i++) {
-		const struct waiting_word *w = &piece->words[i];
+	for (uint32_t i = 0; i < region->nmiddles; i++)
+		gh_mark_note_loose(m, gh_mark_locate(m, region->middles[i].at).slot,
+				   region->middles[i].at, region->middles[i].bytes);
+	for (uint32_t i = 0; i < region->nlater; i++)
+		gh_mark_meet(m, region->later[i].at, region->later[i].bytes);
+	for (uint32_t i = 0; i < region->nwords; i++) {
+		const struct waiting_word *w = &region->words[i];
 
 		gh_mark_follow(m, w->word, w->before, w->after,
 			       w->guess ? gh_edge_guess(m, w->word) : w->edge);
 	}
-	for (uint32_t i = 0; i < piece->nslow; i++)
-		gh_mark_scan(m, piece->slow[i]);
+	for (uint32_t i = 0; i < region->nslow; i++)
+		gh_mark_scan(m, region->slow[i]);
 }
 
-static void meet_later(struct gh_mark *m, const struct piece *piece)
-{
-	for (uint32_t i = 0; i < piece->nlater; i++)
-		gh_mark_meet(m, piece->later[i].at, piece->later[i].bytes);
-}
-
-static void end_round(struct gh_round *round, int stack)
+/* Returns how many objects were scanned. */
+static uint32_t end_round(struct gh_round *round)
 {
 	struct gh_mark *m = round->m;
+	uint32_t nscanned = 0;
 
-	for (uint32_t i = 0; i < round->npieces; i++) {
-		add_counts(m, &round->pieces[i].counts);
-		m->nomem |= !keep_objects(m, &round->pieces[i], stack);
+	round->nwaiting = 0;
+	for (int i = 0; i < REGIONS; i++) {
+		const struct region *region = &round->regions[i];
+
+		m->counts.live += region->counts.live;
+		m->counts.to_free += region->counts.to_free;
+		m->counts.upgrades += region->counts.upgrades;
+		m->nomem |= !gh_mark_push_all(m, 1, region->unknown, region->nunknown);
+		round->nwaiting += region->stack.len;
+		for (int k = 0; k < REGIONS; k++)
+			round->nwaiting += region->out[k].n;
+		nscanned += region->nscanned;
 	}
-	for (int i = 0; i < PARTS && !round->alone; i++)
-		add_counts(m, &round->part_counts[i]);
-	for (uint32_t i = 0; i < round->npieces; i++)
-		note_middles(m, &round->pieces[i]);
-	for (uint32_t i = 0; i < round->npieces; i++)
-		meet_later(m, &round->pieces[i]);
-	for (uint32_t i = 0; i < round->npieces; i++)
-		do_what_waits(m, &round->pieces[i]);
+	for (int i = 0; i < REGIONS; i++)
+		do_what_waits(m, &round->regions[i]);
+	round->side = !round->side;
+	return nscanned + 1;
 }
 
-static void cut_into_pieces(struct gh_round *round, uint32_t n)
-{
-	uint32_t size = n / PIECES + (n % PIECES != 0);
-
-	size = size < PIECE_MIN ? PIECE_MIN : size;
-	round->npieces = 0;
-	for (uint32_t i = 0; i < n; i += size) {
-		struct piece *piece = &round->pieces[round->npieces++];
-
-		piece->objects = round->objects + i;
-		piece->nobjects = n - i < size ? n - i : size;
-	}
-}
-
-uint32_t gh_round_run(struct gh_mark *m, int stack)
+uint32_t gh_round_run(struct gh_mark *m)
 {
 	struct gh_round *round = m->round;
-	struct mark_stack *from = &m->stacks[stack];
-	uint32_t n = (uint32_t)gh_min_u64(from->len, ROUND_MAX), kept = 0;
-	struct gh_team *team = n >= TEAM_MIN ? gh_team_awake(m->team) : NULL;
+	struct gh_team *team = NULL;
 
-	from->len -= n;
-	for (uint32_t i = 0; i < n; i++) {
-		uint64_t entry = from->data[from->len + i];
-
-		// what got a type while it waited was pushed again with it
-		round->objects[kept] = entry;
-		kept += stack == 0 || gh_state_at(&m->states, gh_mark_locate(m, entry).slot) ==
-					      GH_CODE_UNKNOWN;
+	if (round->nwaiting + m->stacks[0].len >= GH_ROUND_MIN) {
+		m->nomem |= !deal_out(m, &m->stacks[0], SIZE_MAX);
+	} else if (round->nwaiting) {
+		give_back(round);
+		return 0;
+	} else if (!m->stacks[0].len && m->stacks[1].len >= GH_ROUND_MIN) {
+		// no typed object is left
+		m->nomem |= !deal_out(m, &m->stacks[1], REGIONS * STEP_OBJECTS);
+	} else {
+		return 0;
 	}
-	cut_into_pieces(round, kept);
-	round->alone = !team;
-	gh_team_run(team, scan_piece, round, round->npieces);
-	if (team) {
-		gh_team_run(team, meet_part, round, PARTS);
-		gh_team_run(team, keep_piece, round, round->npieces);
-	}
-	end_round(round, stack);
-	return n;
+	m->nomem |= !make_room(m);
+	if (m->nomem)
+		return 0;
+	if (round->nwaiting >= TEAM_MIN)
+		team = gh_team_awake(m->team);
+	gh_team_run(team, step, round, REGIONS);
+	return end_round(round);
 }
