@@ -210,9 +210,15 @@ bool gh_mark_reserve(struct gh_mark *m, struct mark_stack *stack, size_t more)
 			    (cap - stack->cap) * sizeof(*stack->data),
 			    "objects that wait to be scanned"))
 		return false;
-	p = realloc(stack->data, cap * sizeof(*stack->data));
-	if (!p)
+	// a stack may take half of what the mark does: it grows where nothing is copied or left over
+	p = stack->data ? mremap(stack->data, stack->cap * sizeof(*stack->data),
+				 cap * sizeof(*stack->data), MREMAP_MAYMOVE)
+			: map_anonymous(cap * sizeof(*stack->data), MAP_NORESERVE);
+	if (!p || p == MAP_FAILED) {
+		gh_budget_give(gh_runtime_budget(m->heap->rt),
+			       (cap - stack->cap) * sizeof(*stack->data));
 		return false;
+	}
 	stack->data = p;
 	stack->cap = cap;
 	return true;
@@ -221,7 +227,8 @@ bool gh_mark_reserve(struct gh_mark *m, struct mark_stack *stack, size_t more)
 void gh_mark_free_stack(struct gh_mark *m, struct mark_stack *stack)
 {
 	gh_budget_give(gh_runtime_budget(m->heap->rt), stack->cap * sizeof(*stack->data));
-	free(stack->data);
+	if (stack->data)
+		munmap(stack->data, stack->cap * sizeof(*stack->data));
 	*stack = (struct mark_stack){0};
 }
 

@@ -75,7 +75,7 @@ struct user_arena {
 GH_VEC(user_arena_vec, struct user_arena);
 
 struct mark_stack {
-	uint64_t *data; // owned: address << 16 | code
+	uint64_t *data; // owned mapping: address << 16 | code
 	size_t len, cap;
 };
 

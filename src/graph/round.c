@@ -18,7 +18,7 @@ enum {
 	REGION_SHIFT = 11,    // pages: 16 MiB of each region follow one another
 	STEP_OBJECTS = 4096,  // of a region, before it reads letters again
 	STEP_FACTS = 1 << 14, // of its own that it meets meanwhile
-	LETTERS = 512,	      // of one region to another, and a few more
+	LETTERS = 1024,	      // of one region to another, and a few more
 	TEAM_MIN = 2048,      // objects and letters: fewer are not worth waking anybody
 	WORDS_MAX = 64,	      // of an object that a region scans
 	AHEAD = 32,	      // objects
@@ -50,10 +50,15 @@ struct facts {
 	uint32_t n;
 };
 
-/* Pointers from one region into another: address << 16 | code. */
+/* A pointer into another region: address << 16 | code. */
+struct letter {
+	uint32_t bytes;
+	uint64_t found;
+} __attribute__((packed));
+
 struct box {
 	uint32_t n;
-	struct loose_fact letters[BOX_MAX];
+	struct letter letters[BOX_MAX];
 };
 
 /* An object whose lines are on their way. */
@@ -286,7 +291,7 @@ static void take_found(struct gh_mark *m, struct region *region)
 			add_fact(m, region, found, region->found_bytes[i]);
 			continue;
 		}
-		box->letters[box->n++] = (struct loose_fact){found, region->found_bytes[i]};
+		box->letters[box->n++] = (struct letter){region->found_bytes[i], found};
 		region->is_full |= box->n >= LETTERS;
 	}
 	region->nfound = 0;
@@ -527,7 +532,7 @@ static void scan_objects(struct gh_mark *m, struct region *region)
 static void read_letters(struct gh_mark *m, struct region *region, const struct box *box)
 {
 	for (uint32_t i = 0; i < box->n; i++) {
-		region->found[region->nfound] = box->letters[i].at;
+		region->found[region->nfound] = box->letters[i].found;
 		region->found_bytes[region->nfound++] = box->letters[i].bytes;
 		if (region->nfound == GROUP)
 			take_found(m, region);
@@ -609,7 +614,7 @@ static void give_back(struct gh_round *round)
 		struct box *box = &round->mail[!round->side][i / REGIONS][i % REGIONS];
 
 		for (uint32_t k = 0; k < box->n; k++)
-			gh_mark_meet(m, box->letters[k].at, box->letters[k].bytes);
+			gh_mark_meet(m, box->letters[k].found, box->letters[k].bytes);
 		box->n = 0;
 	}
 	round->nwaiting = 0;
