@@ -83,6 +83,7 @@ static bool create_states(struct gh_mark *m, const uint64_t *allocated)
 		gh_budget_give(budget, m->narrow_bytes);
 		return false;
 	}
+	madvise(m->states.narrow, m->narrow_bytes, MADV_HUGEPAGE); // if it does not, so be it
 	m->states.wide = map_anonymous(m->wide_bytes, MAP_NORESERVE); // what is touched counts
 	if (!m->states.wide)
 		return false;
