@@ -7,6 +7,7 @@
 #include "command/command.h"
 #include "command/heap_notes.h"
 #include "command/timer_rows.h"
+#include "dwarf/offset_map.h"
 #include "goruntime/traceback.h"
 
 enum { POLL_ROWS = 1 << 16 };
@@ -51,19 +52,6 @@ struct group {
 };
 GH_VEC(group_vec, struct group);
 
-struct keyed {
-	struct gh_timer_key key;
-	uint32_t index;
-};
-
-static int by_key(const void *a, const void *b)
-{
-	const struct keyed *x = a, *y = b;
-	int order = gh_timer_key_compare(&x->key, &y->key);
-
-	return order ? order : x->index < y->index ? -1 : x->index > y->index;
-}
-
 /* More bytes first, then more timers; the rest by what they are. */
 static int by_weight(const void *a, const void *b)
 {
@@ -91,42 +79,45 @@ static void add_to_group(const struct gh_timer_rows *rows, struct group *g, uint
 	g->has_due = true;
 }
 
+/* The group of a key, made when it is met first; NULL: out of memory. Texts are each there once. */
+static struct group *group_of(struct gh_offset_map *map, struct group_vec *groups,
+			      const struct gh_timer_key *key, uint32_t index)
+{
+	uint64_t hash = gh_timer_key_hash(key);
+	uint32_t found;
+
+	for (; (found = gh_offset_map_get(map, hash)) != 0; hash++)
+		if (!gh_timer_key_compare(&groups->data[found - 1].key, key))
+			return &groups->data[found - 1];
+	if (!group_vec_push(groups, (struct group){.key = *key, .first = index}) ||
+	    !gh_offset_map_put(map, hash, (uint32_t)groups->len))
+		return NULL;
+	return &groups->data[groups->len - 1];
+}
+
 static struct gh_error *group_timers(struct gh_timer_rows *rows, struct group_vec *ret)
 {
-	struct gh_budget *budget = rows->session->target->budget;
 	size_t n = gh_timer_view_len(rows->view);
-	struct keyed *all;
-	struct gh_error *err = gh_budget_charge(budget, n * sizeof(*all), "groups of timers");
+	struct gh_offset_map map = {0};
+	struct gh_error *err = NULL;
 
-	if (err)
-		return err;
-	all = gh_alloc_array(n, sizeof(*all));
-	if (!all)
-		err = gh_error_nomem();
 	for (size_t i = 0; i < n && !err; i++) {
+		struct gh_timer_key key = {0};
+		struct group *g;
+
 		if (i % POLL_ROWS == 0)
 			err = gh_poll(&rows->session->poll, "grouping timers", i, n);
-		all[i].index = (uint32_t)i;
 		if (!err)
-			err = gh_timer_rows_key(rows, i, &all[i].key);
+			err = gh_timer_rows_key(rows, i, &key);
+		if (err)
+			break;
+		g = group_of(&map, ret, &key, (uint32_t)i);
+		if (g)
+			add_to_group(rows, g, (uint32_t)i);
+		else
+			err = gh_error_nomem();
 	}
-	if (!err && n)
-		qsort(all, n, sizeof(*all), by_key);
-	for (size_t i = 0; i < n && !err; i++) {
-		struct group *last = ret->len ? &ret->data[ret->len - 1] : NULL;
-
-		if (!last || gh_timer_key_compare(&last->key, &all[i].key)) {
-			struct group g = {.key = all[i].key, .first = all[i].index};
-
-			if (!group_vec_push(ret, g))
-				err = gh_error_nomem();
-			last = &ret->data[ret->len - 1];
-		}
-		if (!err)
-			add_to_group(rows, last, all[i].index);
-	}
-	free(all);
-	gh_budget_give(budget, n * sizeof(*all));
+	gh_offset_map_deinit(&map);
 	if (!err && ret->len)
 		qsort(ret->data, ret->len, sizeof(*ret->data), by_weight);
 	return err;

@@ -149,21 +149,16 @@ static const char *function_at(const struct gh_runtime *rt, gh_addr pc)
 	return pc && gh_func_find(rt, pc, &func) ? gh_func_name(rt, &func) : NULL;
 }
 
-/* What the program gave to be called: Timer, Ticker and Sleep call the runtime's own. */
+/* Is something of the program's called, or is it worth a name? Others do always the same. */
+static bool has_callback(const struct gh_timer *t)
+{
+	return t->kind != GH_TIMER_TIMER && t->kind != GH_TIMER_TICKER &&
+	       t->kind != GH_TIMER_SLEEP;
+}
+
 static const char *callback_of(const struct gh_timer_rows *rows, const struct gh_timer *t)
 {
-	switch ((enum gh_timer_kind)t->kind) {
-	case GH_TIMER_TIMER:
-	case GH_TIMER_TICKER:
-	case GH_TIMER_SLEEP:
-		return NULL;
-	case GH_TIMER_AFTER_FUNC:
-	case GH_TIMER_CONTEXT:
-	case GH_TIMER_DEADLINE:
-	case GH_TIMER_RUNTIME:
-		break;
-	}
-	return function_at(rows->session->rt, t->callback);
+	return has_callback(t) ? function_at(rows->session->rt, t->callback) : NULL;
 }
 
 static struct gh_error *channel_of(struct gh_timer_rows *rows, size_t index, const char **ret)
@@ -227,8 +222,12 @@ struct gh_error *gh_timer_rows_key(struct gh_timer_rows *rows, size_t index,
 	const struct gh_timer *t = gh_timer_view_at(rows->view, index);
 	const struct gh_timer_fact *fact = &rows->view->facts[index];
 
+	if (t->callback != rows->last_pc || !rows->last_pc) { // alike ones come together
+		rows->last_name = the(rows, function_at(rows->session->rt, t->callback));
+		rows->last_pc = t->callback;
+	}
 	*ret = (struct gh_timer_key){
-		.callback = callback_of(rows, t),
+		.callback = has_callback(t) ? rows->last_name : NULL,
 		.owner = owner_of(rows, fact),
 		.period_ns = t->period_ns,
 		.kind = t->kind,
@@ -258,6 +257,19 @@ int gh_timer_key_compare(const struct gh_timer_key *a, const struct gh_timer_key
 	if (!order)
 		order = compare_text(a->channel, b->channel);
 	return order ? order : compare_text(a->owner, b->owner);
+}
+
+/* Texts are each there once, so that their addresses stand for them. */
+uint64_t gh_timer_key_hash(const struct gh_timer_key *key)
+{
+	uint64_t words[] = {(uintptr_t)key->callback, (uintptr_t)key->channel,
+			    (uintptr_t)key->owner, (uint64_t)key->period_ns,
+			    (uint64_t)key->kind << 8 | key->verdict};
+	uint64_t hash = 0;
+
+	for (size_t i = 0; i < GH_ARRAY_SIZE(words); i++)
+		hash = (hash ^ words[i]) * 0x9e3779b97f4a7c15ULL ^ hash >> 29;
+	return hash;
 }
 
 bool gh_timer_rows_due(const struct gh_timer_rows *rows, size_t index, int64_t *ret)

@@ -31,6 +31,8 @@ struct gh_timer_rows {
 	struct gh_timer_view *view; // owned
 	struct gh_arena *arena;	    // borrowed: texts, as long as the report
 	struct gh_timer_texts *texts; // owned: each text once
+	gh_addr last_pc;	      // of the function that was named last
+	const char *last_name;
 };
 
 /** Errors: those of gh_timer_view_create. */
@@ -51,6 +53,7 @@ struct gh_timer_key {
 struct gh_error *gh_timer_rows_key(struct gh_timer_rows *rows, size_t index,
 				   struct gh_timer_key *ret) GH_MUST_CHECK;
 int gh_timer_key_compare(const struct gh_timer_key *a, const struct gh_timer_key *b);
+uint64_t gh_timer_key_hash(const struct gh_timer_key *key);
 
 /** Time left; negative: it should have fired. False: not armed, or there is no clock. */
 bool gh_timer_rows_due(const struct gh_timer_rows *rows, size_t index, int64_t *ret);

@@ -337,9 +337,15 @@ static struct gh_error *read_bubbles(struct reader *r, const struct gh_goroutine
 	return err;
 }
 
-static int compare_timer(const void *a, const void *b)
+/* Sorting these and not the timers: a million of them is common, and they are large. */
+struct place {
+	gh_addr addr, slot;
+	uint32_t index;
+};
+
+static int compare_place(const void *a, const void *b)
 {
-	const struct gh_timer *x = a, *y = b;
+	const struct place *x = a, *y = b;
 
 	if (x->addr != y->addr)
 		return x->addr < y->addr ? -1 : 1;
@@ -347,20 +353,38 @@ static int compare_timer(const void *a, const void *b)
 }
 
 /* Sorted, each once: while a heap is arranged an entry stands twice, damage may do more. */
-static void arrange(struct gh_timers *timers)
+static struct gh_error *arrange(const struct gh_runtime *rt, struct gh_timers *timers)
 {
-	struct gh_timer_vec *list = &timers->list;
-	size_t n = 0;
+	struct gh_timer_vec *list = &timers->list, sorted = {0};
+	uint64_t bytes = list->len * (sizeof(struct place) + sizeof(*list->data));
+	struct place *places;
+	struct gh_error *err = gh_budget_charge(gh_runtime_budget(rt), bytes, "sorting timers");
 
-	if (list->len)
-		qsort(list->data, list->len, sizeof(*list->data), compare_timer);
-	for (size_t i = 0; i < list->len; i++) {
-		if (n && list->data[n - 1].addr == list->data[i].addr)
+	if (err || list->len == 0)
+		return err;
+	places = gh_alloc_array(list->len, sizeof(*places));
+	if (!places || !gh_vec_reserve_exactly((void **)&sorted.data, &sorted.cap, list->len,
+					       sizeof(*sorted.data)))
+		err = gh_error_nomem();
+	for (size_t i = 0; i < list->len && !err; i++)
+		places[i] = (struct place){list->data[i].addr, list->data[i].slot, (uint32_t)i};
+	if (!err)
+		qsort(places, list->len, sizeof(*places), compare_place);
+	for (size_t i = 0; i < list->len && !err; i++) {
+		if (sorted.len && sorted.data[sorted.len - 1].addr == places[i].addr)
 			timers->doubles++;
 		else
-			list->data[n++] = list->data[i];
+			sorted.data[sorted.len++] = list->data[places[i].index];
 	}
-	list->len = n;
+	free(places);
+	gh_budget_give(gh_runtime_budget(rt), bytes);
+	if (err) {
+		gh_timer_vec_deinit(&sorted);
+		return err;
+	}
+	gh_timer_vec_deinit(list);
+	*list = sorted;
+	return NULL;
 }
 
 struct gh_error *gh_timers_load(const struct gh_runtime *rt,
@@ -374,12 +398,11 @@ struct gh_error *gh_timers_load(const struct gh_runtime *rt,
 	err = read_ps(&r);
 	if (!err)
 		err = read_bubbles(&r, goroutines);
-	if (err) {
+	if (!err)
+		err = arrange(rt, ret);
+	if (err)
 		gh_timers_deinit(ret);
-		return err;
-	}
-	arrange(ret);
-	return NULL;
+	return err;
 }
 
 void gh_timers_deinit(struct gh_timers *timers)
