@@ -28,6 +28,15 @@ void gh_path_namer_deinit(struct gh_path_namer *namer)
 	gh_places_deinit(&namer->places);
 }
 
+/* Without DWARF: is it an interface, whose first word is an itab or a descriptor? */
+static bool is_interface(const struct gh_session *s, const struct gh_static_var *var)
+{
+	gh_addr first;
+
+	return var->size == 16 && gh_read_u64(s->rt->image, var->addr, &first) &&
+	       (gh_module_of_types(s->rt, first) || gh_itab_type(s->rt, first));
+}
+
 /* A word of the value of a package variable. */
 static void put_variable(struct gh_path_namer *namer, const struct gh_static_var *var, gh_addr at,
 			 struct gh_strbuf *sb)
@@ -43,7 +52,7 @@ static void put_variable(struct gh_path_namer *namer, const struct gh_static_var
 	gh_strbuf_puts(sb, var->name);
 	if (step.type)
 		gh_step_name(s->mark, &step, sb);
-	else if (at != var->addr)
+	else if (at != var->addr && !(at == var->addr + 8 && is_interface(s, var)))
 		gh_strbuf_printf(sb, "+0x%llx", (unsigned long long)(at - var->addr));
 }
 

@@ -354,6 +354,8 @@ static struct gh_error *run(struct gh_session *session, const struct gh_args *ar
 		return err;
 	r.table = gh_report_table(report, "hops", columns,
 				  args->render.format == GH_FORMAT_TEXT ? EXPRESSION : NCOLUMNS);
+	if (r.table)
+		r.table->key = ADDRESS;
 	gh_path_namer_init(&r.namer, session, &report->arena);
 	r.namer.all_hops = gh_args_option(args, "--all-hops") != NULL;
 	err = r.table ? fill(&r, addr) : gh_error_nomem();

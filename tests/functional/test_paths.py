@@ -70,6 +70,8 @@ def test_names(died: Died) -> None:
             root = re.match(r"main\.\w+|goroutine N main\.\w+|timer [\w.]+|defer [\w.]+",
                             path["name"]).group()
             right = re.match(re.escape(root).replace("goroutine\\ N", r"goroutine \d+"), ours)
+            if path["name"] in ("main.cache", "main.anything", "main.summers", "main.word"):
+                right = ours == path["name"]
         if not right:
             wrong.append("%s: we say %s" % (path["name"], ours))
     assert not wrong, "\n".join(wrong)
