@@ -96,7 +96,7 @@ static struct pattern pattern_of(const struct gh_leak_candidate *c, bool shared)
 					"unlock on every path: defer Unlock right after Lock"};
 	case GH_WAIT_WAIT_GROUP:
 		return (struct pattern){"missing Done",
-					"defer Done first thing in each goroutine that Add counted"};
+					"defer Done first thing in each goroutine that was added"};
 	case GH_WAIT_COND:
 		return (struct pattern){"missing Signal",
 					"call Signal or Broadcast whenever the condition changes"};

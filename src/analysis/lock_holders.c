@@ -3,9 +3,9 @@
 //
 // A pending defer is the surest sign: its code unlocks, and locks nothing itself, and its closure
 // holds the lock's address (or names it, where the lock is a package variable). Where the frame
-// that deferred is the one that waits for the lock, the defer may stand before the Lock: it says nothing
-// unless the frame is past another Lock, and then it is only possible. A frame past a call of Lock
-// deceives where it has called Unlock on a path that its code does not show.
+// that deferred is the one that waits for the lock, the defer may stand before the Lock: it says
+// nothing unless the frame is past another Lock, and then it is only possible. A frame past a call
+// of Lock deceives where it has called Unlock on a path that its code does not show.
 #include <stdlib.h>
 
 #include "analysis/locks.h"
@@ -100,24 +100,9 @@ struct lead {
 	bool exact;
 };
 
-static size_t first_at(const struct gh_locks *locks, gh_addr addr)
-{
-	size_t lo = 0, hi = locks->all.len;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (locks->all.data[mid].addr < addr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
 static struct lead follow(const struct gh_locks *locks, uint64_t value)
 {
-	size_t first = first_at(locks, value), last = first;
+	size_t first = gh_locks_first(locks, value), last = first;
 
 	if (first < locks->all.len && locks->all.data[first].addr == value)
 		return (struct lead){first, first + 1, true};

@@ -176,7 +176,7 @@ void gh_locks_deinit(struct gh_locks *locks)
 	gh_lock_holder_vec_deinit(&locks->holders);
 }
 
-size_t gh_locks_at(const struct gh_locks *locks, gh_addr addr)
+size_t gh_locks_first(const struct gh_locks *locks, gh_addr addr)
 {
 	size_t lo = 0, hi = locks->all.len;
 
@@ -188,7 +188,14 @@ size_t gh_locks_at(const struct gh_locks *locks, gh_addr addr)
 		else
 			hi = mid;
 	}
-	return lo < locks->all.len && locks->all.data[lo].addr == addr ? lo : SIZE_MAX;
+	return lo;
+}
+
+size_t gh_locks_at(const struct gh_locks *locks, gh_addr addr)
+{
+	size_t i = gh_locks_first(locks, addr);
+
+	return i < locks->all.len && locks->all.data[i].addr == addr ? i : SIZE_MAX;
 }
 
 /* Fields of the locks themselves at their first byte, which a name of that place ends with. */

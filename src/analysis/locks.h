@@ -64,6 +64,9 @@ struct gh_locks {
 struct gh_error *gh_locks_find(struct gh_session *session, struct gh_locks *ret) GH_MUST_CHECK;
 void gh_locks_deinit(struct gh_locks *locks);
 
+/** Index of the first lock at this address or behind it; all.len: none. */
+size_t gh_locks_first(const struct gh_locks *locks, gh_addr addr);
+
 /** Index of the lock at this address; SIZE_MAX: nobody waits there. */
 size_t gh_locks_at(const struct gh_locks *locks, gh_addr addr);
 
