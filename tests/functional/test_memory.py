@@ -27,7 +27,9 @@ def death(workshop: programs.Workshop) -> programs.Death:
 def commands() -> List[str]:
     """All commands that compute something, in their dearest forms."""
     rows = goheap.rows(json.loads(goheap.run(["help", "--json"]).out), "commands")
-    names = [row["command"] for row in rows if row["command"] not in ("help", "next", "obj")]
+    # these need to be told of what: an object, a type, a text, a goroutine
+    names = [row["command"] for row in rows if row["command"] not in (
+        "help", "next", "obj", "refs", "referrers", "find", "path", "paths", "goroutine")]
     return [*names, "obj --sample 3 --why-type", "top --all", "top --by sizeclasses",
             "objects --all --sort type -n 0", "goroutines --all"]
 
