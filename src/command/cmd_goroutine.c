@@ -478,6 +478,29 @@ static void fill_creation(const struct request *r, gh_addr go_pc, struct gh_cell
 	row[P_CREATED_SITE] = gh_site_cell(r->report, line.file, line.line);
 }
 
+/*
+ * "main.f /x/main.go:12": the innermost call at a return address; inlined ones have pcs of their own.
+ * NULL: none, or the runtime's.
+ */
+static const char *call_text(const struct request *r, gh_addr pc)
+{
+	struct gh_source_frame_vec frames = {0};
+	const struct gh_runtime *rt = r->session->rt;
+	const char *text = NULL;
+	struct gh_func func;
+
+	if (gh_func_find(rt, pc - 1, &func) &&
+	    gh_func_source_frames(rt, &func, pc - 1, &frames) && frames.len &&
+	    (r->all || !frames.data[0].function ||
+	     strncmp(frames.data[0].function, "runtime.", 8) != 0))
+		text = gh_arena_printf(&r->report->arena, "%s %s:%d",
+				       frames.data[0].function ? frames.data[0].function : "?",
+				       frames.data[0].file ? frames.data[0].file : "?",
+				       frames.data[0].line);
+	gh_source_frame_vec_deinit(&frames);
+	return text;
+}
+
 /* Frames that an ancestor had when it started the next one, where GODEBUG=tracebackancestors kept
  * them. */
 static struct gh_error *fill_ancestor_stack(const struct request *r, gh_addr info,
@@ -493,19 +516,13 @@ static struct gh_error *fill_ancestor_stack(const struct request *r, gh_addr inf
 			   &pcs))
 		return NULL;
 	for (uint64_t i = 0; i < gh_min_u64(pcs.len, MAX_ANCESTOR_PCS); i++) {
-		struct gh_source_frame line;
-		struct gh_func func;
 		gh_addr pc;
 
-		if (!gh_read_u64(rt->image, pcs.data + i * 8, &pc) ||
-		    !gh_func_find(rt, pc - 1, &func))
+		if (!gh_read_u64(rt->image, pcs.data + i * 8, &pc))
 			continue;
-		gh_func_line(rt, &func, pc - 1, &line);
-		items[n] = gh_arena_printf(&r->report->arena, "%s %s:%d",
-					   line.function ? line.function : "?",
-					   line.file ? line.file : "?", line.line);
-		if (!items[n++])
-			return gh_error_nomem();
+		items[n] = call_text(r, pc);
+		if (items[n])
+			n++;
 	}
 	list = n ? gh_arena_alloc(&r->report->arena, n * sizeof(*list)) : NULL;
 	if (!list)

@@ -6,14 +6,16 @@ The program writes runtime.Stack(all) and dies at once, without a handler of the
 
 import collections
 import pathlib
+import random
 import re
+import struct
 import subprocess
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import pytest
 
 from conftest import RELEASES
-from lib import goheap, programs, simple
+from lib import gocore, goheap, programs, simple
 
 EACH = 500
 SAMPLES = 3  # goroutines of each group whose frames are asked for
@@ -87,7 +89,7 @@ def parse(text: str) -> Dict[int, Truth]:
         frames: List[Tuple[str, str, int]] = []
         elided, created, site, parent = False, None, None, None
         i = 1
-        while i < len(lines):
+        while i < len(lines) and not lines[i].startswith("[originating from"):
             if lines[i].startswith("..."):
                 elided = True
                 i += 1
@@ -123,7 +125,7 @@ class Dump:
 @pytest.fixture(scope="module", params=RELEASES)
 def dump(request: pytest.FixtureRequest, workshop: programs.Workshop) -> Iterator[Dump]:
     with simple.death(workshop, programs.Build("stacks", request.param, "plain"),
-                      environment={"GODEBUG": "asynctimerchan=0"}) as dead:
+                      environment={"GODEBUG": "asynctimerchan=0,tracebackancestors=3"}) as dead:
         yield Dump(dead, request.param)
 
 
@@ -264,6 +266,26 @@ def test_variables(dump: Dump) -> None:
         assert ('"a certain name"' in values) == says, values
 
 
+def test_labels(dump: Dump) -> None:
+    group, = [row for row in dump.groups if row["labels"]]
+    assert group["labels"] == ["job=resize, size=large"] and group["count"] == 3
+    labelled = [goid for goid, row in dump.rows.items() if row["labels"]]
+    assert sorted(map(int, group["goids"])) == sorted(labelled)
+
+
+def test_ancestors(dump: Dump) -> None:
+    """The parent is gone; GODEBUG=tracebackancestors has kept where it stood."""
+    goid, truth = next(item for item in dump.truth.items()
+                       if item[1].created_by == "main.startAndEnd")
+    command = "goroutine %d" % goid
+    rows = goheap.rows(goheap.ask(dump.dead.core, dump.dead.exe, command)[command], "ancestors")
+    assert [(row["goid"], row["state"]) for row in rows] == [(truth.parent, "gone"),
+                                                             (1, "running")]
+    assert rows[0]["created_by"] == "main.build"
+    assert [line.split()[0] for line in rows[0]["stack"]][:1] == ["main.startAndEnd"]
+    assert "main.build" in [line.split()[0] for line in rows[1]["stack"]]
+
+
 def test_filters(dump: Dump) -> None:
     commands = {"goroutines --func main[.]put -n 0": lambda t: any(
                     name.startswith("main.put") for name, _, _ in t.frames),
@@ -297,3 +319,36 @@ def test_without_dwarf(dump: Dump, tmp_path: pathlib.Path) -> None:
     assert "variables" not in bare
     for name in ("frames", "waiting_on", "defers", "ancestors", "goroutine"):
         assert bare[name] == plain[name]
+
+
+WORDS, ROUNDS = 60, 4
+INTERESTING = [0, 1, 8, 0xfff, 0x7fffffffffffffff, 0xffffffffffffffff, 1 << 47, 0xc000000008]
+
+
+def test_damaged(dump: Dump) -> None:
+    """Words of goroutines and of what they point to (sudogs, defers, timers) are overwritten.
+
+    The last test of this core: it is damaged afterwards.
+    """
+    dead = dump.dead
+    core = gocore.Core(str(dead.core), str(dead.exe), dump.release)
+    rng = random.Random(1)
+    allgs, count = (core.word(core.symbol("runtime.allgs") + at) for at in (0, 8))
+    gs = [core.word(allgs + 8 * i) for i in range(count)]
+    for _ in range(ROUNDS):
+        with open(dead.core, "r+b") as file:
+            for _ in range(WORDS):
+                at = rng.choice(gs) + 8 * rng.randrange(60)
+                word = rng.choice([rng.getrandbits(64), rng.choice(INTERESTING), rng.choice(gs)])
+                try:
+                    if rng.random() < 0.7:
+                        at = (core.word(at) & ~7) + 8 * rng.randrange(16)
+                    file.seek(core.offset_in_file(at))
+                except LookupError:
+                    continue
+                file.write(struct.pack("<Q", word))
+        for command in ("goroutines", "goroutines --all", "threads",
+                        *("goroutine %d" % rng.choice(list(dump.truth)) for _ in range(8))):
+            answer = goheap.run([dead.core, dead.exe, "--json", *command.split()])
+            assert answer.code in (goheap.ANSWERED, goheap.NOTHING), answer.err
+    core.close()

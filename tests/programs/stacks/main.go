@@ -6,10 +6,12 @@
 package main
 
 import (
+	"context"
 	"io"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/pprof"
 	"runtime/trace"
 	"strconv"
 	"sync"
@@ -89,6 +91,11 @@ func deferred() {
 
 func sleep() { ready(); time.Sleep(24 * time.Hour) }
 
+// startAndEnd leaves a goroutine whose parent is gone.
+func startAndEnd() {
+	go func() { named("orphan") }()
+}
+
 func selectOne(a chan int, b chan string) {
 	ready()
 	select {
@@ -163,6 +170,10 @@ func build() {
 	start(2, func() { named("a certain name") })
 	start(3, func() { deep(300, func() { take(receiving) }) })
 	start(4, func() { runtime.LockOSThread(); take(receiving) })
+	pprof.Do(context.Background(), pprof.Labels("job", "resize", "size", "large"),
+		func(context.Context) { start(3, func() { named("labelled") }) })
+	wanted++
+	go startAndEnd()
 	startCoroutines()
 	startBubble()
 	must(trace.Start(io.Discard))
