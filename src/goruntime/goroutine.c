@@ -107,7 +107,6 @@ static bool goroutine_load(const struct gh_runtime *rt, gh_addr addr, struct gh_
 	g.sched_sp = sched_field(rt, addr, GH_F_gobuf_sp);
 	g.sched_pc = sched_field(rt, addr, GH_F_gobuf_pc);
 	g.sched_ctxt = sched_field(rt, addr, GH_F_gobuf_ctxt);
-	g.sched_bp = sched_field(rt, addr, GH_F_gobuf_bp);
 	g.syscall_sp = gh_field_or_zero(rt, addr, GH_F_g_syscallsp);
 	g.syscall_pc = gh_field_or_zero(rt, addr, GH_F_g_syscallpc);
 	g.m = gh_field_or_zero(rt, addr, GH_F_g_m);

@@ -22,8 +22,10 @@ struct gh_goroutine {
 	gh_addr addr; // of the runtime.g
 	uint64_t goid;
 	enum gh_gstatus status; // without the scan bit
+	bool system;		// hidden by default in the runtime's own tracebacks
+	bool locked;		// to a thread
 	gh_addr stack_lo, stack_hi;
-	gh_addr sched_sp, sched_pc, sched_ctxt, sched_bp;
+	gh_addr sched_sp, sched_pc, sched_ctxt;
 	gh_addr syscall_sp, syscall_pc;
 	gh_addr m;		 // runtime.m or 0
 	const char *wait_reason; // "" when it does not wait; runtime's words
@@ -31,8 +33,6 @@ struct gh_goroutine {
 	gh_addr start_pc, go_pc;
 	uint64_t parent_goid; // 0 none
 	gh_addr defer, panic;
-	bool system;			// hidden by default in the runtime's own tracebacks
-	bool locked;			// to a thread
 	const struct gh_thread *thread; // when running, or in a syscall, and known; else NULL
 };
 GH_VEC(gh_goroutine_vec, struct gh_goroutine);
