@@ -513,11 +513,21 @@ func dropped(s *statement) {
 	sink = nil
 }
 
-func main() {
-	kept := make([]string, 0, 10)
-	for i := 0; i < 10; i++ {
+const copies = 10
+
+// keepTexts leaves them to roots alone.
+//
+//go:noinline
+func keepTexts() {
+	kept := make([]string, 0, copies)
+	for i := 0; i < copies; i++ {
 		kept = append(kept, fmt.Sprint("kept-", "twin ", i))
 	}
+	roots[len(roots)-1] = &kept
+}
+
+func main() {
+	keepTexts()
 	values := []any{makeScalars(), makeTexts(), heap(embedded{base{1}, &small{2, "two"}, nil,
 		struct{ a, b [2]int8 }{[2]int8{1, 2}, [2]int8{3, 4}}}),
 		&pair[string, int]{"k", 1, &pair[string, int]{"next", 2, nil}},
@@ -525,7 +535,6 @@ func main() {
 		makeSlices(), makeMaps(), makeChans(), makeInterfaces(), makeRecursive(), makeTimes(),
 		makeLocks(), makeSyncMaps(), makePointers(), makeFuncs()}
 	copy(roots, values)
-	roots[len(roots)-1] = &kept
 	truth.Settle()
 	runtime.GC()
 	runtime.GC()
@@ -533,7 +542,7 @@ func main() {
 	go waiter()
 	truth.Settle()
 	s := statement{Elements: elements, Depth: depth, Garbage: []string{"dropped-", "twin"},
-		Kept: []string{"kept-", "twin"}, Copies: len(kept),
+		Kept: []string{"kept-", "twin"}, Copies: copies,
 		Roots: fmt.Sprintf("%#x", uintptr(unsafe.Pointer(unsafe.SliceData(roots))))}
 	dropped(&s)
 	for _, v := range values {
