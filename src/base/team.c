@@ -22,8 +22,9 @@ enum {
 	SPINS_A_YIELD = 200, // of the caller, who waits for tasks in other hands
 	PATIENCE_NS = 500000, // of his, before he asks whether somebody was taken off a processor
 	SUSPICIOUS = 4,	     // phases
-	REST_MIN = 16,	     // phases or more
-	REST_MAX = 1024,
+	LOST_NS = 1000000,   // of a thread that was taken off its processor: less happens to all
+	TROUBLE = 4,	     // what a phase that was held up counts, against one that was not
+	REST = 8,	     // phases or more
 	STACK_BYTES = 512 << 10,
 };
 
@@ -34,7 +35,9 @@ struct share {
 struct member {
 	struct gh_team *team;
 	unsigned int share; // its own
-	long switches;	    // that the kernel made of this thread while it worked
+	// when the thread was last asked: switches that the kernel made of it, and its clocks
+	long switches;
+	int64_t wall_ns, cpu_ns;
 };
 
 struct gh_team {
@@ -48,8 +51,8 @@ struct gh_team {
 	void *ctx;
 	unsigned int nthreads; // with the caller, whose share is the first
 	unsigned int rest;     // how often still gh_team_awake says NULL
-	unsigned int next_rest, punctual; // punctual: phases since the last rest
-	unsigned int suspicious;	  // phases for which the caller still wants a reason
+	unsigned int trouble;  // of late
+	unsigned int suspicious; // phases for which the caller still wants a reason
 	struct member members[GH_TEAM_MAX];
 	pthread_t threads[GH_TEAM_MAX];
 };
@@ -101,16 +104,27 @@ static void work(struct gh_team *team, unsigned int own)
 		work_on(team, (own + i) % team->nthreads);
 }
 
-/* Was the calling thread taken off its processor since it was last asked? */
+static int64_t ns_of(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* Was the calling thread taken off its processor, for long, since it was last asked? */
 static bool was_preempted(struct member *member)
 {
-	long before = member->switches;
+	struct member before = *member;
 	struct rusage usage;
 
 	if (getrusage(RUSAGE_THREAD, &usage) != 0)
 		return false;
 	member->switches = usage.ru_nivcsw;
-	return usage.ru_nivcsw != before;
+	member->wall_ns = ns_of(CLOCK_MONOTONIC);
+	member->cpu_ns = ns_of(CLOCK_THREAD_CPUTIME_ID);
+	return member->switches != before.switches &&
+	       member->wall_ns - before.wall_ns - (member->cpu_ns - before.cpu_ns) > LOST_NS;
 }
 
 /* Until there is another phase than `seen`; returns it. */
@@ -188,7 +202,6 @@ struct gh_team *gh_team_create(unsigned int nthreads)
 	if (!team)
 		return NULL;
 	memset(team, 0, sizeof(*team));
-	team->next_rest = REST_MIN;
 	team->nthreads = 1;
 	start_threads(team, (unsigned int)gh_min_u64(nthreads, GH_TEAM_MAX));
 	if (team->nthreads == 1) {
@@ -217,14 +230,6 @@ struct gh_team *gh_team_awake(struct gh_team *team)
 	return NULL;
 }
 
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 static bool is_done(struct gh_team *team, unsigned int n)
 {
 	return atomic_load_explicit(&team->done, memory_order_acquire) == n;
@@ -240,15 +245,15 @@ static bool wait_until_done(struct gh_team *team, unsigned int n)
 		if (i % SPINS_A_YIELD)
 			continue;
 		if (!start)
-			start = now_ns();
+			start = ns_of(CLOCK_MONOTONIC);
 		sched_yield();
 	}
-	return start && now_ns() - start > PATIENCE_NS;
+	return start && ns_of(CLOCK_MONOTONIC) - start > PATIENCE_NS;
 }
 
 /*
  * Was it late because a thread was taken off its processor? The thread says so a moment after it is
- * done. Rests grow longer, as long as there is reason for them.
+ * done. Now and then that costs less than to be alone; where it is each fifth phase, it does not.
  */
 static void judge(struct gh_team *team, bool was_late)
 {
@@ -257,14 +262,14 @@ static void judge(struct gh_team *team, bool was_late)
 	team->suspicious = was_late ? SUSPICIOUS : team->suspicious;
 	if (team->suspicious && preempted) {
 		team->suspicious = 0;
-		team->rest = team->next_rest;
-		team->next_rest = (unsigned int)gh_min_u64(team->next_rest * 2ULL, REST_MAX);
-		team->punctual = 0;
-	} else if (team->suspicious) {
-		team->suspicious--;
-	} else if (++team->punctual == REST_MAX) {
-		team->next_rest = REST_MIN;
-		team->punctual = 0;
+		team->trouble += TROUBLE;
+	} else {
+		team->suspicious -= team->suspicious > 0;
+		team->trouble -= team->trouble > 0;
+	}
+	if (team->trouble >= 2 * TROUBLE) {
+		team->rest = REST;
+		team->trouble = TROUBLE;
 	}
 }
 
