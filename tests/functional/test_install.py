@@ -436,7 +436,7 @@ def _folder(tmp_path: pathlib.Path) -> str:
 
 
 COMPLETED: Dict[str, List[str]] = {
-    "go": ["goroutines"],
+    "go": ["goroutines", "goroutine"],
     "to": ["tops", "top"],
     "a": ["a core"],
     "core exe to": ["top"],  # both files are there
