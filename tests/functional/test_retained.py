@@ -368,7 +368,8 @@ def test_prompt_interrupted_goes_on(workshop: programs.Workshop, tmp_path: pathl
         (tmp_path / "shop-go1.27").symlink_to(large.exe)
         terminal = Terminal(tmp_path, tmp_path)
         terminal.begin(b"retained --by type" + ENTER, 0.3)
-        assert "interrupted" in terminal.type(CTRL_C)
+        text = terminal.type(CTRL_C)  # before the first row, or when some are exact
+        assert "interrupted" in text or "rows are exact, the others at least: cancelled" in text
         text = terminal.type(b"retained main.held --json" + ENTER)
         assert '"retained":%s,' % large.out.strip() in text
         assert terminal.end(b"quit" + ENTER) == goheap.ANSWERED
