@@ -32,3 +32,13 @@ static inline bool gh_bitmap_test_and_set(uint64_t *words, uint64_t i)
 	words[i >> 6] = old | bit;
 	return old & bit;
 }
+
+/** Bits that are set. Inlined: the compiler's own is a call where the processor may lack the
+ * instruction.
+ */
+static inline uint32_t gh_popcount(uint64_t word)
+{
+	word -= word >> 1 & 0x5555555555555555;
+	word = (word & 0x3333333333333333) + (word >> 2 & 0x3333333333333333);
+	return (uint32_t)(((word + (word >> 4)) & 0x0f0f0f0f0f0f0f0f) * 0x0101010101010101 >> 56);
+}

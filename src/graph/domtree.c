@@ -44,17 +44,24 @@ struct walk {
 	uint32_t n;    // places given
 	uint32_t here; // place of the node whose words are followed
 	gh_addr base;  // and where it lies
+	uint64_t units; // what it weighs, with its leaves
+	uint32_t objects;
 	bool nomem;
 };
 
-static void add_weight(struct walk *w, uint64_t bytes, uint32_t objects)
+static inline void add_weight(struct walk *w, uint64_t bytes, uint32_t objects)
 {
-	uint64_t units = w->weight[w->here] + bytes / UNIT;
+	w->units += bytes / UNIT;
+	w->objects += objects;
+}
 
-	w->weight[w->here] = (uint32_t)units;
-	for (uint64_t i = units >> 32; i; i--)
+/* The node at hand is done. */
+static void settle(struct walk *w)
+{
+	w->weight[w->here] = (uint32_t)w->units;
+	w->count[w->here] = w->objects;
+	for (uint64_t i = w->units >> 32; GH_UNLIKELY(i); i--)
 		w->nomem |= !carry_vec_push(&w->carries, (struct carry){w->here});
-	w->count[w->here] += objects;
 }
 
 static inline void reach(struct walk *w, gh_addr base, const struct gh_page *page, gh_node node)
@@ -102,6 +109,7 @@ static void enter(struct walk *w, const struct waiting *at)
 		return;
 	}
 	w->here = w->n++;
+	w->units = w->objects = 0;
 	w->base = at->base;
 	w->place[at->node] = w->here;
 	w->parent[w->here] = at->parent;
@@ -113,6 +121,7 @@ static void enter(struct walk *w, const struct waiting *at)
 		add_weight(w, gh_slot_bytes(w->m, at->base, page), 1);
 		gh_object_words(w->m, at->base, page, follow, w);
 	}
+	settle(w);
 }
 
 /* Until no more than so many wait. */

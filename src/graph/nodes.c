@@ -26,27 +26,54 @@ __attribute__((always_inline)) static inline void count_reference(void *ctx, gh_
 		gh_bitmap_set(s->twice, t.slot);
 }
 
-/* Set the bits of live slots in one of the two bitmaps; count them. */
-static void enter_span(struct gh_owner_graph *graph, const struct gh_span *span, uint64_t *bits)
+/* A bit for each of eight states: is it live (gh_state_is_live)? */
+static uint64_t eight_bits(const uint8_t *states)
 {
-	const struct gh_states *states = &graph->mark->states;
+	const uint64_t low = 0x7f7f7f7f7f7f7f7f, up = 0x0101010101010101 * (0x80 - GH_CODE_UNKNOWN);
+	uint64_t x;
 
-	for (uint32_t i = 0; i < span->nelems; i++)
-		if (gh_state_is_live(gh_state_at(states, span->slot0 + i))) {
-			gh_bitmap_set(bits, span->slot0 + i);
-			graph->live_objects++;
-			graph->live_bytes += span->elem_bytes;
+	memcpy(&x, states, sizeof(x));
+	return ((((x & low) + up) | x) & ~low) * 0x0002040810204081 >> 56;
+}
+
+/* Bits [lo, hi) of word w of a bitmap, in place. */
+static uint64_t range_in_word(uint64_t w, uint64_t lo, uint64_t hi)
+{
+	uint64_t from = lo > w * 64 ? lo - w * 64 : 0, to = gh_min_u64(hi - w * 64, 64);
+
+	return (to == 64 ? UINT64_MAX : (1ULL << to) - 1) & ~((1ULL << from) - 1);
+}
+
+/* Live slots of a span: counted, and those without pointers go from the nodes to the leaves. */
+static void enter_span(struct gh_owner_graph *graph, const struct gh_span *span)
+{
+	uint64_t lo = span->slot0, hi = lo + span->nelems, n = 0;
+
+	for (uint64_t w = lo / 64; w * 64 < hi; w++) {
+		uint64_t live = graph->nodes[w] & range_in_word(w, lo, hi);
+
+		n += gh_popcount(live);
+		if (gh_span_is_noscan(span)) {
+			graph->nodes[w] &= ~live;
+			graph->leaves[w] |= live;
 		}
+	}
+	graph->live_objects += n;
+	graph->live_bytes += n * span->elem_bytes;
 }
 
 static void enter_live(struct gh_owner_graph *graph, const uint64_t *own)
 {
 	const struct gh_span_vec *spans = &graph->heap->table.spans;
+	uint64_t words = gh_bitmap_words(graph->heap->table.nslots);
 
+	for (uint64_t w = 0; w < words; w++) // the array of states is as long
+		for (int k = 0; k < 8; k++)
+			graph->nodes[w] |= eight_bits(graph->mark->states.narrow + w * 64 + k * 8)
+					   << (8 * k);
 	for (size_t i = 0; i < spans->len; i++)
-		enter_span(graph, &spans->data[i],
-			   gh_span_is_noscan(&spans->data[i]) ? graph->leaves : graph->nodes);
-	for (uint64_t w = 0; w < gh_bitmap_words(graph->heap->table.nslots); w++) {
+		enter_span(graph, &spans->data[i]);
+	for (uint64_t w = 0; w < words; w++) {
 		graph->nodes[w] &= ~own[w];
 		graph->leaves[w] &= ~own[w];
 	}

@@ -114,7 +114,7 @@ static inline gh_node gh_node_of_slot(const struct gh_owner_graph *graph, uint64
 	uint64_t before = graph->nodes[slot >> 6] & ((1ULL << (slot & 63)) - 1);
 
 	return (gh_node)graph->owners.len + graph->rank[slot >> 6] +
-	       (gh_node)__builtin_popcountll(before);
+	       gh_popcount(before);
 }
 
 /** Slot of a node that is an object. O(log slots). */
