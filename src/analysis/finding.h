@@ -37,8 +37,15 @@ struct gh_finding {
 };
 GH_VEC(gh_finding_vec, struct gh_finding);
 
+struct gh_locks;
+struct gh_defer_list;
+struct gh_goroutine_node_vec;
+
 struct gh_findings {
 	struct gh_session *session; // borrowed
+	struct gh_locks *locks;	    // owned, as the next two: what several rules ask for
+	struct gh_defer_list *defers;
+	struct gh_goroutine_node_vec *nodes;
 	struct gh_finding_vec all;  // most bytes first, then the surer ones
 	struct gh_arena arena;	    // texts
 	bool nomem;		    // sticky
@@ -70,3 +77,14 @@ const char *gh_findings_text(struct gh_findings *findings, const char *fmt, ...)
 
 /** For rules: the node of a goroutine; 0: it is no owner. Stage OWNERS is there. */
 gh_node gh_findings_goroutine(const struct gh_findings *findings, uint64_t goid);
+
+/**
+ * For rules: what several of them look at, made once. The findings' own. Errors: those of
+ * gh_locks_find, gh_defer_list_create, gh_goroutine_nodes_load.
+ */
+struct gh_error *gh_findings_locks(struct gh_findings *findings,
+				   const struct gh_locks **ret) GH_MUST_CHECK;
+struct gh_error *gh_findings_defers(struct gh_findings *findings,
+				    const struct gh_defer_list **ret) GH_MUST_CHECK;
+struct gh_error *gh_findings_nodes(struct gh_findings *findings,
+				   const struct gh_goroutine_node_vec **ret) GH_MUST_CHECK;

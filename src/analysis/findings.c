@@ -3,7 +3,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-#include "analysis/finding.h"
+#include "analysis/defers.h"
+#include "analysis/goroutine_nodes.h"
+#include "analysis/locks.h"
 #include "base/cleanup.h"
 #include "rules_table.h" // GH_RULES(X), made of the list in meson.build
 
@@ -78,6 +80,47 @@ gh_node gh_findings_goroutine(const struct gh_findings *findings, uint64_t goid)
 	return 0;
 }
 
+struct gh_error *gh_findings_locks(struct gh_findings *findings, const struct gh_locks **ret)
+{
+	struct gh_error *err = NULL;
+
+	if (!findings->locks) {
+		findings->locks = calloc(1, sizeof(*findings->locks));
+		err = findings->locks ? gh_locks_find(findings->session, findings->locks)
+				      : gh_error_nomem();
+	}
+	*ret = findings->locks;
+	return err;
+}
+
+struct gh_error *gh_findings_defers(struct gh_findings *findings, const struct gh_defer_list **ret)
+{
+	struct gh_error *err = NULL;
+
+	if (!findings->defers) {
+		findings->defers = calloc(1, sizeof(*findings->defers));
+		err = findings->defers ? gh_defer_list_create(findings->session, /* quick= */ false,
+							      &findings->arena, findings->defers)
+				       : gh_error_nomem();
+	}
+	*ret = findings->defers;
+	return err;
+}
+
+struct gh_error *gh_findings_nodes(struct gh_findings *findings,
+				   const struct gh_goroutine_node_vec **ret)
+{
+	struct gh_error *err = NULL;
+
+	if (!findings->nodes) {
+		findings->nodes = calloc(1, sizeof(*findings->nodes));
+		err = findings->nodes ? gh_goroutine_nodes_load(findings->session, findings->nodes)
+				      : gh_error_nomem();
+	}
+	*ret = findings->nodes;
+	return err;
+}
+
 static int by_bytes(const void *a, const void *b)
 {
 	const struct gh_finding *x = a, *y = b;
@@ -130,6 +173,15 @@ struct gh_error *gh_findings_create(struct gh_session *session, struct gh_findin
 
 void gh_findings_deinit(struct gh_findings *findings)
 {
+	if (findings->locks)
+		gh_locks_deinit(findings->locks);
+	if (findings->defers)
+		gh_defer_list_deinit(findings->defers);
+	if (findings->nodes)
+		gh_goroutine_node_vec_deinit(findings->nodes);
+	free(findings->locks);
+	free(findings->defers);
+	free(findings->nodes);
 	gh_finding_vec_deinit(&findings->all);
 	gh_arena_deinit(&findings->arena);
 	*findings = (struct gh_findings){0};

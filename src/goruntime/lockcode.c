@@ -223,18 +223,3 @@ void gh_lockcode_deinit(struct gh_lockcode *code)
 	gh_lock_op_vec_deinit(&code->ops);
 	gh_addr_vec_deinit(&code->statics);
 }
-
-bool gh_lockcode_names(const struct gh_lockcode *code, gh_addr lo, gh_addr hi)
-{
-	size_t a = 0, b = code->statics.len;
-
-	while (a < b) {
-		size_t mid = a + (b - a) / 2;
-
-		if (code->statics.data[mid] < lo)
-			a = mid + 1;
-		else
-			b = mid;
-	}
-	return a < code->statics.len && code->statics.data[a] < hi;
-}

@@ -42,6 +42,3 @@ gh_addr gh_lockcode_place(const struct gh_runtime *rt, const struct gh_func *fun
 
 /** What the call of a function of this name does. False: nothing with locks. */
 bool gh_lock_op_named(const char *function, enum gh_lock_op_kind *ret);
-
-/** Does the code name an address of [lo, hi)? */
-bool gh_lockcode_names(const struct gh_lockcode *code, gh_addr lo, gh_addr hi);

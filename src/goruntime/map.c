@@ -192,13 +192,6 @@ static bool is_used(const struct gh_runtime *rt, const uint8_t *group, uint32_t 
 						    : !(group[slot] & CTRL_NOT_USED);
 }
 
-bool gh_map_slot_used(const struct gh_runtime *rt, gh_addr addr, uint32_t slot)
-{
-	const uint8_t *host = gh_image_at(rt->image, addr, GH_MAP_SLOTS);
-
-	return host && slot < GH_MAP_SLOTS && is_used(rt, host, slot);
-}
-
 bool gh_map_count(const struct gh_runtime *rt, gh_addr map, uint64_t *ret)
 {
 	return gh_field(rt, map, rt->map_kind == GH_MAP_HMAP ? GH_F_hmap_count : GH_F_Map_used,

@@ -33,9 +33,6 @@ struct gh_map_place {
 /** False for control bytes, overflow pointers and padding. */
 bool gh_map_place(const struct gh_map_slots *slots, uint64_t offset, struct gh_map_place *ret);
 
-/** Is slot i of the group or bucket at `addr` in use? False, too, when it cannot be read. */
-bool gh_map_slot_used(const struct gh_runtime *rt, gh_addr addr, uint32_t slot);
-
 /** One entry: where key and value lie, pointers already followed. */
 struct gh_map_entry {
 	gh_addr key, elem; // 0: the pointer to it is nil

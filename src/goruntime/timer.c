@@ -440,11 +440,6 @@ gh_addr gh_timer_of_object(const struct gh_runtime *rt, gh_addr object)
 	return object + offset_in_object(rt);
 }
 
-gh_addr gh_timer_object(const struct gh_runtime *rt, const struct gh_timer *timer)
-{
-	return timer->addr - offset_in_object(rt);
-}
-
 const char *gh_timer_kind_name(enum gh_timer_kind kind)
 {
 	switch (kind) {

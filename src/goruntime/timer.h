@@ -90,9 +90,5 @@ bool gh_timer_read(const struct gh_runtime *rt, gh_addr addr, struct gh_timer *r
  * runtime.timeTimer; before: time.Timer). */
 gh_addr gh_timer_of_object(const struct gh_runtime *rt, gh_addr object);
 
-/** The inverse: what a *time.Timer that is this timer points to. For Timer, Ticker, AfterFunc and
- * context only. */
-gh_addr gh_timer_object(const struct gh_runtime *rt, const struct gh_timer *timer);
-
 /** "Timer", "AfterFunc", … as the contract prints it. */
 const char *gh_timer_kind_name(enum gh_timer_kind kind);

@@ -16,7 +16,6 @@ struct gh_domtree {
 	uint64_t *retained; // owned: bytes, by place: slots, leaves and what describes owners
 	uint32_t *count;    // owned: objects, likewise
 	uint64_t charged_bytes;
-	uint64_t peak_bytes; // of anonymous memory, by our own count, while it was made
 };
 
 /** Errors: NOMEM, LIMIT, CANCELLED. */

@@ -108,11 +108,6 @@ __attribute__((always_inline)) static inline void follow(void *ctx, gh_addr at, 
 		look_up(r);
 }
 
-void gh_reach_word(struct gh_reach *r, uint64_t value)
-{
-	follow(r, 0, value);
-}
-
 void gh_reach_owner(struct gh_reach *r, gh_node owner)
 {
 	const struct gh_owner *o = &r->graph->owners.data[owner];

@@ -18,9 +18,6 @@ void gh_reach_destroy(struct gh_reach *reach);
  */
 void gh_reach_owner(struct gh_reach *reach, gh_node owner);
 
-/** Add what a word leads to. */
-void gh_reach_word(struct gh_reach *reach, uint64_t value);
-
 /** Follow all that was added. Errors: NOMEM, CANCELLED. */
 struct gh_error *gh_reach_drain(struct gh_reach *reach, const struct gh_poll *poll) GH_MUST_CHECK;
 

@@ -13,9 +13,9 @@ enum { NAMED = 4 }; // goroutines of a circle
 
 struct deadlock_find {
 	struct gh_findings *f;
-	struct gh_locks locks;
+	const struct gh_locks *locks;
 	struct gh_deadlocks deadlocks;
-	struct gh_goroutine_node_vec nodes;
+	const struct gh_goroutine_node_vec *nodes;
 	struct gh_places places;
 };
 
@@ -38,7 +38,7 @@ static struct gh_error *name_circle(struct deadlock_find *find, const struct gh_
 				 (unsigned long long)goroutine_at(find, links[i].g)->goid);
 		gh_strbuf_puts(locks, i ? ", " : "");
 		before = locks->len;
-		err = gh_lock_name(&find->places, &find->locks.all.data[links[i].lock], locks);
+		err = gh_lock_name(&find->places, &find->locks->all.data[links[i].lock], locks);
 		if (locks->len == before)
 			gh_strbuf_puts(locks, "a lock without a name");
 	}
@@ -54,7 +54,7 @@ static uint64_t retained_by(const struct deadlock_find *find, const struct gh_de
 	for (size_t i = 0; i < d->nlinks; i++) {
 		uint32_t g = find->deadlocks.links.data[d->first_link + i].g;
 
-		if (gh_goroutine_retained(find->f->session, &find->nodes, goroutine_at(find, g),
+		if (gh_goroutine_retained(find->f->session, find->nodes, goroutine_at(find, g),
 					  &bytes))
 			sum += bytes;
 	}
@@ -104,18 +104,16 @@ static struct gh_error *find(struct gh_findings *f)
 {
 	struct deadlock_find find = {.f = f,
 				     .places = {.session = f->session, .arena = &f->arena}};
-	struct gh_error *err = gh_goroutine_nodes_load(f->session, &find.nodes);
+	struct gh_error *err = gh_findings_nodes(f, &find.nodes);
 
 	if (!err)
-		err = gh_locks_find(f->session, &find.locks);
+		err = gh_findings_locks(f, &find.locks);
 	if (!err)
-		err = gh_deadlocks_find(f->session, &find.locks, &find.deadlocks);
+		err = gh_deadlocks_find(f->session, find.locks, &find.deadlocks);
 	for (size_t i = 0; i < find.deadlocks.all.len && !err; i++)
 		err = add(&find, &find.deadlocks.all.data[i]);
 	gh_places_deinit(&find.places);
 	gh_deadlocks_deinit(&find.deadlocks);
-	gh_locks_deinit(&find.locks);
-	gh_goroutine_node_vec_deinit(&find.nodes);
 	return err;
 }
 

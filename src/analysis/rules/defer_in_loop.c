@@ -92,16 +92,15 @@ static void add(struct gh_findings *f, const struct gh_defer_list *list, const s
 
 static struct gh_error *find(struct gh_findings *f)
 {
-	struct gh_defer_list list = {0};
+	const struct gh_defer_list *list = NULL;
 	struct chain_vec chains = {0};
-	struct gh_error *err = gh_defer_list_create(f->session, false, &f->arena, &list);
+	struct gh_error *err = gh_findings_defers(f, &list);
 
-	if (!err && !collect(&list, &chains))
+	if (!err && !collect(list, &chains))
 		err = gh_error_nomem();
 	for (size_t i = 0; i < chains.len && !err; i++)
-		add(f, &list, &chains.data[i]);
+		add(f, list, &chains.data[i]);
 	chain_vec_deinit(&chains);
-	gh_defer_list_deinit(&list);
 	return err;
 }
 

@@ -96,16 +96,15 @@ static void add(struct gh_findings *f, const struct gh_defer_list *list,
 
 static struct gh_error *find(struct gh_findings *f)
 {
-	struct gh_defer_list list = {0};
+	const struct gh_defer_list *list = NULL;
 	struct big_defers_vec big = {0};
-	struct gh_error *err = gh_defer_list_create(f->session, false, &f->arena, &list);
+	struct gh_error *err = gh_findings_defers(f, &list);
 
-	if (!err && !collect(f->session, &list, &big))
+	if (!err && !collect(f->session, list, &big))
 		err = gh_error_nomem();
 	for (size_t i = 0; i < big.len && !err; i++)
-		add(f, &list, &big.data[i]);
+		add(f, list, &big.data[i]);
 	big_defers_vec_deinit(&big);
-	gh_defer_list_deinit(&list);
 	return err;
 }
 

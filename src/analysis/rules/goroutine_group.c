@@ -14,7 +14,7 @@ extern const struct gh_rule gh_rule_goroutine_group;
 struct group_find {
 	struct gh_findings *f;
 	struct gh_stack_groups groups;
-	struct gh_goroutine_node_vec nodes;
+	const struct gh_goroutine_node_vec *nodes;
 };
 
 static uint64_t retained_by(const struct group_find *find, const struct gh_stack_group *group)
@@ -22,7 +22,7 @@ static uint64_t retained_by(const struct group_find *find, const struct gh_stack
 	uint64_t sum = 0, bytes;
 
 	for (size_t i = 0; i < group->count; i++)
-		if (gh_goroutine_retained(find->f->session, &find->nodes,
+		if (gh_goroutine_retained(find->f->session, find->nodes,
 					  gh_stack_group_member(find->f->session, &find->groups,
 								group, i),
 					  &bytes))
@@ -60,14 +60,14 @@ static void add(struct group_find *find, const struct gh_stack_group *group, uin
 			.more = gh_findings_text(f, "goheap dom %llu",
 						 (unsigned long long)first->goid),
 			.key = at,
-			.owner = gh_goroutine_node(&find->nodes, first),
+			.owner = gh_goroutine_node(find->nodes, first),
 		});
 }
 
 static struct gh_error *find(struct gh_findings *f)
 {
 	struct group_find find = {.f = f};
-	struct gh_error *err = gh_goroutine_nodes_load(f->session, &find.nodes);
+	struct gh_error *err = gh_findings_nodes(f, &find.nodes);
 	uint64_t least = 0;
 
 	if (!err)
@@ -81,7 +81,6 @@ static struct gh_error *find(struct gh_findings *f)
 			add(&find, &find.groups.data[i], bytes);
 	}
 	gh_stack_groups_deinit(&find.groups);
-	gh_goroutine_node_vec_deinit(&find.nodes);
 	return err;
 }
 

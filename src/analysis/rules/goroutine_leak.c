@@ -49,17 +49,16 @@ static void add(struct gh_findings *f, const struct gh_leaks *leaks, const struc
 
 static struct gh_error *find(struct gh_findings *f)
 {
-	struct gh_goroutine_node_vec nodes = {0};
+	const struct gh_goroutine_node_vec *nodes = NULL;
 	struct gh_leaks leaks = {0};
-	struct gh_error *err = gh_goroutine_nodes_load(f->session, &nodes);
+	struct gh_error *err = gh_findings_nodes(f, &nodes);
 
 	if (!err)
 		err = gh_leaks_find(f->session, &gh_leaks_query, &leaks);
 	for (size_t i = 0; i < leaks.all.len && !err; i++)
 		if (leaks.all.data[i].tier != GH_LEAK_PARKED)
-			add(f, &leaks, &leaks.all.data[i], &nodes);
+			add(f, &leaks, &leaks.all.data[i], nodes);
 	gh_leaks_deinit(&leaks);
-	gh_goroutine_node_vec_deinit(&nodes);
 	return err;
 }
 

@@ -15,8 +15,8 @@ static const int64_t long_ns = 10000000000; // 10 s: no lock of a healthy progra
 
 struct pileup_find {
 	struct gh_findings *f;
-	struct gh_locks locks;
-	struct gh_goroutine_node_vec nodes;
+	const struct gh_locks *locks;
+	const struct gh_goroutine_node_vec *nodes;
 	struct gh_places places;
 };
 
@@ -33,11 +33,11 @@ static struct pileup sum_up(const struct pileup_find *find, const struct gh_lock
 
 	for (size_t i = 0; i < lock->nwaiters; i++) {
 		const struct gh_goroutine *g =
-			&s->goroutines.data[find->locks.waiters.data[lock->first_waiter + i].g];
+			&s->goroutines.data[find->locks->waiters.data[lock->first_waiter + i].g];
 		uint64_t bytes;
 		int64_t ns;
 
-		if (gh_goroutine_retained(s, &find->nodes, g, &bytes))
+		if (gh_goroutine_retained(s, find->nodes, g, &bytes))
 			p.bytes += bytes;
 		if (gh_session_wait_ns(s, g, &ns) && ns > p.longest_ns)
 			p.longest_ns = ns;
@@ -50,7 +50,7 @@ static struct gh_error *add(struct pileup_find *find, const struct gh_lock *lock
 	struct gh_findings *f = find->f;
 	struct pileup p = sum_up(find, lock);
 	const struct gh_goroutine *first =
-		&f->session->goroutines.data[find->locks.waiters.data[lock->first_waiter].g];
+		&f->session->goroutines.data[find->locks->waiters.data[lock->first_waiter].g];
 	_cleanup_strbuf_ struct gh_strbuf name = {0};
 	struct gh_traceback t = {0};
 	struct gh_error *err = gh_lock_name(&find->places, lock, &name);
@@ -84,7 +84,7 @@ static struct gh_error *add(struct pileup_find *find, const struct gh_lock *lock
 			.fix = "unlock by defer right behind Lock, and hold no lock while waiting",
 			.more = "goheap locks",
 			.key = gh_findings_text(f, "%s", gh_strbuf_str(&name)),
-			.owner = gh_goroutine_node(&find->nodes, first),
+			.owner = gh_goroutine_node(find->nodes, first),
 		});
 	return NULL;
 }
@@ -93,20 +93,18 @@ static struct gh_error *find(struct gh_findings *f)
 {
 	struct pileup_find find = {.f = f,
 				   .places = {.session = f->session, .arena = &f->arena}};
-	struct gh_error *err = gh_goroutine_nodes_load(f->session, &find.nodes);
+	struct gh_error *err = gh_findings_nodes(f, &find.nodes);
 
 	if (!err)
-		err = gh_locks_find(f->session, &find.locks);
-	for (size_t i = 0; i < find.locks.all.len && !err; i++) {
-		const struct gh_lock *lock = &find.locks.all.data[i];
+		err = gh_findings_locks(f, &find.locks);
+	for (size_t i = 0; !err && i < find.locks->all.len; i++) {
+		const struct gh_lock *lock = &find.locks->all.data[i];
 
 		if (lock->nwaiters >= MANY &&
 		    (lock->kind == GH_LOCK_MUTEX || lock->kind == GH_LOCK_RWMUTEX))
 			err = add(&find, lock);
 	}
 	gh_places_deinit(&find.places);
-	gh_locks_deinit(&find.locks);
-	gh_goroutine_node_vec_deinit(&find.nodes);
 	return err;
 }
 

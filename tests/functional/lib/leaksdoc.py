@@ -27,7 +27,6 @@ ORDER = ["early_return", "never_closed", "forgotten_cancel", "dropped_timer", "d
 COLUMNS, LINES = 80, 24
 SECONDS = 60
 
-
 HEAD = """# How Go programs leak
 
 A dozen programs that leak, each in a way that is met every day; what `goheap` says of their cores;
