@@ -7,6 +7,7 @@
 #include "base/bitmap.h"
 #include "base/cleanup.h"
 #include "base/team.h"
+#include "graph/timer_types.h"
 
 enum { MAX_THREADS = 8 }; // of our own accord: the mark has no use for more
 
@@ -39,7 +40,13 @@ static void name_object(void *ctx, gh_addr object, gh_type_id type)
 	gh_mark_name(ctx, object, type);
 }
 
-/* Precise roots to the end, then what may be a pointer, then the names that specials give. */
+static void name_timer(void *ctx, gh_addr object, gh_type_id type, gh_addr at)
+{
+	(void)at;
+	gh_mark_name(ctx, object, type);
+}
+
+/* Precise roots to the end, what timer heaps tell, then what may be a pointer, then the names that specials give. */
 static struct gh_error *mark_live(struct gh_session *s, struct gh_mark *mark)
 {
 	struct gh_root_sink precise = {.ctx = mark, .word = follow, .contents = follow_contents};
@@ -53,6 +60,12 @@ static struct gh_error *mark_live(struct gh_session *s, struct gh_mark *mark)
 	if (!err)
 		err = gh_mark_drain(mark, &s->poll);
 	gh_lap(&s->laps, "mark");
+	if (!err)
+		err = gh_timer_types_visit(s->heap, s->types, &s->goroutines, &s->poll, name_timer,
+					   mark);
+	if (!err)
+		err = gh_mark_drain(mark, &s->poll);
+	gh_lap(&s->laps, "timers");
 	if (err ||
 	    !(s->root_counts.conservative_frames || s->root_counts.goroutines_off_safepoint ||
 	      s->root_counts.goroutines_incomplete || s->root_counts.has_specials))

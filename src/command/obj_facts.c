@@ -44,6 +44,8 @@ static const char *fact_name(const struct gh_fact *fact)
 		return fact->header.at ? "header" : "span";
 	case GH_FACT_SPECIAL:
 		return "special";
+	case GH_FACT_TIMER:
+		return "timer";
 	case GH_FACT_WORD:
 	case GH_FACT_ROOT:
 		if (fact->word.guessed && fact->word.code >= GH_CODE_FIRST)
@@ -81,7 +83,7 @@ static struct gh_error *add_fact(const struct gh_fact_rows *r, gh_addr object, g
 	cells[CLAIMS] = gh_cell_text(claimed(r, fact));
 	if (word)
 		cells[WORD] = gh_cell_u64(word);
-	if (fact->kind == GH_FACT_WORD)
+	if (fact->kind == GH_FACT_WORD || fact->kind == GH_FACT_TIMER)
 		cells[NAME] = gh_cell_text(
 			gh_slot_describe(r->session, word, &r->report->arena));
 	else if (fact->kind == GH_FACT_ROOT)
@@ -110,7 +112,7 @@ struct gh_error *gh_fact_rows_add(struct gh_fact_rows *r, gh_addr object)
 			break;
 		}
 		err = add_fact(r, object, at, &fact);
-		if (err || fact.kind != GH_FACT_WORD)
+		if (err || fact.kind != GH_FACT_WORD || fact.is_guess)
 			break;
 		if (!fact.part && is_unknown(r, at))
 			break; // how it is reached is no reason for a type

@@ -94,6 +94,7 @@ static void classify(struct reader *r, struct gh_timer *t)
 	meaning = meaning_of(r, t->f_pc);
 	t->kind = meaning.kind;
 	t->callback = t->f_pc;
+	t->calls_arg = meaning.calls_arg;
 	if (meaning.calls_arg) {
 		t->callback = code_of(r->rt, t->arg);
 		if (meaning_of(r, t->callback).kind == GH_TIMER_CONTEXT)

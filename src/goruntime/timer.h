@@ -43,6 +43,7 @@ struct gh_timer {
 	// go1.23+: it has a channel and stands in a heap only while somebody waits on that
 	// (asynctimerchan=0). Without it a channel's timer stands in a heap until it fires.
 	bool is_chan;
+	bool calls_arg; // f is time.goFunc: made by time.AfterFunc
 	bool is_fake; // of a synctest bubble: when_ns is in its time
 	// go1.23+: out of the heap for all but the array: stopped, or a channel nobody waits on
 	bool is_zombie;

@@ -158,6 +158,15 @@ void gh_edges_of(struct gh_mark *m, gh_addr base, gh_word_fn fn, void *ctx)
 		visit_object(&w, &o, gh_state_at(&m->states, o.slot));
 }
 
+void gh_edges_as_unknown(struct gh_mark *m, gh_addr base, gh_word_fn fn, void *ctx)
+{
+	struct walk w = {.m = m, .fn = fn, .ctx = ctx};
+	struct object o;
+
+	if (open_object(m, base, &o) && gh_state_is_live(gh_state_at(&m->states, o.slot)))
+		visit_object(&w, &o, GH_CODE_UNKNOWN);
+}
+
 void gh_edges_of_contents(struct gh_mark *m, gh_addr object, struct gh_edge edge, gh_word_fn fn,
 			  void *ctx)
 {
@@ -231,7 +240,8 @@ static void keep_if_at(void *ctx, const struct gh_word *word)
 		*wanted = *word;
 }
 
-struct gh_word gh_edges_word(struct gh_mark *m, gh_addr at)
+/* as_unknown: whatever the object's type. */
+static struct gh_word word_at(struct gh_mark *m, gh_addr at, bool as_unknown)
 {
 	struct gh_word word = {.at = at};
 	struct walk w = {.m = m, .fn = keep_if_at, .ctx = &word};
@@ -243,11 +253,23 @@ struct gh_word gh_edges_word(struct gh_mark *m, gh_addr at)
 	code = gh_state_at(&m->states, o.slot);
 	if (!gh_state_is_live(code))
 		return (struct gh_word){0};
+	if (as_unknown)
+		code = GH_CODE_UNKNOWN;
 	if (o.k->heap_bits_offset)
 		visit_object(&w, &o, code);
 	else if (at >= o.base + o.k->header)
 		visit_headed(&w, &o, code, (at - o.base - o.k->header) / 8, 1);
 	return word.value ? word : (struct gh_word){0};
+}
+
+struct gh_word gh_edges_word(struct gh_mark *m, gh_addr at)
+{
+	return word_at(m, at, false);
+}
+
+struct gh_word gh_edges_word_as_unknown(struct gh_mark *m, gh_addr at)
+{
+	return word_at(m, at, true);
 }
 
 struct gh_word gh_edges_of_root(struct gh_mark *m, const struct gh_root *root)

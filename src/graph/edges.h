@@ -23,6 +23,9 @@ typedef void (*gh_word_fn)(void *ctx, const struct gh_word *word);
  */
 void gh_edges_of(struct gh_mark *mark, gh_addr base, gh_word_fn fn, void *ctx);
 
+/** The same by what the words say whatever the object is: what looks like an interface. */
+void gh_edges_as_unknown(struct gh_mark *mark, gh_addr base, gh_word_fn fn, void *ctx);
+
 /** The same for an object that need not be live, as the edge says of it (finalizers). */
 void gh_edges_of_contents(struct gh_mark *mark, gh_addr object, struct gh_edge edge, gh_word_fn fn,
 			  void *ctx);
@@ -36,6 +39,7 @@ void gh_edges_of_part(struct gh_mark *mark, gh_addr addr, uint16_t code, uint32_
 
 /** The pointer word at that address of a live object; at is 0 when there is none. */
 struct gh_word gh_edges_word(struct gh_mark *mark, gh_addr at);
+struct gh_word gh_edges_word_as_unknown(struct gh_mark *mark, gh_addr at);
 
 /** The word of a root. */
 struct gh_word gh_edges_of_root(struct gh_mark *mark, const struct gh_root *root);

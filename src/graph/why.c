@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The walk goes from what needs no reason (headers, special records, roots) to what that explains.
+// The walk goes from what needs no reason (headers, special records, timers, roots) to what that
+// explains.
 // An object waits in one of two queues: the first when some fact says its type as surely as it is
 // known, the second when less surely; the second is looked at only when the first is empty. When
-// both are, come those that are reached and nobody has said what they are: an object without a type
-// behind them may tell. An object is explained by explained ones or by such an object, so a chain
-// has an end. See why.h.
+// both are, come those that are reached and nobody has said what they are: what looks like an
+// interface in them, or an object without a type behind them, may tell. An object is explained by
+// explained ones or by such a word, so a chain has an end. See why.h.
 #include "graph/why.h"
 
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "graph/timer_types.h"
 
 enum {
 	POLL_EVERY = 1 << 16,
@@ -18,7 +20,7 @@ enum {
 };
 
 /* Where a slot's fact stands: a word's address, or a number in one of the lists. */
-enum tag { TAG_WORD, TAG_ROOT, TAG_PART, TAG_HEADER, TAG_SPECIAL, TAG_REACHED };
+enum tag { TAG_WORD, TAG_ROOT, TAG_PART, TAG_HEADER, TAG_SPECIAL, TAG_TIMER, TAG_GUESS, TAG_REACHED };
 enum { TAG_SHIFT = 60 };
 
 struct root {
@@ -68,6 +70,7 @@ struct gh_why {
 	const struct gh_root_owner *owner; // NULL: the word is an object's
 	const struct gh_word *via;
 	uint64_t via_fact;
+	bool is_guessing; // its words are taken for what they look like
 };
 
 static uint64_t tagged(enum tag tag, uint64_t number)
@@ -114,7 +117,7 @@ static uint64_t fact_of(struct gh_why *why, const struct gh_word *word)
 		why->nomem |= !root_vec_push(&why->roots, root);
 		return tagged(TAG_ROOT, why->roots.len - 1);
 	}
-	return tagged(TAG_WORD, word->at);
+	return tagged(why->is_guessing ? TAG_GUESS : TAG_WORD, word->at);
 }
 
 static size_t place_of(const uint64_t *seen, size_t cap, uint64_t key)
@@ -198,6 +201,23 @@ static void walk(struct gh_why *why, uint64_t slot)
 	gh_edges_of(why->in.mark, gh_heap_slot_base(why->in.heap, slot), consider, why);
 }
 
+/*
+ * An object that is only reached. If it has a type all the same, then by what its words lead to:
+ * that cannot be told by its type again.
+ */
+static void walk_reached(struct gh_why *why, uint64_t slot)
+{
+	gh_addr base = gh_heap_slot_base(why->in.heap, slot);
+
+	if (!gh_code_names(gh_mark_code(why->in.mark, gh_mark_state(why->in.mark, slot)))) {
+		walk(why, slot);
+		return;
+	}
+	why->is_guessing = true;
+	gh_edges_as_unknown(why->in.mark, base, consider, why);
+	why->is_guessing = false;
+}
+
 static void walk_part(struct gh_why *why, const struct pointer *pointer)
 {
 	why->via = &pointer->word;
@@ -227,7 +247,7 @@ static struct gh_error *drain(struct gh_why *why, const struct gh_poll *poll)
 			uint32_t slot = why->reached.slots[why->reached.head++];
 
 			if (!why->fact[slot])
-				walk(why, slot);
+				walk_reached(why, slot);
 		} else {
 			break;
 		}
@@ -280,6 +300,16 @@ static void on_named(void *ctx, gh_addr object, gh_type_id type)
 	if (gh_heap_find(why->in.heap, object, &ref) && !why->fact[ref.slot] &&
 	    gh_mark_code(why->in.mark, gh_mark_state(why->in.mark, ref.slot)).type == type)
 		explain(why, ref.slot, tagged(TAG_SPECIAL, 0));
+}
+
+static void on_timer(void *ctx, gh_addr object, gh_type_id type, gh_addr at)
+{
+	struct gh_why *why = ctx;
+	struct gh_slot_ref ref;
+
+	if (gh_heap_find(why->in.heap, object, &ref) && !why->fact[ref.slot] &&
+	    gh_mark_code(why->in.mark, gh_mark_state(why->in.mark, ref.slot)).type == type)
+		explain(why, ref.slot, tagged(TAG_TIMER, at));
 }
 
 static void on_word(void *ctx, const struct gh_root_owner *owner, const struct gh_root *root)
@@ -352,7 +382,10 @@ static struct gh_error *explain_all(struct gh_why *why, const struct gh_poll *po
 	    !why->reached.slots)
 		return gh_error_nomem();
 	start_at_headers(why);
-	err = visit_roots(why, poll, sure);
+	err = gh_timer_types_visit(why->in.heap, why->in.types, why->in.goroutines, poll, on_timer,
+				   why);
+	if (!err)
+		err = visit_roots(why, poll, sure);
 	if (!err)
 		err = visit_roots(why, poll, rest);
 	if (err || why->nomem)
@@ -419,6 +452,10 @@ static struct gh_fact fact_from(const struct gh_why *why, uint64_t fact, gh_addr
 	case TAG_SPECIAL:
 		ret.kind = GH_FACT_SPECIAL;
 		return ret;
+	case TAG_TIMER:
+		ret.kind = GH_FACT_TIMER;
+		ret.word.at = number;
+		return ret;
 	case TAG_ROOT:
 		ret.kind = GH_FACT_ROOT;
 		ret.word = why->roots.data[number].word;
@@ -430,6 +467,11 @@ static struct gh_fact fact_from(const struct gh_why *why, uint64_t fact, gh_addr
 		ret.kind = GH_FACT_WORD;
 		ret.word = why->parts.data[number].word;
 		ret.part = number + 1;
+		break;
+	case TAG_GUESS:
+		ret.kind = GH_FACT_WORD;
+		ret.is_guess = true;
+		ret.word = gh_edges_word_as_unknown(why->in.mark, number);
 		break;
 	case TAG_WORD:
 		if (!fact || !gh_heap_find(why->in.heap, number, &ref))

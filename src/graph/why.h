@@ -11,6 +11,7 @@ enum gh_fact_kind {
 	GH_FACT_NONE,	 // reached by nothing that the walk sees
 	GH_FACT_HEADER,	 // the allocator's header, or the span of a large object, tells its type
 	GH_FACT_SPECIAL, // a special record tells it (a finalizer's)
+	GH_FACT_TIMER,	 // a timer heap lists it: word.at is the entry
 	GH_FACT_WORD,	 // a word of an object leads to it
 	GH_FACT_ROOT,	 // a root leads to it
 };
@@ -22,6 +23,7 @@ struct gh_fact {
 	struct gh_word word;	      // of WORD and ROOT
 	struct gh_header_type header; // of HEADER
 	enum gh_root_kind root_kind;  // of ROOT
+	bool is_guess; // of WORD: it says so whatever it lies in: the chain ends
 	const char *root_name;	      // of ROOT; NULL for goroutines. Borrowed
 	uint64_t goid;
 	gh_addr holder; // of WORD: the object that the word lies in, on which the chain goes on

@@ -8,7 +8,7 @@ from typing import Dict, Iterator, List, NamedTuple
 import pytest
 
 from conftest import RELEASES
-from lib import goheap, programs, simple
+from lib import gocore, goheap, programs, rederive, simple
 
 # How a *time.Timer leads to the timer of the runtime behind it (runtime/time.go, time/sleep.go).
 OFFSET = {"go1.22": 8}
@@ -26,6 +26,9 @@ class Case(NamedTuple):
     rows: List[dict]
     groups: List[dict]
     document: dict
+    typed: Dict[int, dict]  # what `objects` says of those that package time makes, by address
+    circles: List[str]  # what is wrong with the chains behind types, json's own aside: that
+    #                     reader takes the end of a path for the package's name
 
     def by_address(self) -> Dict[int, dict]:
         """Return the rows by the address of the time.Timer."""
@@ -67,11 +70,20 @@ def case(request: pytest.FixtureRequest, workshop: programs.Workshop) -> Iterato
         NEVER_BY_ITSELF | NO_NEW_CHANNELS) else {}
     with simple.death(workshop, programs.Build("timers", release, variant),
                       environment=environment) as dead:
-        answers = goheap.ask(dead.core, dead.exe, "timers --all", "timers")
+        answers = goheap.ask(dead.core, dead.exe, "timers --all", "timers",
+                             "objects --type ^(time|runtime)[.]time", "objects --type ^time[.]",
+                             "obj --why-type --sample 2000")
         statement = read(dead.out)
+        typed = {**goheap.addresses(answers["objects --type ^time[.]"]),
+                 **goheap.addresses(answers["objects --type ^(time|runtime)[.]time"])}
+        core = gocore.Core(str(dead.core), str(dead.exe), release)
+        chains = rederive.check(core, str(dead.exe), goheap.rows(
+            answers["obj --why-type --sample 2000"], "facts"))
+        core.close()
         yield Case(release, new, statement["now"], statement["stated"],
                    goheap.rows(answers["timers --all"], "timers"),
-                   goheap.rows(answers["timers"], "groups"), answers["timers --all"])
+                   goheap.rows(answers["timers"], "groups"), answers["timers --all"],
+                   typed, [one for one in chains.wrong if "encoding/json" not in one])
 
 
 def is_gone(stated: dict, case: Case) -> bool:
@@ -117,6 +129,24 @@ def test_timers_with_an_address_are_as_stated(case: Case) -> None:
         if differs:
             wrong.append((differs, stated, rows[stated["Object"]]))
     assert not wrong, "%d wrong, the first: %s" % (len(wrong), wrong[0])
+
+
+def test_what_a_timer_heap_lists_is_typed(case: Case) -> None:
+    """Package time made it: that is known for sure, whoever else knows it."""
+    rows = case.by_address()
+    alike = minor(case.release) not in NO_NEW_CHANNELS  # one struct for both
+    for stated in case.stated:
+        if not stated["Object"] or is_gone(stated, case):
+            continue
+        found = case.typed[stated["Object"]]
+        assert found["type"] == ("runtime.timeTimer" if alike else "time.Ticker"
+                                 if stated["Kind"] == "Ticker" else "time.Timer"), (stated, found)
+        if rows[stated["Object"]]["p"] is not None:
+            assert found["strength"] == "exact", (stated, found)
+
+
+def test_chains_behind_types_end(case: Case) -> None:
+    assert not case.circles, "\n".join(case.circles[:5])
 
 
 def test_timers_without_an_address_are_as_stated(case: Case) -> None:

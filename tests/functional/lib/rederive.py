@@ -375,11 +375,16 @@ def check(core: gocore.Core, exe: str, rows: List[dict]) -> Outcome:
     for chain in chains.values():
         values: Optional[List[Value]] = None
         start = 0
+        if len({row["address"] for row in chain}) * 2 < len(chain):
+            wrong.append("%s: goes in a circle" % chain[0])
         for i in range(len(chain) - 1, -1, -1):
             row = chain[i]
             if row["fact"] == "none":
                 wrong.append("%s: no fact" % row)
-            if row["fact"] in ("span", "special"):
+            if row["fact"] == "timer" and not 0 < reader.word(_number(row["word"])) - _number(
+                    row["address"]) <= 16:
+                wrong.append("%s: the timer heap lists another" % row)
+            if row["fact"] in ("span", "special", "timer"):
                 values = reader.called(row["claims"] or row["type"])
                 start = _data(reader, _number(row["address"]))
                 trusted += 1
