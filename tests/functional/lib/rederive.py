@@ -375,7 +375,7 @@ def check(core: gocore.Core, exe: str, rows: List[dict]) -> Outcome:
     for chain in chains.values():
         values: Optional[List[Value]] = None
         start = 0
-        if len({row["address"] for row in chain}) * 2 < len(chain):
+        if len({(row["address"], row["word"]) for row in chain}) < len(chain):
             wrong.append("%s: goes in a circle" % chain[0])
         for i in range(len(chain) - 1, -1, -1):
             row = chain[i]
