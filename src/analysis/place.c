@@ -122,22 +122,43 @@ static bool in_variable(struct gh_places *places, const struct gh_frame *frame, 
 	return false;
 }
 
+static void name_function(struct gh_places *places, const struct gh_frame *frame,
+			  struct gh_strbuf *sb)
+{
+	const char *name = gh_func_name(places->session->rt, &frame->func);
+
+	gh_strbuf_putc(sb, ' ');
+	gh_goname_add(sb, name ? name : "?");
+}
+
+/* A variable of the frame, with the function's name; false: none, and nothing is appended. */
+static bool name_variable(struct gh_places *places, const struct gh_frame *frame, gh_addr addr,
+			  struct gh_place *ret, struct gh_strbuf *sb)
+{
+	size_t before = sb->len;
+
+	name_function(places, frame, sb);
+	if (in_variable(places, frame, frame->sym_pc, addr, ret, sb) ||
+	    in_variable(places, frame, frame->pc, addr, ret, sb))
+		return true;
+	sb->len = before;
+	return false;
+}
+
 static void name_frame(struct gh_places *places, gh_addr addr, struct gh_place *ret,
 		       struct gh_strbuf *sb)
 {
 	for (size_t i = 0; i < places->frames.len; i++) {
 		const struct gh_frame *frame = &places->frames.data[i];
-		const char *name;
 
-		// arguments lie behind the frame's end, in the caller's
 		if (addr < frame->sp || addr >= frame->fp)
 			continue;
-		name = gh_func_name(places->session->rt, &frame->func);
-		gh_strbuf_putc(sb, ' ');
-		gh_goname_add(sb, name ? name : "?");
-		if (!in_variable(places, frame, frame->sym_pc, addr, ret, sb) &&
-		    !in_variable(places, frame, frame->pc, addr, ret, sb))
-			gh_strbuf_printf(sb, " sp+%llu", (unsigned long long)(addr - frame->sp));
+		// arguments lie behind the frame's end, in the caller's
+		if (name_variable(places, frame, addr, ret, sb) ||
+		    (i && name_variable(places, frame - 1, addr, ret, sb)))
+			return;
+		name_function(places, frame, sb);
+		gh_strbuf_printf(sb, " sp+%llu", (unsigned long long)(addr - frame->sp));
 		return;
 	}
 }
