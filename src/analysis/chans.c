@@ -9,7 +9,11 @@
 #include "goruntime/rtype.h"
 #include "goruntime/wait.h"
 
-enum { POLL_SPANS = 1024, POLL_GOROUTINES = 4096 };
+enum {
+	POLL_SPANS = 1024,
+	POLL_GOROUTINES = 4096,
+	CHARGE = 1024, // rows charged at once
+};
 
 struct lister {
 	struct gh_session *session;
@@ -41,11 +45,24 @@ uint64_t gh_chan_queue(const struct gh_runtime *rt, gh_addr chan, bool senders, 
 	return n;
 }
 
+static struct gh_error *push(struct gh_chan_list *list, const struct gh_chan_row *row)
+{
+	uint64_t bytes = CHARGE * sizeof(*row);
+
+	if (list->rows.len % CHARGE == 0) {
+		struct gh_error *err = gh_budget_charge(list->budget, bytes, "the list of channels");
+
+		if (err)
+			return err;
+		list->charged_bytes += bytes;
+	}
+	return gh_chan_row_vec_push(&list->rows, *row) ? NULL : gh_error_nomem();
+}
+
 static struct gh_error *add_chan(struct lister *l, gh_addr addr, const char *type)
 {
 	const struct gh_runtime *rt = l->session->rt;
 	struct gh_chan_row row = {.addr = addr, .type = type};
-	bool damaged = false;
 
 	if (!gh_field(rt, addr, GH_F_hchan_qcount, &row.unread) ||
 	    !gh_field(rt, addr, GH_F_hchan_dataqsiz, &row.capacity) ||
@@ -56,10 +73,10 @@ static struct gh_error *add_chan(struct lister *l, gh_addr addr, const char *typ
 	row.elem_bytes = gh_field_or_zero(rt, addr, GH_F_hchan_elemsize);
 	row.is_closed = gh_field_or_zero(rt, addr, GH_F_hchan_closed);
 	row.is_timer = gh_field_or_zero(rt, addr, GH_F_hchan_timer);
-	row.senders = gh_chan_queue(rt, addr, true, NULL, 0, &damaged);
-	row.receivers = gh_chan_queue(rt, addr, false, NULL, 0, &damaged);
-	l->list->damaged += damaged;
-	return gh_chan_row_vec_push(&l->list->rows, row) ? NULL : gh_error_nomem();
+	row.senders = gh_chan_queue(rt, addr, true, NULL, 0, &row.is_damaged);
+	row.receivers = gh_chan_queue(rt, addr, false, NULL, 0, &row.is_damaged);
+	l->list->damaged += row.is_damaged;
+	return push(l->list, &row);
 }
 
 /* States that say that a slot is a channel; not its buffer, not a variable that holds one. */
@@ -181,7 +198,7 @@ struct gh_error *gh_chan_list_create(struct gh_session *session, struct gh_chan_
 	struct lister l = {.session = session, .list = ret};
 	struct gh_error *err = gh_session_mark(session);
 
-	*ret = (struct gh_chan_list){0};
+	*ret = (struct gh_chan_list){.budget = session->target->budget};
 	if (!err)
 		err = list_objects(&l);
 	if (!err) {
@@ -198,5 +215,6 @@ struct gh_error *gh_chan_list_create(struct gh_session *session, struct gh_chan_
 void gh_chan_list_deinit(struct gh_chan_list *list)
 {
 	gh_chan_row_vec_deinit(&list->rows);
+	gh_budget_give(list->budget, list->charged_bytes);
 	*list = (struct gh_chan_list){0};
 }

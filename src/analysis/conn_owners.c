@@ -29,7 +29,6 @@ struct owners {
 	struct gh_goroutine_node_vec nodes;
 	struct gh_reach *reach;
 	struct gh_sharing sharing;
-	uint32_t *shared; // owned: by place in the dominator tree: 1 + index; 0: not shared
 };
 
 static bool is_servant(const struct owners *o, const struct gh_goroutine *g)
@@ -68,15 +67,7 @@ static struct gh_error *index_shared(struct owners *o)
 {
 	struct gh_error *err = gh_sharing_create(o->session, &o->sharing);
 
-	if (err)
-		return err;
-	o->shared = gh_alloc_array(o->session->domtree->n, sizeof(*o->shared));
-	if (!o->shared)
-		return gh_error_nomem();
-	for (size_t i = 0; i < o->sharing.all.len; i++)
-		if (o->sharing.all.data[i].place < o->session->domtree->n)
-			o->shared[o->sharing.all.data[i].place] = (uint32_t)i + 1;
-	return NULL;
+	return err ? err : gh_sharing_index(&o->sharing);
 }
 
 /* Goroutines that start in the same function are one owner to people. */
@@ -121,19 +112,16 @@ static gh_node best_of(const struct owners *o, const struct gh_shared *shared)
 static void name_owner(const struct owners *o, gh_node node, struct gh_strbuf *sb)
 {
 	const struct gh_domtree *tree = o->session->domtree;
-	const struct gh_shared *shared;
-	uint32_t place = tree->place[node];
+	const struct gh_shared *shared = gh_sharing_of(&o->sharing, node);
 
-	while (place && tree->idom[place])
-		place = tree->idom[place];
-	node = tree->node[place];
-	if (gh_node_is_owner(o->session->owners, node)) {
+	if (!shared) {
+		while (tree->idom[tree->place[node]])
+			node = gh_domtree_idom(tree, node);
 		describe(o, node, sb);
 		return;
 	}
-	if (!o->shared[place] || !o->sharing.all.data[o->shared[place] - 1].nowners)
+	if (!shared->nowners)
 		return;
-	shared = &o->sharing.all.data[o->shared[place] - 1];
 	describe(o, best_of(o, shared), sb);
 	gh_strbuf_puts(sb, " and others");
 }
@@ -176,6 +164,5 @@ struct gh_error *gh_conns_find_owners(struct gh_session *session, struct gh_conn
 	gh_goroutine_node_vec_deinit(&o.nodes);
 	gh_reach_destroy(o.reach);
 	gh_sharing_deinit(&o.sharing);
-	free(o.shared);
 	return err;
 }

@@ -15,6 +15,8 @@ struct search {
 	bool (*found)(struct search *s, size_t range, const struct gh_referrer *referrer);
 	struct gh_referrers *all;  // of one range
 	struct gh_referrer *first; // of several
+	const struct gh_referrers_few *few;
+	struct gh_referrer *last;  // owned: by range: the one that was counted last
 	size_t missing;
 	uint64_t max;
 	gh_addr holder_lo, holder_hi; // of the object that the last word lies in
@@ -198,4 +200,54 @@ struct gh_error *gh_referrers_first(struct gh_session *session, const struct gh_
 	for (size_t i = 0; i < n; i++)
 		ret[i] = (struct gh_referrer){0};
 	return n ? run(&s) : NULL;
+}
+
+/* Another word of the holder that was counted last for this range? */
+static bool is_of_holder(const struct search *s, const struct gh_referrer *last,
+			 const struct gh_referrer *referrer)
+{
+	struct gh_slot_ref a, b;
+
+	if (!last->count || last->is_root != referrer->is_root)
+		return false;
+	if (referrer->is_root)
+		return referrer->goid && last->goid == referrer->goid &&
+		       last->kind == referrer->kind;
+	return gh_heap_find(s->session->heap, last->at, &a) &&
+	       gh_heap_find(s->session->heap, referrer->at, &b) && a.slot == b.slot;
+}
+
+static bool keep_few(struct search *s, size_t range, const struct gh_referrer *referrer)
+{
+	const struct gh_referrers_few *few = s->few;
+	struct gh_referrer *last = &s->last[range];
+	uint64_t *count = &few->counts_ret[range];
+
+	if (few->skip && few->skip(few->ctx, range, referrer))
+		return true;
+	if (is_of_holder(s, last, referrer)) {
+		if (*count <= few->k && referrer->is_root && referrer->at)
+			few->ret[range * few->k + *count - 1].at = referrer->at;
+		return true;
+	}
+	if (*count < few->k)
+		few->ret[range * few->k + *count] = *referrer;
+	++*count;
+	*last = *referrer;
+	return true;
+}
+
+struct gh_error *gh_referrers_few(struct gh_session *session, const struct gh_range *ranges,
+				  size_t n, const struct gh_referrers_few *few)
+{
+	struct search s = {
+		.session = session, .ranges = ranges, .n = n, .found = keep_few, .few = few};
+	struct gh_error *err;
+
+	if (!n)
+		return NULL;
+	s.last = gh_alloc_array(n, sizeof(*s.last));
+	err = s.last ? run(&s) : gh_error_nomem();
+	free(s.last);
+	return err;
 }

@@ -41,3 +41,21 @@ void gh_referrers_deinit(struct gh_session *session, struct gh_referrers *referr
  */
 struct gh_error *gh_referrers_first(struct gh_session *session, const struct gh_range *ranges,
 				    size_t n, struct gh_referrer *ret) GH_MUST_CHECK;
+
+/** Is this one of no interest? */
+typedef bool (*gh_referrer_skip_fn)(void *ctx, size_t range, const struct gh_referrer *referrer);
+
+/**
+ * For each of n disjoint sorted ranges the first k referrers: ret[range * k], …; their count is 0
+ * behind the last one. counts_ret: how many there are. A goroutine counts once: `at` is the word of
+ * its outermost frame. One visit of the roots and one sweep. Errors: as gh_referrers_find.
+ */
+struct gh_referrers_few {
+	size_t k;
+	gh_referrer_skip_fn skip;
+	void *ctx; // of skip
+	struct gh_referrer *ret;
+	uint64_t *counts_ret;
+};
+struct gh_error *gh_referrers_few(struct gh_session *session, const struct gh_range *ranges,
+				  size_t n, const struct gh_referrers_few *few) GH_MUST_CHECK;

@@ -81,12 +81,19 @@ struct gh_sharing {
 	struct gh_hold_vec holds; // by `to`
 	struct gh_session *session;
 	uint64_t charged_bytes;
+	uint32_t *by_place; // owned: index in `all`, and one more; 0: not shared. Made when asked for
 };
 
 /** Errors: those of stage DOMINATORS. */
 struct gh_error *gh_sharing_create(struct gh_session *session,
 				   struct gh_sharing *ret) GH_MUST_CHECK;
 void gh_sharing_deinit(struct gh_sharing *sharing);
+
+/** Prepare gh_sharing_of: 4 bytes a node. Errors: NOMEM. */
+struct gh_error *gh_sharing_index(struct gh_sharing *sharing) GH_MUST_CHECK;
+
+/** The shared object without which nothing would lead to the node, or the node itself; NULL: none. */
+const struct gh_shared *gh_sharing_of(const struct gh_sharing *sharing, gh_node node);
 
 /**
  * Append the names of some owners, those that print alike once: "main.cache, goroutine 1 and

@@ -286,6 +286,31 @@ void gh_sharing_deinit(struct gh_sharing *sharing)
 {
 	gh_shared_vec_deinit(&sharing->all);
 	gh_hold_vec_deinit(&sharing->holds);
+	free(sharing->by_place);
+	sharing->by_place = NULL;
+}
+
+struct gh_error *gh_sharing_index(struct gh_sharing *sharing)
+{
+	const struct gh_domtree *tree = sharing->session->domtree;
+
+	sharing->by_place = gh_alloc_array(tree->n, sizeof(*sharing->by_place));
+	if (!sharing->by_place)
+		return gh_error_nomem();
+	for (size_t i = 0; i < sharing->all.len; i++)
+		if (sharing->all.data[i].place < tree->n)
+			sharing->by_place[sharing->all.data[i].place] = (uint32_t)i + 1;
+	return NULL;
+}
+
+const struct gh_shared *gh_sharing_of(const struct gh_sharing *sharing, gh_node node)
+{
+	const struct gh_domtree *tree = sharing->session->domtree;
+	uint32_t place = tree->place[node];
+
+	while (place && tree->idom[place])
+		place = tree->idom[place];
+	return sharing->by_place[place] ? &sharing->all.data[sharing->by_place[place] - 1] : NULL;
 }
 
 /* The first hold of that target. */

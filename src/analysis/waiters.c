@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // See waiters.h.
-#include "command/waiters.h"
+#include "analysis/waiters.h"
 
 #include <stdlib.h>
 
@@ -23,10 +23,18 @@ bool gh_waiters_init(struct gh_session *session, struct gh_waiters *ret)
 {
 	const struct gh_goroutine_vec *gs = &session->goroutines;
 
-	*ret = (struct gh_waiters){.session = session, .n = gs->len};
-	ret->by_addr = gh_alloc_array(gs->len, sizeof(*ret->by_addr));
-	if (!ret->by_addr)
+	uint64_t bytes = gs->len * sizeof(*ret->by_addr);
+
+	*ret = (struct gh_waiters){.session = session};
+	if (!gh_budget_take(session->target->budget, bytes, "goroutines by their addresses"))
 		return false;
+	ret->charged_bytes = bytes;
+	ret->by_addr = gh_alloc_array(gs->len, sizeof(*ret->by_addr));
+	if (!ret->by_addr) {
+		gh_waiters_deinit(ret);
+		return false;
+	}
+	ret->n = gs->len;
 	for (size_t i = 0; i < gs->len; i++)
 		ret->by_addr[i] = (struct gh_waiter){gs->data[i].addr, (uint32_t)i, NULL};
 	if (ret->n)
@@ -36,6 +44,8 @@ bool gh_waiters_init(struct gh_session *session, struct gh_waiters *ret)
 
 void gh_waiters_deinit(struct gh_waiters *waiters)
 {
+	if (waiters->session)
+		gh_budget_give(waiters->session->target->budget, waiters->charged_bytes);
 	free(waiters->by_addr);
 	*waiters = (struct gh_waiters){0};
 }

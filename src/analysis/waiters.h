@@ -11,9 +11,10 @@ struct gh_waiters {
 	struct gh_session *session; // borrowed
 	struct gh_waiter *by_addr;  // owned
 	size_t n;
+	uint64_t charged_bytes;
 };
 
-/** After stage GOROUTINES. False: out of memory. */
+/** After stage GOROUTINES. False: out of memory, or of the budget. */
 bool gh_waiters_init(struct gh_session *session, struct gh_waiters *ret) GH_MUST_CHECK;
 void gh_waiters_deinit(struct gh_waiters *waiters);
 

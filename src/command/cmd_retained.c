@@ -20,16 +20,6 @@ const struct gh_column gh_retained_columns[] = {
 
 enum { EXACT_ROWS = 20 }; // of types and packages, and of owners without a tree: a mark each
 
-struct gh_error *gh_retained_settle(const struct retained_request *r, struct gh_error *err, const char *missing)
-{
-	err = gh_budget_why(r->session->target->budget, err);
-	if (!err || (err->code != GH_ERR_CANCELLED && err->code != GH_ERR_LIMIT))
-		return err;
-	gh_report_note(r->report, "%s: %s", missing, err->message);
-	gh_error_destroy(err);
-	return NULL;
-}
-
 struct gh_cell gh_retained_share(const struct gh_session *s, uint64_t bytes)
 {
 	uint64_t whole = s->owners->live_bytes;
@@ -215,7 +205,7 @@ static struct gh_error *make_exact(struct retained_request *r, struct gh_retaine
 	gh_strbuf_printf(&sb, "%llu rows are exact, the others at least",
 			 (unsigned long long)done);
 	gh_retained_sort(groups);
-	return gh_retained_settle(r, err, gh_strbuf_str(&sb));
+	return gh_settle_part(r->session, r->report, err, gh_strbuf_str(&sb));
 }
 
 static struct gh_error *add_group(struct retained_request *r, struct gh_table *table,

@@ -81,3 +81,14 @@ void gh_heap_notes(const struct gh_session *s, struct gh_report *report)
 			       "were too many: some objects are unknown that need not be",
 			       ULL(counts.loose_dropped));
 }
+
+struct gh_error *gh_settle_part(const struct gh_session *session, struct gh_report *report,
+				struct gh_error *err, const char *missing)
+{
+	err = gh_budget_why(session->target->budget, err);
+	if (!err || (err->code != GH_ERR_CANCELLED && err->code != GH_ERR_LIMIT))
+		return err;
+	gh_report_note(report, "%s: %s", missing, err->message);
+	gh_error_destroy(err);
+	return NULL;
+}

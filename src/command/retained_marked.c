@@ -3,6 +3,7 @@
 // retained_tables.h.
 #include "analysis/retained.h"
 #include "base/cleanup.h"
+#include "command/heap_notes.h"
 #include "command/retained_tables.h"
 
 static struct gh_error *add_row(const struct retained_request *r, struct gh_table *table,
@@ -52,7 +53,7 @@ static struct gh_error *make_exact(const struct retained_request *r,
 	}
 	gh_strbuf_printf(&sb, "%llu rows are exact, the others at most", (unsigned long long)done);
 	gh_marked_owners_sort(all);
-	return gh_retained_settle(r, err, gh_strbuf_str(&sb));
+	return gh_settle_part(r->session, r->report, err, gh_strbuf_str(&sb));
 }
 
 struct gh_error *gh_retained_list_marked(const struct retained_request *r, enum gh_root_kind kind,

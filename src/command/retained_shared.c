@@ -5,6 +5,7 @@
 #include "analysis/retained.h"
 #include "analysis/slot.h"
 #include "base/cleanup.h"
+#include "command/heap_notes.h"
 #include "command/retained_tables.h"
 
 enum { COUNTED_ROWS = 50 }; // shared objects whose nearest owners are looked for
@@ -166,7 +167,7 @@ struct gh_error *gh_retained_list_shared(const struct retained_request *r)
 	shared_row_vec_deinit(&rows);
 	gh_sharing_deinit(&sharing);
 	if (err)
-		return gh_retained_settle(r, err, "what owners share is not listed");
+		return gh_settle_part(r->session, r->report, err, "what owners share is not listed");
 	total[S_BYTES] = gh_cell_u64(bytes);
 	total[S_SHARE] = gh_retained_share(r->session, bytes);
 	total[S_COUNT] = gh_cell_u64(count);

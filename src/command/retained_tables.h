@@ -26,13 +26,6 @@ struct gh_cell gh_retained_share(const struct gh_session *session, uint64_t byte
 bool gh_retained_is_wanted(const struct retained_request *r, gh_node owner,
 			   enum gh_root_kind kind, uint64_t bytes);
 
-/**
- * Who is tired of waiting, or has no memory for the rest, gets what was found, and a note that says
- * what is missing. Other errors are returned.
- */
-struct gh_error *gh_retained_settle(const struct retained_request *r, struct gh_error *err,
-				    const char *missing) GH_MUST_CHECK;
-
 /** The error for a name that nobody has: "owner", "type", "package". */
 struct gh_error *gh_retained_nobody(const struct retained_request *r,
 				    const char *what) GH_MUST_CHECK;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "command/code_cells.h"
-#include "command/waiters.h"
+#include "analysis/waiters.h"
 #include "goruntime/traceback.h"
 
 const struct gh_column gh_timer_columns[GH_TIMER_COLUMNS] = {

@@ -26,7 +26,7 @@ STATING = ["trees", "slices", "stackobjects", "defers", "closures", "maps", "cha
            "captured", "userarenas", "owners"]
 # Programs that a test of their own runs.
 OTHERS = ["allocator", "blocked", "casts", "conns", "graphs", "leaks", "loaded", "locks",
-          "longpaths", "paths", "pending", "registers", "stacks", "stuck", "suspects",
+          "longpaths", "parties", "paths", "pending", "registers", "stacks", "stuck", "suspects",
           "timers", "values", "waits"]
 NEEDS_CGO = {"blocked", "cgocall"}
 NEEDS_ARENAS = {"userarenas"}  # GOEXPERIMENT=arenas, which another standard library goes with

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Channels and who is party to them: tests/programs/parties states who waits, who refers to a channel
+and whether anybody could still come.
+"""
+
+import json
+import os
+import pathlib
+import re
+import struct
+from typing import Dict, Iterator, List, NamedTuple
+
+import pytest
+
+from conftest import RELEASES
+from lib import gocore, goheap, programs, simple
+
+ENDS = (RELEASES[0], RELEASES[-1])
+BUILDS = [(release, variant) for release in RELEASES for variant in ("plain", "nodwarf")
+          if variant == "plain" or release in ENDS]
+SHOWN = 20  # goroutines of a row that are named
+
+
+class Case(NamedTuple):
+    """One core: what the program stated, what goheap says."""
+
+    dead: simple.Dead
+    release: str
+    has_dwarf: bool
+    truth: dict
+    answers: Dict[str, dict]
+
+    def rows(self, command: str, table: str) -> List[dict]:
+        """Return the rows of an answer."""
+        return goheap.rows(self.answers[command], table)
+
+    def channels(self) -> List[tuple]:
+        """Return each channel that was stated with its row."""
+        rows = {int(row["address"], 16): row for row in self.rows("chans --all", "chans")}
+        return [(one, rows[~one["Address"] & (1 << 64) - 1]) for one in self.truth["Channels"]]
+
+
+@pytest.fixture(scope="module", params=BUILDS, ids="-".join)
+def case(request: pytest.FixtureRequest, workshop: programs.Workshop) -> Iterator[Case]:
+    release, variant = request.param
+    with simple.death(workshop, programs.Build("parties", release, variant)) as dead:
+        answers = goheap.ask(dead.core, dead.exe, "chans", "chans --all", "goroutines --retained")
+        yield Case(dead, release, variant == "plain", json.loads(dead.out), answers)
+
+
+def test_contents(case: Case) -> None:
+    for one, row in case.channels():
+        assert row["type"] == one["Type"] or not case.has_dwarf
+        assert (row["unread"], row["capacity"], row["senders"], row["receivers"], row["closed"]) \
+            == (one["Unread"], one["Capacity"], one["Senders"], one["Receivers"], one["Closed"])
+        assert row["unread_bytes"] == one["Unread"] * one["ElemBytes"]
+
+
+def test_nobody_can_come_where_nobody_can(case: Case) -> None:
+    """Said of those channels for which it is true, and of no other."""
+    for one, row in case.channels():
+        assert row["verdict"] == (one["Verdict"] or None), one
+    stated = {~one["Address"] & (1 << 64) - 1 for one in case.truth["Channels"]}
+    assert all(row["verdict"] is None for row in case.rows("chans --all", "chans")
+               if int(row["address"], 16) not in stated)
+
+
+def test_verdict_of_groups(case: Case) -> None:
+    stranded = [one for one in case.truth["Channels"] if one["Verdict"]]
+    groups = case.rows("chans", "groups")
+    assert sum(row["stranded"] for row in groups) == sum(
+        one["Senders"] + one["Receivers"] for one in stranded)
+    text = goheap.run([case.dead.core, case.dead.exe, "chans"]).out
+    assert "%d senders, no goroutine that could receive; %d receivers, no goroutine that could " \
+        "send or close" % (sum(one["Senders"] for one in stranded),
+                           sum(one["Receivers"] for one in stranded)) in text
+
+
+def test_waiters_are_grouped_by_their_stacks(case: Case) -> None:
+    said: Dict[tuple, List[dict]] = {}
+    for row in case.rows("chans", "waiters"):
+        key = (row["type"], row["function"], int(row["site"].rsplit(":", 1)[1]),
+               row["role"] == "send", row["verdict"] is not None)
+        said.setdefault(key, []).append(row)
+    true: Dict[tuple, List[int]] = {}
+    for one, row in case.channels():
+        for group in one["Waiters"] or []:
+            key = (row["type"], group["Function"], group["Line"], group["Sends"],
+                   bool(one["Verdict"]))
+            true.setdefault(key, []).extend(group["Goids"])
+    for key, goids in true.items():
+        rows = said[key]  # several, where they were started at different places
+        named = {int(goid) for row in rows for goid in row["goids"]}
+        assert sum(row["count"] for row in rows) == len(goids), (key, rows)
+        assert named == set(goids), (key, rows)
+        assert all(len(row["goids"]) == min(row["count"], SHOWN) for row in rows)
+    assert not {key for key in said if key[4]} - true.keys()
+
+
+def test_each_channel_says_who_waits(case: Case) -> None:
+    for one, row in case.channels():
+        waiters = one["Waiters"] or []
+        for column, sends in (("senders_in", True), ("receivers_in", False)):
+            expected = {"%s :%d (%d)" % (group["Function"], group["Line"], len(group["Goids"]))
+                        for group in waiters if group["Sends"] == sends}
+            assert {re.sub(r" \S*:", " :", text) for text in row[column] or []} == expected
+        for column, sends in (("sender_goids", True), ("receiver_goids", False)):
+            goids = {goid for group in waiters if group["Sends"] == sends
+                     for goid in group["Goids"]}
+            assert set(map(int, row[column])) == goids
+
+
+def test_who_else_refers_to_it(case: Case) -> None:
+    for one, row in case.channels():
+        assert row["referrer_count"] == one["ReferrerCount"], row
+        if one["Referrers"] and case.has_dwarf:
+            expected = [text.replace("%d", str(one["Holder"])) for text in one["Referrers"]]
+            assert row["referrers"] == expected
+        holder = one["Holder"]
+        if holder:
+            assert row["referrers"][0].startswith("goroutine %d " % holder)
+            assert "goroutine %d" % holder in row["owners"]
+
+
+def test_owners(case: Case) -> None:
+    """Those who wait own it, too; who alone leads to it, or some of those that share it."""
+    for one, row in case.channels():
+        goids = {goid for group in one["Waiters"] or [] for goid in group["Goids"]}
+        goids |= {one["Holder"]} - {0}
+        variables = {text for text in one["Referrers"] or []
+                     if text.startswith("main.") and "." not in text[5:]}
+        if len(goids) + len(variables) == 1 and not one["ReferrerCount"]:
+            assert row["owner"] == row["owners"] == "goroutine %d" % goids.pop()
+        elif not one["Waiters"]:
+            assert row["owner"] == ("main.kept" if case.has_dwarf else row["owner"])
+        else:
+            assert row["owner"] == "shared"
+            named = set(map(int, re.findall(r"goroutine (\d+)", row["owners"])))
+            assert named <= goids
+            if case.has_dwarf:
+                assert all(name in row["owners"] for name in variables)
+            if len(goids) + len(variables) > 4:
+                assert row["owners"].endswith(" and others")
+
+
+def test_damaged_queues_prove_nothing(case: Case, tmp_path: pathlib.Path) -> None:
+    """Where queues bite their tails, or end early, and where a goroutine says that it waits for
+    something else.
+    """
+    if not case.has_dwarf:
+        return
+    stranded = [one for one in case.truth["Channels"] if one["Verdict"]]
+    before = [row for row in case.rows("chans --all", "chans") if row["verdict"]]
+    assert len(before) == len(stranded)
+    core = gocore.Core(str(case.dead.core), str(case.dead.exe), case.release)
+    many = next(one for one in stranded if one["Senders"] > 10)
+    address = ~many["Address"] & (1 << 64) - 1
+    # hchan{…, sendq waitq{first, last}, …}; sudog{g, next, …}; hchan.timer came with go1.23
+    queue = address + (80 if core.minor >= 23 else 72)
+    first, last = core.word(queue), core.word(queue + 8)
+    second = core.word(first + 8)
+    ways = {"a cycle": (second + 8, first), "cut short": (second + 8, 0),
+            "a stranger": (second, core.word(last))}
+    data = case.dead.core.read_bytes()
+    places = {way: core.offset_in_file(at) for way, (at, _) in ways.items()}
+    core.close()
+    for way, (_, word) in ways.items():
+        damaged = bytearray(data)
+        struct.pack_into("<Q", damaged, places[way], word)
+        path = tmp_path / "damaged"
+        path.write_bytes(damaged)
+        answer = goheap.ask(path, case.dead.exe, "chans --all")["chans --all"]
+        rows = {row["address"]: row for row in goheap.rows(answer, "chans")}
+        assert rows["%#x" % address]["verdict"] is None, way
+        for row in before:  # nothing is lost elsewhere, and nothing is said that was not
+            if int(row["address"], 16) != address:
+                assert rows[row["address"]]["verdict"] == row["verdict"], way
+
+
+def test_the_list_is_taken_from_the_budget(workshop: programs.Workshop,
+                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    """With less memory there is a refusal that says what was too much, or less of an answer that
+    says so. Not with sanitizers: they keep what is freed.
+    """
+    monkeypatch.setenv("GOHEAP", str(programs.ROOT / "build" / "goheap"))
+    if not goheap.path().exists():
+        pytest.skip("build/goheap was not built")
+    with simple.death(workshop, programs.Build("parties", RELEASES[-1], "plain")) as dead:
+        whole = goheap.ask(dead.core, dead.exe, "chans")["chans"]
+        said = set()
+        for limit in range(1 << 19, 16 << 20, 48 << 10):
+            answer = goheap.run([dead.core, dead.exe, "chans", "--json", "--max-mem", str(limit)])
+            if answer.code != goheap.ANSWERED:
+                assert "not enough memory" in answer.err and not answer.out
+                said.add(re.sub(r".*not enough memory for ([^:]*?)( of \d+.*)?:.*", r"\1",
+                                answer.err.strip().splitlines()[-1]))
+                continue
+            document = json.loads(answer.out)
+            if not any("could serve" in note for note in document["notes"]):
+                assert document["tables"] == whole["tables"]
+                break
+            assert not any(row["verdict"] for row in goheap.rows(document, "waiters"))
+            said.add("partial")
+        else:
+            pytest.fail("never enough")
+    assert len(said) >= 2, said
