@@ -23,6 +23,7 @@ enum {
 static const int64_t NS_PER_SECOND = 1000000000;
 #define PAGEMAP_HAS_CONTENTS (3ULL << 62) // present, swapped
 #define PAGEMAP_SWAPPED	     (1ULL << 62)
+#define PAGEMAP_OF_FILE	     (1ULL << 61)
 #define PAGEMAP_EXCLUSIVE    (1ULL << 56)
 #define PAGEMAP_SOFT_DIRTY   (1ULL << 55)
 
@@ -123,6 +124,11 @@ enum gh_page_state gh_page_state_of(uint64_t entry)
 	return GH_PAGE_CLEAN;
 }
 
+bool gh_page_is_written(uint64_t entry)
+{
+	return (entry & PAGEMAP_HAS_CONTENTS) && !(entry & PAGEMAP_OF_FILE);
+}
+
 static bool add_page(uint64_t entry, gh_addr at, struct gh_range_vec *ret,
 		     struct gh_range_vec *clean_ret)
 {
@@ -162,6 +168,24 @@ struct gh_error *gh_proc_resident(uint32_t pid, gh_addr lo, gh_addr hi, struct g
 				return gh_error_nomem();
 	}
 	return NULL;
+}
+
+bool gh_proc_is_written(uint32_t pid, gh_addr lo, gh_addr hi)
+{
+	uint64_t entries[512];
+	_cleanup_close_ int fd = open_pagemap(pid);
+
+	for (gh_addr at = lo; at < hi;) {
+		uint64_t want = gh_min_u64((hi - at) / PAGE, GH_ARRAY_SIZE(entries));
+		ssize_t n = fd < 0 ? -1 : pread(fd, entries, want * 8, (off_t)(at / PAGE * 8));
+
+		if (n < 8)
+			return true; // not known
+		for (ssize_t i = 0; i < n / 8; i++, at += PAGE)
+			if (gh_page_is_written(entries[i]))
+				return true;
+	}
+	return false;
 }
 
 bool gh_proc_clear_dirty(uint32_t pid)

@@ -29,6 +29,9 @@ enum gh_page_state {
 };
 enum gh_page_state gh_page_state_of(uint64_t pagemap_entry);
 
+/** Of a page in a private mapping of a file: was it written, so that it is a copy of its own? */
+bool gh_page_is_written(uint64_t pagemap_entry);
+
 /**
  * Pages of [lo, hi) that are in memory or swapped out, appended to *ret; the others were never
  * touched and read as zeros. Where /proc/PID/pagemap cannot be read, all of them.
@@ -37,6 +40,12 @@ enum gh_page_state gh_page_state_of(uint64_t pagemap_entry);
  */
 struct gh_error *gh_proc_resident(uint32_t pid, gh_addr lo, gh_addr hi, struct gh_range_vec *ret,
 				  struct gh_range_vec *clean_ret) GH_MUST_CHECK;
+
+/**
+ * Was any page of [lo, hi), in a private mapping of a file, ever written, so that it is not the
+ * file's any more? Where /proc/PID/pagemap cannot be read: true.
+ */
+bool gh_proc_is_written(uint32_t pid, gh_addr lo, gh_addr hi);
 
 /**
  * Does this kernel keep soft-dirty bits? Tried on a page of ours: a kernel without them accepts

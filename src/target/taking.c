@@ -30,13 +30,27 @@ static bool is_its_own(const struct gh_proc_map *map)
 	return !map->shared && map->path[0] != '/';
 }
 
-static gh_addr end_of(const struct gh_proc_map *map)
+/*
+ * Read-only contents of a file that are not the file's any more: the loader relocates what a
+ * position-independent executable knows of its types and functions, and protects it then. All of
+ * the mapping, as in a core: what the loader left as it was lies in between.
+ */
+static bool is_relocated(const struct gh_taking *t, const struct gh_proc_map *map)
 {
-	return is_copied(map) ? map->hi : map->lo + PAGE;
+	return map->readable && !map->shared && map->path[0] == '/' &&
+	       strncmp(map->path, "/dev/", 5) != 0 &&
+	       gh_proc_is_written(t->target->pid, map->lo, map->hi);
 }
 
-/* What has contents at this moment: pages of writable memory, and the first page of each object,
- * whose build id it holds. */
+static gh_addr end_of(const struct gh_taking *t, const struct gh_proc_map *map)
+{
+	if (is_copied(map) || is_relocated(t, map))
+		return map->hi;
+	return gh_taking_begins_object(map) ? map->lo + PAGE : map->lo;
+}
+
+/* What has contents at this moment: pages of writable memory, what was relocated, and the first
+ * page of each object, whose build id it holds. */
 struct gh_error *gh_taking_list(struct gh_taking *t)
 {
 	struct gh_error *err;
@@ -47,15 +61,14 @@ struct gh_error *gh_taking_list(struct gh_taking *t)
 	err = gh_proc_maps(t->target->pid, &t->maps);
 	for (size_t i = 0; !err && i < t->maps.len; i++) {
 		const struct gh_proc_map *map = &t->maps.data[i];
+		gh_addr hi = end_of(t, map);
 
-		if (!is_copied(map) && !gh_taking_begins_object(map))
-			continue;
-		if (!gh_ranges_append(&t->covered, map->lo, end_of(map)))
+		if (!gh_ranges_append(&t->covered, map->lo, hi))
 			err = gh_error_nomem();
 		else if (is_copied(map))
 			err = gh_proc_resident(t->target->pid, map->lo, map->hi, &t->resident,
 					       t->has_dirty && is_its_own(map) ? &t->clean : NULL);
-		else if (!gh_ranges_append(&t->resident, map->lo, end_of(map)))
+		else if (!gh_ranges_append(&t->resident, map->lo, hi))
 			err = gh_error_nomem();
 	}
 	return err;
@@ -255,12 +268,12 @@ static struct gh_error *add_present(struct gh_image *image, const struct gh_snap
 	return err;
 }
 
-/* A mapping: what was copied, or never had contents; and what was left out. */
-static struct gh_error *add_map(struct gh_image *image, const struct gh_taking *t,
-				const struct gh_proc_map *map, size_t *spared)
+/* [lo, hi) of a mapping: what was copied, or never had contents; and what was left out. */
+static struct gh_error *add_covered(struct gh_image *image, const struct gh_taking *t,
+				    const struct gh_proc_map *map, gh_addr lo, gh_addr hi,
+				    size_t *spared)
 {
 	const struct gh_range_vec *s = &t->spared;
-	gh_addr lo = map->lo, hi = end_of(map);
 	struct gh_error *err = NULL;
 
 	while (*spared < s->len && s->data[*spared].hi <= lo)
@@ -281,11 +294,18 @@ static struct gh_error *add_map(struct gh_image *image, const struct gh_taking *
 struct gh_error *gh_taking_add_memory(struct gh_image *image, const struct gh_taking *t)
 {
 	struct gh_error *err = NULL;
-	size_t spared = 0;
+	size_t spared = 0, covered = 0;
 
-	for (size_t i = 0; i < t->maps.len && !err; i++)
-		if (is_copied(&t->maps.data[i]) || gh_taking_begins_object(&t->maps.data[i]))
-			err = add_map(image, t, &t->maps.data[i], &spared);
+	for (size_t i = 0; i < t->maps.len && !err; i++) {
+		const struct gh_proc_map *map = &t->maps.data[i];
+		const struct gh_range_vec *c = &t->covered;
+
+		while (covered < c->len && c->data[covered].hi <= map->lo)
+			covered++;
+		for (size_t k = covered; !err && k < c->len && c->data[k].lo < map->hi; k++)
+			err = add_covered(image, t, map, gh_max_u64(map->lo, c->data[k].lo),
+					  gh_min_u64(map->hi, c->data[k].hi), &spared);
+	}
 	return err;
 }
 

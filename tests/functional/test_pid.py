@@ -16,6 +16,7 @@ from typing import Dict, Iterator, Optional, Set, Tuple
 
 import pytest
 
+from conftest import RELEASES
 from lib import gdb, gocore, goheap, programs
 
 HELD = 20000  # nHeld in tests/programs/allocator
@@ -33,9 +34,9 @@ class Process:
     """A running test program."""
 
     def __init__(self, workshop: programs.Workshop, release: str, program: str,
-                 folder: pathlib.Path) -> None:
+                 folder: pathlib.Path, variant: str = "plain") -> None:
         self.release, self.folder = release, folder
-        self.exe = workshop.build(programs.Build(program, release, "plain"))
+        self.exe = workshop.build(programs.Build(program, release, variant))
         self.process = programs.start(self.exe, folder, {"GOHEAP_CHURN": "allocate"})
         programs.wait_for_line(folder / "stdout", self.process, programs.RUN_SECONDS)
         self.pid = self.process.pid
@@ -75,6 +76,15 @@ class Process:
 def _allocator(workshop: programs.Workshop, release: str,
                tmp_path: pathlib.Path) -> Iterator[Process]:
     made = Process(workshop, release, "allocator", tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(name="relocated", params=sorted({RELEASES[0], RELEASES[-1]}))
+def _relocated(request: pytest.FixtureRequest, workshop: programs.Workshop,
+               tmp_path: pathlib.Path) -> Iterator[Process]:
+    """Types and tables of functions are where the loader has written, in read-only memory."""
+    made = Process(workshop, request.param, "allocator", tmp_path, "pie")
     yield made
     made.close()
 
@@ -188,6 +198,21 @@ def test_what_it_holds_is_live(allocator: Process) -> None:
 
 
 def test_same_by_pid_in_gdb_and_from_its_gcore(allocator: Process) -> None:
+    check_same(allocator)
+
+
+def test_same_when_relocated(relocated: Process) -> None:
+    ours = check_same(relocated)
+    for document in ours.values():
+        assert not document["skipped"] and not goheap.failed_checks(document)
+        assert not any("could not be unwound" in note for note in document["notes"])
+    rows = goheap.rows(ours["top"], "types")
+    assert not [row["type"] for row in rows if "?" in row["type"]]
+    unknown = sum(row["count"] for row in rows if row["strength"] == "unknown")
+    assert unknown <= HELD / 1000
+
+
+def check_same(allocator: Process) -> Dict[str, dict]:
     os.kill(allocator.pid, signal.SIGSTOP)
     while allocator.state() != "T":
         time.sleep(0.01)
@@ -205,6 +230,7 @@ def test_same_by_pid_in_gdb_and_from_its_gcore(allocator: Process) -> None:
                       for document in (ours[command], cored[command], theirs)]
             assert tables[0] == tables[1], (command, name)
             assert tables[0] == tables[2], (command, name)
+    return ours
 
 
 def untimed(document: dict, name: str) -> dict:

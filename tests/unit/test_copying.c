@@ -81,7 +81,7 @@ static void test_sets(void **state)
 static void test_pagemap_entries(void **state)
 {
 	const uint64_t present = 1ULL << 63, swapped = 1ULL << 62, own = 1ULL << 56,
-		       dirty = 1ULL << 55, frame = 12345;
+		       of_file = 1ULL << 61, dirty = 1ULL << 55, frame = 12345;
 
 	assert_int_equal(gh_page_state_of(0), GH_PAGE_EMPTY);
 	assert_int_equal(gh_page_state_of(dirty), GH_PAGE_EMPTY); // of a new mapping
@@ -90,6 +90,10 @@ static void test_pagemap_entries(void **state)
 	assert_int_equal(gh_page_state_of(present | own | dirty), GH_PAGE_CHANGED);
 	assert_int_equal(gh_page_state_of(swapped | dirty), GH_PAGE_CHANGED);
 	assert_int_equal(gh_page_state_of(present), GH_PAGE_CHANGED); // the page of zeros
+	assert_true(gh_page_is_written(present | own | frame));
+	assert_true(gh_page_is_written(swapped | frame));
+	assert_false(gh_page_is_written(present | of_file | own | frame));
+	assert_false(gh_page_is_written(of_file | dirty));
 }
 
 /* Whatever the kernel can do, what it says of pages of ours agrees with what we did to them. */
