@@ -2,9 +2,11 @@
 // Who owns a connection, and whether a goroutine of the program can still get at it. See conns.h.
 //
 // The owner is the one without whom it would go: its dominator among owners. Where several share it
-// one of those is named, a variable of the program's own first. In use is what the program's
+// they are named, variables of the program's own first, and goroutines that only serve last. In use is what the program's
 // goroutines reach from their stacks; goroutines that only serve connections (of HTTP clients, of
 // pools) do not count, or every connection that they keep would be in use.
+#include <stdlib.h>
+
 #include "analysis/conns.h"
 #include "analysis/goroutine_nodes.h"
 #include "analysis/retained.h"
@@ -16,44 +18,73 @@
 static const char *const servants[] = {
 	"net/http.(*persistConn).",
 	"net/http.(*Transport).",
+	"net/http.(*http2Transport).",
 	"net/http.(*http2ClientConn).",
 	"net/http.(*http2clientStream).",
+	"net/http/internal/http2.(*Transport).",
 	"net/http/internal/http2.(*ClientConn).",
 	"net/http/internal/http2.(*clientStream).",
+	"golang.org/x/net/http2.(*Transport).",
+	"golang.org/x/net/http2.(*ClientConn).",
+	"golang.org/x/net/http2.(*clientStream).",
 	"database/sql.(*DB).",
+	"database/sql.(*Rows).",
+	"database/sql.OpenDB",
 };
+
+enum { MAX_NAMES = 64, NAMED = 3 }; // of one that is shared: that are met, and told
 
 struct owners {
 	struct gh_session *session;
 	struct gh_conns *conns;
 	struct gh_goroutine_node_vec nodes;
 	struct gh_reach *reach;
+	uint64_t *cut; // owned: bit a slot: the lists of clients and pools
 	struct gh_sharing sharing;
+	const char **names; // owned: of those that share: by their place in sharing.all
 };
 
-static bool is_servant(const struct owners *o, const struct gh_goroutine *g)
+/* The function in which a goroutine starts; NULL: not known. */
+static const char *start_of(const struct owners *o, gh_addr pc)
 {
 	struct gh_func func;
-	const char *name = NULL;
 
-	if (gh_func_find(o->session->rt, g->start_pc, &func))
-		name = gh_func_name(o->session->rt, &func);
+	return gh_func_find(o->session->rt, pc, &func) ? gh_func_name(o->session->rt, &func) : NULL;
+}
+
+static bool is_servant(const char *name)
+{
 	for (size_t i = 0; name && i < GH_ARRAY_SIZE(servants); i++)
 		if (strncmp(name, servants[i], strlen(servants[i])) == 0)
 			return true;
 	return false;
 }
 
+/* Who has a pool in hand does not use all that it lent out, though it keeps a list of that. */
+static bool cut_lists(struct owners *o)
+{
+	const struct gh_heap *heap = o->session->heap;
+	struct gh_slot_ref ref;
+
+	o->cut = gh_alloc_array(gh_bitmap_words(heap->table.nslots) + 1, sizeof(*o->cut));
+	for (size_t i = 0; o->cut && i < o->conns->lists.len; i++)
+		if (gh_heap_find(heap, o->conns->lists.data[i], &ref))
+			gh_bitmap_set(o->cut, ref.slot);
+	return o->cut;
+}
+
 static struct gh_error *reach_from_goroutines(struct owners *o)
 {
 	const struct gh_goroutine_vec *gs = &o->session->goroutines;
 	const struct gh_owner_vec *owners = &o->session->owners->owners;
-	struct gh_error *err = gh_reach_create(o->session->owners, NULL, &o->reach);
+	struct gh_error *err = cut_lists(o) ? gh_reach_create(o->session->owners, o->cut, &o->reach)
+					    : gh_error_nomem();
 
 	for (size_t i = 0; i < gs->len && !err; i++) {
 		gh_node node = gh_goroutine_node(&o->nodes, &gs->data[i]);
 
-		if (node == GH_NODE_NONE || gs->data[i].system || is_servant(o, &gs->data[i]))
+		if (node == GH_NODE_NONE || gs->data[i].system ||
+		    is_servant(start_of(o, gs->data[i].start_pc)))
 			continue;
 		gh_reach_owner(o->reach, node);
 		for (gh_node child = owners->data[node].child; child;
@@ -67,24 +98,28 @@ static struct gh_error *index_shared(struct owners *o)
 {
 	struct gh_error *err = gh_sharing_create(o->session, &o->sharing);
 
-	return err ? err : gh_sharing_index(&o->sharing);
+	if (err)
+		return err;
+	o->names = gh_alloc_array(o->sharing.all.len, sizeof(*o->names));
+	return o->names ? gh_sharing_index(&o->sharing) : gh_error_nomem();
+}
+
+static const char *start_of_owner(const struct owners *o, const struct gh_owner *owner)
+{
+	return start_of(o, gh_field_or_zero(o->session->rt, owner->addr, GH_F_g_startpc));
 }
 
 /* Goroutines that start in the same function are one owner to people. */
 static void describe(const struct owners *o, gh_node node, struct gh_strbuf *sb)
 {
 	const struct gh_owner *owner = &o->session->owners->owners.data[node];
-	const char *name = NULL, *wrapper;
-	struct gh_func func;
-	gh_addr pc;
+	const char *name, *wrapper;
 
 	if (owner->kind != GH_ROOT_GOROUTINE || owner->goid == 1) {
 		gh_owner_describe(o->session->owners, node, sb);
 		return;
 	}
-	pc = gh_field_or_zero(o->session->rt, owner->addr, GH_F_g_startpc);
-	if (gh_func_find(o->session->rt, pc, &func))
-		name = gh_func_name(o->session->rt, &func);
+	name = start_of_owner(o, owner);
 	wrapper = name ? strstr(name, ".gowrap") : NULL; // of a go statement with arguments
 	if (wrapper)
 		gh_strbuf_printf(sb, "goroutines started in %.*s", (int)(wrapper - name), name);
@@ -92,38 +127,117 @@ static void describe(const struct owners *o, gh_node node, struct gh_strbuf *sb)
 		gh_strbuf_printf(sb, "goroutines of %s", name ? name : "unknown functions");
 }
 
-/* Of those that share something the one that people know best: a variable of the program's own. */
-static gh_node best_of(const struct owners *o, const struct gh_shared *shared)
+/* What people know best comes first: variables of the program's own. */
+static int rank(const struct owners *o, gh_node node)
 {
-	for (uint32_t i = 0; i < shared->nowners; i++) {
-		const struct gh_owner *owner =
-			&o->session->owners->owners.data[shared->owners[i]];
+	const struct gh_owner *owner = &o->session->owners->owners.data[node];
 
-		if (owner->kind == GH_ROOT_GLOBAL && owner->name &&
-		    !gh_is_standard(o->session->rt, owner->name))
-			return shared->owners[i];
-	}
-	for (uint32_t i = 0; i < shared->nowners; i++)
-		if (o->session->owners->owners.data[shared->owners[i]].kind == GH_ROOT_GOROUTINE)
-			return shared->owners[i];
-	return shared->owners[0];
+	if (owner->kind == GH_ROOT_GLOBAL)
+		return owner->name && gh_is_standard(o->session->rt, owner->name) ? 2 : 0;
+	if (owner->kind == GH_ROOT_GOROUTINE)
+		return is_servant(start_of_owner(o, owner)) ? 3 : 1;
+	return 4;
 }
 
-static void name_owner(const struct owners *o, gh_node node, struct gh_strbuf *sb)
+/* Those that share something; goroutines that start at one place are one. */
+struct sharer {
+	gh_addr key;
+	gh_node node;
+	int rank;
+	const char *name;
+};
+
+struct sharers {
+	const struct owners *o;
+	struct sharer all[MAX_NAMES];
+	size_t n;
+};
+
+static bool add_sharer(void *ctx, gh_node node, uint32_t step)
+{
+	struct sharers *sharers = ctx;
+	const struct gh_owner *owner = &sharers->o->session->owners->owners.data[node];
+	gh_addr key = owner->addr;
+
+	(void)step;
+	if (owner->kind == GH_ROOT_GOROUTINE && owner->goid != 1)
+		key = gh_field_or_zero(sharers->o->session->rt, owner->addr, GH_F_g_startpc);
+	for (size_t i = 0; i < sharers->n; i++)
+		if (sharers->all[i].key == key && key)
+			return true;
+	if (sharers->n == MAX_NAMES)
+		return false;
+	sharers->all[sharers->n++] = (struct sharer){.key = key, .node = node};
+	return true;
+}
+
+static int by_rank(const void *a, const void *b)
+{
+	const struct sharer *x = a, *y = b;
+
+	return x->rank != y->rank ? x->rank - y->rank : strcmp(x->name, y->name);
+}
+
+/* "main.cache, goroutine 1 and 2 others" */
+static const char *join(struct owners *o, struct sharers *s, bool is_all)
+{
+	_cleanup_strbuf_ struct gh_strbuf sb = {0};
+	size_t names = 0;
+
+	qsort(s->all, s->n, sizeof(*s->all), by_rank);
+	for (size_t i = 0; i < s->n; i++)
+		if (!i || strcmp(s->all[i].name, s->all[i - 1].name) != 0)
+			s->all[names++] = s->all[i];
+	for (size_t i = 0; i < names && i < NAMED; i++) {
+		if (i)
+			gh_strbuf_puts(&sb, i + 1 == names && is_all ? " and " : ", ");
+		gh_strbuf_puts(&sb, s->all[i].name);
+	}
+	if (!is_all)
+		gh_strbuf_puts(&sb, " and others");
+	else if (names > NAMED)
+		gh_strbuf_printf(&sb, " and %zu other%s", names - NAMED,
+				 names == NAMED + 1 ? "" : "s");
+	return gh_arena_strndup(o->conns->arena, gh_strbuf_str(&sb), sb.len);
+}
+
+static const char *name_sharers(struct owners *o, const struct gh_shared *shared)
+{
+	struct sharers s = {.o = o};
+	bool is_all = gh_sharing_owners(&o->sharing, shared, add_sharer, &s);
+
+	for (size_t i = 0; i < s.n; i++) {
+		_cleanup_strbuf_ struct gh_strbuf sb = {0};
+
+		describe(o, s.all[i].node, &sb);
+		s.all[i].rank = rank(o, s.all[i].node);
+		s.all[i].name = gh_arena_strndup(o->conns->arena, gh_strbuf_str(&sb), sb.len);
+		if (!s.all[i].name)
+			return NULL;
+	}
+	return s.n ? join(o, &s, is_all) : NULL;
+}
+
+/* NULL: nobody knows. */
+static const char *owner_of(struct owners *o, gh_node node)
 {
 	const struct gh_domtree *tree = o->session->domtree;
 	const struct gh_shared *shared = gh_sharing_of(&o->sharing, node);
+	const char **name;
 
 	if (!shared) {
+		_cleanup_strbuf_ struct gh_strbuf sb = {0};
+
 		while (tree->idom[tree->place[node]])
 			node = gh_domtree_idom(tree, node);
-		describe(o, node, sb);
-		return;
+		describe(o, node, &sb);
+		return sb.len ? gh_arena_strndup(o->conns->arena, gh_strbuf_str(&sb), sb.len)
+			      : NULL;
 	}
-	if (!shared->nowners)
-		return;
-	describe(o, best_of(o, shared), sb);
-	gh_strbuf_puts(sb, " and others");
+	name = &o->names[shared - o->sharing.all.data];
+	if (!*name)
+		*name = name_sharers(o, shared);
+	return *name;
 }
 
 static struct gh_error *fill(struct owners *o)
@@ -132,7 +246,6 @@ static struct gh_error *fill(struct owners *o)
 
 	for (size_t i = 0; i < o->conns->all.len && !err; i++) {
 		struct gh_conn *conn = &o->conns->all.data[i];
-		_cleanup_strbuf_ struct gh_strbuf sb = {0};
 		struct gh_slot_ref ref;
 
 		if (i % 4096 == 0)
@@ -142,10 +255,8 @@ static struct gh_error *fill(struct owners *o)
 		if (conn->kind != GH_CONN_HTTP_IDLE && conn->kind != GH_CONN_DATABASE)
 			conn->in_use = gh_reach_has(o->reach, ref.slot);
 		if (gh_slot_is_node(o->session->owners, ref.slot))
-			name_owner(o, gh_node_of_slot(o->session->owners, ref.slot), &sb);
-		if (sb.len)
-			conn->owner = gh_arena_strndup(o->conns->arena, gh_strbuf_str(&sb),
-						       sb.len);
+			conn->owner =
+				owner_of(o, gh_node_of_slot(o->session->owners, ref.slot));
 	}
 	return err;
 }
@@ -164,5 +275,7 @@ struct gh_error *gh_conns_find_owners(struct gh_session *session, struct gh_conn
 	gh_goroutine_node_vec_deinit(&o.nodes);
 	gh_reach_destroy(o.reach);
 	gh_sharing_deinit(&o.sharing);
+	free(o.cut);
+	free(o.names);
 	return err;
 }

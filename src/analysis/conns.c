@@ -1,21 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// See conns.h.
-#include "analysis/conns.h"
-
+// Which objects are looked at, and in which order. See conns.h; what is known of each package stands
+// in conn_files.c, conn_http.c and conn_sql.c.
 #include <stdlib.h>
 
 #include "analysis/conn_addr.h"
-#include "goruntime/map.h"
+#include "analysis/conn_look.h"
+#include "analysis/slot.h"
+#include "goruntime/sizeclass.h"
 #include "graph/gotype.h"
 
-enum {
-	BATCH = 512,
-	FD_CLOSED = 1, // internal/poll/fd_mutex.go
-	FD_READ_LOCK = 2,
-	FD_WRITE_LOCK = 4,
-	FD_REFS = 0xfffff << 3,
-	SOCK_STREAM = 1,
-};
+enum { BATCH = 512 };
 
 const char *gh_conn_kind_name(enum gh_conn_kind kind)
 {
@@ -32,80 +26,34 @@ const char *gh_conn_kind_name(enum gh_conn_kind kind)
 		[GH_CONN_BODY_READ] = "HTTP response body, read",
 		[GH_CONN_HTTP_IDLE] = "idle HTTP connection",
 		[GH_CONN_HTTP_BUSY] = "HTTP connection",
+		[GH_CONN_HTTP_REQUEST] = "HTTP/2 request",
 		[GH_CONN_DATABASE] = "sql.DB",
+		[GH_CONN_SQL_CONN] = "sql.Conn",
+		[GH_CONN_SQL_TX] = "sql.Tx",
+		[GH_CONN_SQL_ROWS] = "sql.Rows",
+		[GH_CONN_SQL_STMT] = "sql.Stmt",
 	};
 
 	return names[kind];
 }
 
-struct finder;
-
-/* A type whose objects are looked at, and the fields that are read of them. */
-enum { MAX_FIELDS = 9 };
-struct known {
-	const char *type;
-	const char *fields[MAX_FIELDS]; // paths; NULL ends them
-	struct gh_error *(*look)(struct finder *f, const struct known *known, gh_addr object);
-};
-
-enum { FD_STATE, FD_SYSFD, FD_NET, FD_SOTYPE, FD_LADDR, FD_RADDR };
-enum { FILE_STATE, FILE_SYSFD, FILE_NAME };
-enum { BODY_CLOSED, BODY_RERR };
-enum { PC_CONN, PC_CLOSED, PC_TRANSPORT };
-enum { DB_OPEN, DB_FREE, DB_CLOSED, DB_CONNECTOR };
-
-struct finder {
-	struct gh_session *session;
-	struct gh_conns *ret;
-	gh_addr rtypes[5];		  // of the known types; 0: the program has none of them
-	int64_t offsets[5][MAX_FIELDS];	  // of their fields; -1: no such field
-	struct gh_addr_vec transports, idle; // sorted before they are searched
-	struct gh_addr_vec persistent;	     // connections of HTTP clients that are open
-};
-
-static struct gh_error *look_at_socket(struct finder *f, const struct known *known, gh_addr object);
-static struct gh_error *look_at_file(struct finder *f, const struct known *known, gh_addr object);
-static struct gh_error *look_at_body(struct finder *f, const struct known *known, gh_addr object);
-static struct gh_error *look_at_http(struct finder *f, const struct known *known, gh_addr object);
-static struct gh_error *look_at_database(struct finder *f, const struct known *known,
-					 gh_addr object);
-
-static const struct known known[] = {
-	{"net.netFD",
-	 {[FD_STATE] = "pfd.fdmu.state",
-	  [FD_SYSFD] = "pfd.Sysfd",
-	  [FD_NET] = "net",
-	  [FD_SOTYPE] = "sotype",
-	  [FD_LADDR] = "laddr",
-	  [FD_RADDR] = "raddr"},
-	 look_at_socket},
-	{"os.file",
-	 {[FILE_STATE] = "pfd.fdmu.state", [FILE_SYSFD] = "pfd.Sysfd", [FILE_NAME] = "name"},
-	 look_at_file},
-	{"net/http.bodyEOFSignal", {[BODY_CLOSED] = "closed", [BODY_RERR] = "rerr"}, look_at_body},
-	{"net/http.persistConn",
-	 {[PC_CONN] = "conn", [PC_CLOSED] = "closed", [PC_TRANSPORT] = "t"},
-	 look_at_http},
-	{"database/sql.DB",
-	 {[DB_OPEN] = "numOpen",
-	  [DB_FREE] = "freeConn",
-	  [DB_CLOSED] = "closed",
-	  [DB_CONNECTOR] = "connector"},
-	 look_at_database},
-};
-
-static gh_addr field(const struct finder *f, const struct known *k, gh_addr object, int i)
+const struct gh_conn_type *gh_conn_type_named(const struct gh_conn_finder *f, const char *name)
 {
-	int64_t offset = f->offsets[k - known][i];
-
-	return offset < 0 ? 0 : object + (uint64_t)offset;
+	for (size_t i = 0; i < f->ntypes; i++)
+		if (strcmp(name, f->types[i].known->type) == 0)
+			return &f->types[i];
+	return NULL;
 }
 
-/* 0 where it cannot be read; ok_ret: it could. */
-static uint64_t read_field(const struct finder *f, const struct known *k, gh_addr object, int i,
-			   bool *ok_ret)
+gh_addr gh_conn_at(const struct gh_conn_type *type, gh_addr object, int field)
 {
-	gh_addr at = field(f, k, object, i);
+	return type->offsets[field] < 0 ? 0 : object + (uint64_t)type->offsets[field];
+}
+
+uint64_t gh_conn_read(const struct gh_conn_finder *f, const struct gh_conn_type *type,
+		      gh_addr object, int field, bool *ok_ret)
+{
+	gh_addr at = gh_conn_at(type, object, field);
 	uint64_t value = 0;
 
 	if (!at || !gh_read_u64(f->session->rt->image, at, &value))
@@ -113,242 +61,77 @@ static uint64_t read_field(const struct finder *f, const struct known *k, gh_add
 	return value;
 }
 
-static struct gh_error *add(struct finder *f, struct gh_conn conn)
+struct gh_error *gh_conn_add(struct gh_conn_finder *f, struct gh_conn conn)
 {
 	return gh_conn_vec_push(&f->ret->all, conn) ? NULL : gh_error_nomem();
 }
 
-static const char *io_state(uint64_t state, bool accepts)
+static uint64_t slot_bytes(const struct gh_types *types, struct gh_gotype type)
 {
-	if (state & FD_CLOSED)
-		return "closing";
-	switch (state & (FD_READ_LOCK | FD_WRITE_LOCK)) {
-	case FD_READ_LOCK:
-		return accepts ? "accepting" : "reading";
-	case FD_WRITE_LOCK:
-		return "writing";
-	case FD_READ_LOCK | FD_WRITE_LOCK:
-		return "reading, writing";
-	}
-	return state & FD_REFS ? "in a call" : "idle";
+	struct gh_gotype_info info = {0};
+
+	gh_gotype_read(types, type, &info);
+	for (size_t i = 1; i < GH_SIZE_CLASSES; i++)
+		if (gh_size_class_bytes[i] >= info.size)
+			return gh_size_class_bytes[i];
+	return 0;
 }
 
-static enum gh_conn_kind kind_of(const char *net, uint64_t len, bool is_stream, bool has_peer)
-{
-	if (len >= 3 && !memcmp(net, "tcp", 3))
-		return has_peer ? GH_CONN_TCP : GH_CONN_TCP_LISTENER;
-	if (len >= 3 && !memcmp(net, "udp", 3))
-		return GH_CONN_UDP;
-	if (len >= 4 && !memcmp(net, "unix", 4))
-		return has_peer || !is_stream ? GH_CONN_UNIX : GH_CONN_UNIX_LISTENER;
-	return GH_CONN_SOCKET;
-}
-
-static struct gh_error *look_at_socket(struct finder *f, const struct known *k, gh_addr object)
-{
-	const struct gh_runtime *rt = f->session->rt;
-	struct gh_conn conn = {.addr = object, .count = 1, .is_program_data = true};
-	bool ok = true;
-	uint64_t state = read_field(f, k, object, FD_STATE, &ok), len;
-	uint64_t sotype = read_field(f, k, object, FD_SOTYPE, &ok);
-	const char *net;
-
-	conn.fd = (int64_t)read_field(f, k, object, FD_SYSFD, &ok);
-	net = gh_conn_string(rt, field(f, k, object, FD_NET), &len);
-	f->ret->unreadable += !ok;
-	if (!ok || conn.fd < 0)
-		return NULL; // closed
-	conn.local = gh_conn_address(rt, field(f, k, object, FD_LADDR), f->ret->arena);
-	conn.peer = gh_conn_address(rt, field(f, k, object, FD_RADDR), f->ret->arena);
-	conn.kind = kind_of(net ? net : "", net ? len : 0, sotype == SOCK_STREAM, conn.peer);
-	conn.state = io_state(state, conn.kind == GH_CONN_TCP_LISTENER ||
-					     conn.kind == GH_CONN_UNIX_LISTENER);
-	return add(f, conn);
-}
-
-static struct gh_error *look_at_file(struct finder *f, const struct known *k, gh_addr object)
-{
-	struct gh_conn conn = {
-		.addr = object, .kind = GH_CONN_FILE, .count = 1, .is_program_data = true};
-	bool ok = true;
-	uint64_t state = read_field(f, k, object, FILE_STATE, &ok), len;
-	const char *name;
-
-	conn.fd = (int64_t)read_field(f, k, object, FILE_SYSFD, &ok);
-	f->ret->unreadable += !ok;
-	if (!ok || conn.fd < 0)
-		return NULL; // closed
-	name = gh_conn_string(f->session->rt, field(f, k, object, FILE_NAME), &len);
-	conn.name = name ? gh_arena_strndup(f->ret->arena, name, len) : NULL;
-	conn.state = io_state(state, false);
-	if (name && len == 2 && name[0] == '|') // os.Pipe calls its ends "|0" and "|1"
-		conn.kind = GH_CONN_PIPE;
-	return add(f, conn);
-}
-
-static struct gh_error *look_at_body(struct finder *f, const struct known *k, gh_addr object)
-{
-	struct gh_conn conn = {.addr = object, .kind = GH_CONN_BODY, .fd = -1, .count = 1};
-	bool ok = true;
-	uint64_t closed = read_field(f, k, object, BODY_CLOSED, &ok) & 0xff;
-
-	if (read_field(f, k, object, BODY_RERR, &ok))
-		conn.kind = GH_CONN_BODY_READ;
-	conn.state = conn.kind == GH_CONN_BODY ? "not closed" : "read to its end, not closed";
-	f->ret->unreadable += !ok;
-	return ok && !closed ? add(f, conn) : NULL;
-}
-
-/* Whether it is idle is known once all transports are. */
-static struct gh_error *look_at_http(struct finder *f, const struct known *k, gh_addr object)
-{
-	bool ok = true;
-	uint64_t closed = read_field(f, k, object, PC_CLOSED, &ok);
-	uint64_t transport = read_field(f, k, object, PC_TRANSPORT, &ok);
-
-	f->ret->unreadable += !ok;
-	if (!ok || closed)
-		return NULL;
-	if (transport && !gh_addr_vec_push(&f->transports, transport))
-		return gh_error_nomem();
-	return gh_addr_vec_push(&f->persistent, object) ? NULL : gh_error_nomem();
-}
-
-static struct gh_error *look_at_database(struct finder *f, const struct known *k, gh_addr object)
-{
-	struct gh_conn conn = {.addr = object, .kind = GH_CONN_DATABASE, .fd = -1};
-	gh_addr free_at = field(f, k, object, DB_FREE);
-	struct gh_slice idle = {0};
-	bool ok = true;
-
-	conn.count = read_field(f, k, object, DB_OPEN, &ok);
-	if (!ok || !free_at || !gh_read_slice(f->session->rt->image, free_at, &idle)) {
-		f->ret->unreadable++;
-		return NULL;
-	}
-	conn.state = read_field(f, k, object, DB_CLOSED, &ok) & 0xff ? "closed" : "open";
-	conn.count = conn.count > INT32_MAX ? 0 : conn.count;
-	conn.in_use = conn.count - gh_min_u64(idle.len, conn.count);
-	conn.peer = gh_conn_dynamic_type(f->session, field(f, k, object, DB_CONNECTOR));
-	return conn.count || strcmp(conn.state, "closed") ? add(f, conn) : NULL;
-}
-
-static int by_address(const void *a, const void *b)
-{
-	gh_addr x = *(const gh_addr *)a, y = *(const gh_addr *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static void sort(struct gh_addr_vec *v)
-{
-	if (v->len)
-		qsort(v->data, v->len, sizeof(*v->data), by_address);
-}
-
-struct idle_keys {
-	struct finder *f;
-	bool nomem;
-};
-
-static bool see_idle(void *ctx, const struct gh_map_entry *entry)
-{
-	struct idle_keys *keys = ctx;
-	uint64_t conn;
-
-	if (entry->key && gh_read_u64(keys->f->session->rt->image, entry->key, &conn) && conn)
-		keys->nomem |= !gh_addr_vec_push(&keys->f->idle, conn);
-	return !keys->nomem;
-}
-
-/* Transport.idleLRU.m has all idle connections as its keys (net/http/transport.go, connLRU). */
-static struct gh_error *find_idle(struct finder *f)
+static void find_type(struct gh_conn_finder *f, const struct gh_conn_known *known)
 {
 	struct gh_types *types = f->session->types;
-	struct gh_gotype transport = {.rtype = gh_types_rtype_named(types, "net/http.Transport")};
-	struct idle_keys keys = {.f = f};
-	struct gh_gotype_info info;
-	struct gh_map_slots slots;
-	struct gh_gofield map;
+	struct gh_gotype type = {.rtype = gh_types_rtype_named(types, known->type)};
+	struct gh_conn_type *found = &f->types[f->ntypes];
 
-	if (!f->transports.len || !gh_conn_field(types, transport, "idleLRU.m", &map) ||
-	    !gh_gotype_read(types, map.type, &info) || !info.group ||
-	    !gh_map_slots(f->session->rt, info.group, &slots))
-		return NULL;
-	sort(&f->transports);
-	for (size_t i = 0; i < f->transports.len && !keys.nomem; i++) {
-		uint64_t m;
+	if (!type.rtype || f->ntypes == GH_CONN_TYPES)
+		return;
+	*found = (struct gh_conn_type){.known = known,
+				       .rtype = type.rtype,
+				       .slot_bytes = slot_bytes(types, type)};
+	f->ntypes++;
+	for (size_t i = 0; i < GH_CONN_FIELDS; i++) {
+		struct gh_gofield at;
 
-		if (i && f->transports.data[i] == f->transports.data[i - 1])
-			continue;
-		if (gh_read_u64(f->session->rt->image, f->transports.data[i] + map.offset, &m) && m)
-			gh_map_visit(f->session->rt, m, &slots, see_idle, &keys);
-	}
-	sort(&f->idle);
-	return keys.nomem ? gh_error_nomem() : NULL;
-}
-
-static struct gh_error *add_http(struct finder *f)
-{
-	const struct known *k = &known[3];
-	struct gh_error *err = find_idle(f);
-
-	for (size_t i = 0; i < f->persistent.len && !err; i++) {
-		struct gh_conn conn = {.addr = f->persistent.data[i],
-				       .kind = GH_CONN_HTTP_BUSY,
-				       .fd = -1,
-				       .count = 1,
-				       .state = "lent",
-				       .is_program_data = true};
-		gh_addr fd = gh_conn_netfd(f->session, field(f, k, conn.addr, PC_CONN));
-
-		if (f->idle.len && bsearch(&conn.addr, f->idle.data, f->idle.len,
-					   sizeof(conn.addr), by_address)) {
-			conn.kind = GH_CONN_HTTP_IDLE;
-			conn.state = "idle";
-		}
-		if (fd && f->offsets[0][FD_RADDR] >= 0)
-			conn.peer = gh_conn_address(f->session->rt, field(f, known, fd, FD_RADDR),
-						    f->ret->arena);
-		err = add(f, conn);
-	}
-	return err;
-}
-
-static void find_fields(struct finder *f)
-{
-	struct gh_types *types = f->session->types;
-
-	for (size_t i = 0; i < GH_ARRAY_SIZE(known); i++) {
-		struct gh_gotype type = {.rtype = gh_types_rtype_named(types, known[i].type)};
-
-		f->rtypes[i] = type.rtype;
-		for (size_t k = 0; k < MAX_FIELDS; k++) {
-			struct gh_gofield at;
-
-			f->offsets[i][k] = -1;
-			if (type.rtype && known[i].fields[k] &&
-			    gh_conn_field(types, type, known[i].fields[k], &at))
-				f->offsets[i][k] = (int64_t)at.offset;
-		}
+		found->offsets[i] = -1;
+		if (known->fields[i] && gh_conn_field(types, type, known->fields[i], &at))
+			found->offsets[i] = (int64_t)at.offset;
 	}
 }
 
-static const struct known *known_named(const char *type)
+static void find_types(struct gh_conn_finder *f)
 {
-	for (size_t i = 0; i < GH_ARRAY_SIZE(known); i++)
-		if (strcmp(type, known[i].type) == 0)
-			return &known[i];
-	return NULL;
+	static const struct gh_conn_known *const tables[] = {gh_conn_files, gh_conn_https,
+							     gh_conn_sqls};
+
+	for (size_t i = 0; i < GH_ARRAY_SIZE(tables); i++)
+		for (const struct gh_conn_known *k = tables[i]; k->type; k++)
+			find_type(f, k);
+}
+
+static bool is_untyped(const char *type)
+{
+	return strncmp(type, "unknown scan ", 13) == 0;
 }
 
 static bool is_wanted(void *ctx, const char *type)
 {
-	(void)ctx;
-	return known_named(type) != NULL;
+	return is_untyped(type) || gh_conn_type_named(ctx, type);
 }
 
-static struct gh_error *visit(struct finder *f, struct gh_objects *objects)
+static struct gh_error *look_at(struct gh_conn_finder *f, const struct gh_object *object)
+{
+	const struct gh_conn_type *type = gh_conn_type_named(f, object->type);
+
+	struct gh_slot slot;
+
+	if (!type)
+		return gh_conn_search_untyped(f, object->addr, object->bytes);
+	if (!gh_slot_at(f->session, object->addr, f->ret->arena, &slot))
+		return NULL;
+	return type->known->look(f, type, object->addr + slot.header);
+}
+
+static struct gh_error *visit(struct gh_conn_finder *f, struct gh_objects *objects)
 {
 	struct gh_object batch[BATCH];
 	struct gh_error *err = NULL;
@@ -356,12 +139,8 @@ static struct gh_error *visit(struct finder *f, struct gh_objects *objects)
 
 	while (n && !err) {
 		err = gh_objects_next(objects, batch, BATCH, &n);
-		for (size_t i = 0; i < n && !err; i++) {
-			const struct known *k = known_named(batch[i].type);
-
-			if (k && f->rtypes[k - known])
-				err = k->look(f, k, batch[i].addr);
-		}
+		for (size_t i = 0; i < n && !err; i++)
+			err = look_at(f, &batch[i]);
 	}
 	return err;
 }
@@ -373,37 +152,53 @@ static int by_place(const void *a, const void *b)
 	return x->addr < y->addr ? -1 : x->addr > y->addr;
 }
 
-static struct gh_error *find(struct finder *f)
+static struct gh_error *find(struct gh_conn_finder *f)
 {
-	struct gh_objects_query query = {.wanted = is_wanted, .arena = f->ret->arena};
+	struct gh_objects_query query = {
+		.wanted = is_wanted, .ctx = f, .arena = f->ret->arena};
 	struct gh_objects objects = {0};
 	struct gh_error *err = gh_objects_init(f->session, &query, &objects);
 
 	if (!err) {
-		find_fields(f);
+		find_types(f);
 		err = visit(f, &objects);
 	}
 	gh_objects_deinit(&objects);
 	if (!err)
-		err = add_http(f);
+		err = gh_conn_look_at_hidden(f);
+	if (!err)
+		err = gh_conn_add_http(f);
 	if (!err && f->ret->all.len)
 		qsort(f->ret->all.data, f->ret->all.len, sizeof(*f->ret->all.data), by_place);
 	return err;
 }
 
+static void finder_destroy(struct gh_conn_finder *f)
+{
+	if (!f)
+		return;
+	gh_addr_vec_deinit(&f->transports);
+	gh_addr_vec_deinit(&f->idle);
+	gh_addr_vec_deinit(&f->persistent);
+	gh_conn_hidden_vec_deinit(&f->hidden);
+	free(f);
+}
+
 struct gh_error *gh_conns_find(struct gh_session *session, struct gh_arena *arena,
 			       struct gh_conns *ret)
 {
-	struct finder f = {.session = session, .ret = ret};
+	struct gh_conn_finder *f = gh_alloc_array(1, sizeof(*f));
 	struct gh_error *err;
 
 	*ret = (struct gh_conns){.arena = arena};
-	err = find(&f);
+	if (!f)
+		return gh_error_nomem();
+	f->session = session;
+	f->ret = ret;
+	err = find(f);
 	if (!err && ret->all.len)
 		err = gh_conns_find_owners(session, ret);
-	gh_addr_vec_deinit(&f.transports);
-	gh_addr_vec_deinit(&f.idle);
-	gh_addr_vec_deinit(&f.persistent);
+	finder_destroy(f);
 	if (err)
 		gh_conns_deinit(ret);
 	return err;
@@ -412,4 +207,5 @@ struct gh_error *gh_conns_find(struct gh_session *session, struct gh_arena *aren
 void gh_conns_deinit(struct gh_conns *conns)
 {
 	gh_conn_vec_deinit(&conns->all);
+	gh_addr_vec_deinit(&conns->lists);
 }

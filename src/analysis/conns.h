@@ -22,7 +22,12 @@ enum gh_conn_kind {
 	GH_CONN_BODY_READ, // read to its end, and not closed
 	GH_CONN_HTTP_IDLE,
 	GH_CONN_HTTP_BUSY,
+	GH_CONN_HTTP_REQUEST, // HTTP/2: no response yet
 	GH_CONN_DATABASE,
+	GH_CONN_SQL_CONN, // taken out of its pool, and not closed
+	GH_CONN_SQL_TX,	  // neither committed nor rolled back
+	GH_CONN_SQL_ROWS, // not closed
+	GH_CONN_SQL_STMT, // not closed
 	GH_CONN_KINDS,
 };
 
@@ -35,6 +40,8 @@ struct gh_conn {
 	int64_t fd;	    // -1: none of its own
 	uint64_t count;	    // connections of a pool; else 1
 	uint64_t in_use;    // of these
+	uint64_t waiting;   // of a pool: requests for a connection that are queued
+	uint64_t limit;	    // of a pool: connections at most; 0: any number
 	const char *local, *peer; // "127.0.0.1:80"; NULL: none
 	const char *name;   // of a file; NULL: none
 	const char *state;  // "reading", "closing", "idle", …; static
@@ -46,6 +53,7 @@ GH_VEC(gh_conn_vec, struct gh_conn);
 struct gh_conns {
 	struct gh_conn_vec all;	 // by address
 	struct gh_arena *arena;	 // borrowed: texts
+	struct gh_addr_vec lists; // of all that a client or a pool has lent: no way to use these
 	uint64_t unreadable;	 // objects whose memory is missing
 };
 

@@ -79,6 +79,7 @@ GH_VEC(gh_hold_vec, struct gh_hold);
 struct gh_sharing {
 	struct gh_shared_vec all; // most bytes first
 	struct gh_hold_vec holds; // by `to`
+	uint64_t *seen;		  // owned: by place, for walks; empty in between
 	struct gh_session *session;
 	uint64_t charged_bytes;
 	uint32_t *by_place; // owned: index in `all`, and one more; 0: not shared. Made when asked for
@@ -103,3 +104,10 @@ const struct gh_shared *gh_sharing_of(const struct gh_sharing *sharing, gh_node 
  */
 void gh_sharing_describe(const struct gh_sharing *sharing, const struct gh_shared *shared,
 			 bool nearest, struct gh_strbuf *sb);
+
+/** An owner that holds something over `step` objects that are shared themselves. False: enough. */
+typedef bool (*gh_sharer_fn)(void *ctx, gh_node owner, uint32_t step);
+
+/** Call fn for the owners that hold it, nearest first. False: some were left out; it is bounded. */
+bool gh_sharing_owners(const struct gh_sharing *sharing, const struct gh_shared *shared,
+		       gh_sharer_fn fn, void *ctx);

@@ -12,6 +12,7 @@
 enum {
 	POLL_EVERY = 1 << 10, // spans
 	BYTES_A_NODE = 4,
+	MAX_WALK = 1 << 12, // places that are looked at for the owners of one object
 };
 #define FROM_UNKNOWN UINT32_MAX
 
@@ -262,7 +263,8 @@ struct gh_error *gh_sharing_create(struct gh_session *session, struct gh_sharing
 	err = gh_budget_charge(budget, bytes, "who shares what");
 	if (err)
 		return err;
-	err = prepare(&f) ? collect(&f, &session->poll) : gh_error_nomem();
+	ret->seen = gh_alloc_array(gh_bitmap_words(f.tree->n), sizeof(*ret->seen));
+	err = ret->seen && prepare(&f) ? collect(&f, &session->poll) : gh_error_nomem();
 	if (!err) {
 		if (f.holds.len)
 			qsort(f.holds.data, f.holds.len, sizeof(*f.holds.data), by_from);
@@ -286,6 +288,7 @@ void gh_sharing_deinit(struct gh_sharing *sharing)
 {
 	gh_shared_vec_deinit(&sharing->all);
 	gh_hold_vec_deinit(&sharing->holds);
+	free(sharing->seen);
 	free(sharing->by_place);
 	sharing->by_place = NULL;
 }
@@ -329,60 +332,80 @@ static size_t first_hold(const struct gh_sharing *sharing, uint32_t to)
 	return lo;
 }
 
-/* Owners of one shared object, the nearest first. */
-struct nearest {
-	gh_node owners[GH_SHARERS_KEPT];
-	uint32_t n, before; // kept; of these: nearer than those that are found now
-	uint64_t total;
-};
-
-static void keep_nearest(const struct gh_owner_graph *graph, struct nearest *near, gh_node owner)
-{
-	uint32_t at = near->before;
-
-	near->total++;
-	while (at < near->n && rank(graph, near->owners[at]) < rank(graph, owner))
-		at++;
-	if (at == GH_SHARERS_KEPT)
-		return;
-	near->n = near->n < GH_SHARERS_KEPT ? near->n + 1 : GH_SHARERS_KEPT;
-	for (uint32_t i = near->n - 1; i > at; i--)
-		near->owners[i] = near->owners[i - 1];
-	near->owners[at] = owner;
-}
-
-/* Backwards along what holds what: at each step the owners first. False: out of memory. */
-static bool find_nearest(const struct gh_sharing *sharing, const struct gh_shared *shared,
-			 struct nearest *ret)
+/*
+ * Backwards along what holds what: at each step the owners first; `limit` places at most. False: it
+ * was cut short, or memory ran out.
+ */
+static bool visit_owners(const struct gh_sharing *sharing, const struct gh_shared *shared,
+			 size_t limit, gh_sharer_fn fn, void *ctx)
 {
 	const struct gh_owner_graph *graph = sharing->session->owners;
 	const struct gh_domtree *tree = sharing->session->domtree;
-	_cleanup_free_ uint64_t *seen = gh_alloc_array(gh_bitmap_words(tree->n), sizeof(*seen));
 	struct place_vec todo = {0};
 	size_t step_end = 1; // of those as far away as the one at hand
-	bool ok = seen && place_vec_push(&todo, shared->place);
+	bool ok = place_vec_push(&todo, shared->place);
+	uint32_t step = 0;
 
 	for (size_t next = 0; ok && next < todo.len; next++) {
 		uint32_t to = todo.data[next];
 
 		if (next == step_end) {
 			step_end = todo.len;
-			ret->before = ret->n;
+			step++;
 		}
 		for (size_t i = first_hold(sharing, to);
 		     ok && i < sharing->holds.len && sharing->holds.data[i].to == to; i++) {
 			uint32_t from = sharing->holds.data[i].from;
 
-			if (gh_bitmap_test_and_set(seen, from))
+			if (gh_bitmap_test_and_set(sharing->seen, from))
 				continue;
-			if (gh_node_is_owner(graph, tree->node[from]))
-				keep_nearest(graph, ret, tree->node[from]);
-			else
-				ok = place_vec_push(&todo, from);
+			ok = todo.len < limit && place_vec_push(&todo, from);
+			if (ok && gh_node_is_owner(graph, tree->node[from]))
+				ok = fn(ctx, tree->node[from], step);
+			else if (!ok)
+				gh_bitmap_clear(sharing->seen, from);
 		}
 	}
+	for (size_t i = 0; i < todo.len; i++)
+		gh_bitmap_clear(sharing->seen, todo.data[i]);
 	place_vec_deinit(&todo);
 	return ok;
+}
+
+/* Owners of one shared object, the nearest first. */
+struct nearest {
+	const struct gh_owner_graph *graph;
+	gh_node owners[GH_SHARERS_KEPT];
+	uint32_t n, before; // kept; of these: nearer than those that are found now
+	uint32_t step;
+	uint64_t total;
+};
+
+static bool keep_nearest(void *ctx, gh_node owner, uint32_t step)
+{
+	struct nearest *near = ctx;
+	uint32_t at;
+
+	if (step != near->step)
+		near->before = near->n;
+	near->step = step;
+	near->total++;
+	at = near->before;
+	while (at < near->n && rank(near->graph, near->owners[at]) < rank(near->graph, owner))
+		at++;
+	if (at == GH_SHARERS_KEPT)
+		return true;
+	near->n = near->n < GH_SHARERS_KEPT ? near->n + 1 : GH_SHARERS_KEPT;
+	for (uint32_t i = near->n - 1; i > at; i--)
+		near->owners[i] = near->owners[i - 1];
+	near->owners[at] = owner;
+	return true;
+}
+
+bool gh_sharing_owners(const struct gh_sharing *sharing, const struct gh_shared *shared,
+		       gh_sharer_fn fn, void *ctx)
+{
+	return visit_owners(sharing, shared, MAX_WALK, fn, ctx);
 }
 
 /* Does one of the first n owners print like this one? */
@@ -434,8 +457,8 @@ static void describe_owners(const struct gh_owner_graph *graph, const gh_node *o
 void gh_sharing_describe(const struct gh_sharing *sharing, const struct gh_shared *s,
 			 bool nearest, struct gh_strbuf *sb)
 {
-	struct nearest near = {0};
-	bool counted = nearest && find_nearest(sharing, s, &near);
+	struct nearest near = {.graph = sharing->session->owners};
+	bool counted = nearest && visit_owners(sharing, s, SIZE_MAX, keep_nearest, &near);
 
 	describe_owners(sharing->session->owners, counted ? near.owners : s->owners,
 			counted ? near.n : s->nowners, counted ? near.total > near.n : s->more,

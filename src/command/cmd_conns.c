@@ -8,7 +8,19 @@
 #include "command/command.h"
 #include "command/heap_notes.h"
 
-enum group_column { G_KIND, G_OWNER, G_COUNT, G_IN_USE, G_PEER, G_LOCAL, G_STATE, NGROUP };
+enum group_column {
+	G_KIND,
+	G_OWNER,
+	G_COUNT,
+	G_IN_USE,
+	G_PEER,
+	G_LOCAL,
+	G_STATE,
+	G_IDLE,
+	G_WAITING,
+	G_LIMIT,
+	NGROUP,
+};
 
 static const struct gh_column group_columns[NGROUP] = {
 	[G_KIND] = {"kind", GH_UNIT_TEXT, false},
@@ -18,9 +30,27 @@ static const struct gh_column group_columns[NGROUP] = {
 	[G_PEER] = {"peer", GH_UNIT_TEXT, false},
 	[G_LOCAL] = {"local", GH_UNIT_TEXT, true},
 	[G_STATE] = {"state", GH_UNIT_TEXT, true},
+	[G_IDLE] = {"idle", GH_UNIT_COUNT, true},
+	[G_WAITING] = {"waiting", GH_UNIT_COUNT, true},
+	[G_LIMIT] = {"limit", GH_UNIT_COUNT, true},
 };
 
-enum column { ADDRESS, KIND, FD, STATE, LOCAL, PEER, NAME, OWNER, COUNT, IN_USE, NCOLUMNS };
+enum column {
+	ADDRESS,
+	KIND,
+	FD,
+	STATE,
+	LOCAL,
+	PEER,
+	NAME,
+	OWNER,
+	COUNT,
+	IN_USE,
+	IDLE,
+	WAITING,
+	LIMIT,
+	NCOLUMNS,
+};
 
 static const struct gh_column columns[NCOLUMNS] = {
 	[ADDRESS] = {"address", GH_UNIT_ADDRESS, false, .handle = 'o'},
@@ -33,6 +63,9 @@ static const struct gh_column columns[NCOLUMNS] = {
 	[OWNER] = {"owner", GH_UNIT_TEXT, false},
 	[COUNT] = {"count", GH_UNIT_COUNT, false},
 	[IN_USE] = {"in_use", GH_UNIT_COUNT, false},
+	[IDLE] = {"idle", GH_UNIT_COUNT, true},
+	[WAITING] = {"waiting", GH_UNIT_COUNT, true},
+	[LIMIT] = {"limit", GH_UNIT_COUNT, true},
 };
 
 enum { FIRST_EPHEMERAL = 10000 }; // of ports that net.ipv4.ip_local_port_range is set to
@@ -153,8 +186,8 @@ static bool same_group(const struct gh_conn *x, const struct gh_conn *y)
 /* One row, of n connections that differ in nothing that counts. */
 struct group {
 	const struct gh_conn *first;
-	uint64_t count, in_use;
-	bool same_state;
+	uint64_t count, in_use, waiting;
+	bool same_state, same_limit;
 };
 GH_VEC(group_vec, struct group);
 
@@ -173,6 +206,16 @@ static struct gh_cell data_cell(const struct request *r, const struct gh_conn *c
 							   : gh_cell_text(text);
 }
 
+/* Of pools alone. */
+static void fill_pool(struct gh_cell *idle, uint64_t count, uint64_t in_use, uint64_t waiting,
+		      uint64_t limit)
+{
+	idle[0] = gh_cell_u64(count - gh_min_u64(in_use, count));
+	idle[G_WAITING - G_IDLE] = gh_cell_u64(waiting);
+	if (limit)
+		idle[G_LIMIT - G_IDLE] = gh_cell_u64(limit);
+}
+
 static struct gh_error *add_group(struct request *r, struct gh_table *table, const struct group *g)
 {
 	struct gh_cell *row = gh_table_row(table);
@@ -187,6 +230,9 @@ static struct gh_error *add_group(struct request *r, struct gh_table *table, con
 	row[G_LOCAL] = data_cell(r, g->first, g->first->local);
 	if (g->same_state)
 		row[G_STATE] = gh_cell_text(g->first->state);
+	if (g->first->kind == GH_CONN_DATABASE)
+		fill_pool(&row[G_IDLE], g->count, g->in_use, g->waiting,
+			  g->same_limit ? g->first->limit : 0);
 	return NULL;
 }
 
@@ -201,12 +247,16 @@ static struct gh_error *make_groups(const struct request *r, const struct gh_con
 			continue;
 		if (!last || !same_group(last->first, &conns[i])) {
 			if (!group_vec_push(ret,
-					    (struct group){.first = &conns[i], .same_state = true}))
+					    (struct group){.first = &conns[i],
+							   .same_state = true,
+							   .same_limit = true}))
 				return gh_error_nomem();
 			last = &ret->data[ret->len - 1];
 		}
 		last->count += conns[i].count;
 		last->in_use += conns[i].in_use;
+		last->waiting += conns[i].waiting;
+		last->same_limit &= last->first->limit == conns[i].limit;
 		last->same_state &= !compare(last->first->state, conns[i].state);
 	}
 	if (ret->len)
@@ -264,14 +314,17 @@ static struct gh_error *list_all(struct request *r)
 		row[OWNER] = gh_cell_text(c->owner);
 		row[COUNT] = gh_cell_u64(c->count);
 		row[IN_USE] = gh_cell_u64(c->in_use);
+		if (c->kind == GH_CONN_DATABASE)
+			fill_pool(&row[IDLE], c->count, c->in_use, c->waiting, c->limit);
 	}
 	return NULL;
 }
 
-/* "12 sockets and files, 3 of them out of reach; 200 response bodies not closed" */
+/* "12 open sockets and files, 3 of them on no goroutine's stack; 200 HTTP response bodies …" */
 static void conclude(struct request *r)
 {
-	uint64_t open = 0, unused = 0, bodies = 0;
+	uint64_t open = 0, unused = 0, bodies = 0, taken = 0, waiting = 0;
+	_cleanup_strbuf_ struct gh_strbuf sb = {0};
 	struct gh_report *report = r->report;
 
 	for (size_t i = 0; i < r->conns.all.len; i++) {
@@ -280,12 +333,20 @@ static void conclude(struct request *r)
 		open += c->kind < GH_CONN_BODY;
 		unused += c->kind < GH_CONN_BODY && !c->in_use;
 		bodies += c->kind == GH_CONN_BODY || c->kind == GH_CONN_BODY_READ;
+		taken += c->kind >= GH_CONN_SQL_CONN;
+		waiting += c->waiting;
 	}
-	report->headline = gh_arena_printf(
-		&report->arena,
-		"%llu open sockets and files, %llu of them on no goroutine's stack; %llu HTTP "
-		"response bodies not closed",
-		(unsigned long long)open, (unsigned long long)unused, (unsigned long long)bodies);
+	gh_strbuf_printf(&sb,
+			 "%llu open sockets and files, %llu of them on no goroutine's stack; %llu HTTP "
+			 "response bodies not closed",
+			 (unsigned long long)open, (unsigned long long)unused,
+			 (unsigned long long)bodies);
+	if (taken)
+		gh_strbuf_printf(&sb, "; %llu of package sql not closed", (unsigned long long)taken);
+	if (waiting)
+		gh_strbuf_printf(&sb, "; %llu wait for a connection of a pool",
+				 (unsigned long long)waiting);
+	report->headline = gh_arena_strndup(&report->arena, gh_strbuf_str(&sb), sb.len);
 	gh_report_skip(report, "objects", r->conns.unreadable,
 		       "connections whose memory is missing, or of a type that is not known");
 }
@@ -334,14 +395,18 @@ const struct gh_command gh_cmd_conns = {
 	.summary = "Open connections, listeners, files, HTTP response bodies and database pools.",
 	.usage = "conns [--all] [--unused]",
 	.help = "What package net and os have open; response bodies of HTTP clients that were not "
-		"closed (each holds its connection until it is read to its end); connections that "
-		"HTTP clients have, idle ones apart (what lies under them counts as a TCP "
-		"connection, too); pools of databases.\n"
+		"closed (each holds its connection, or its stream of HTTP/2, until it is read to "
+		"its end); requests of HTTP/2 that have no response yet; connections that HTTP "
+		"clients have, idle ones apart (what lies under them counts as a TCP connection, "
+		"too); pools of databases, and what was taken out of them: sql.Conn, Tx, Rows and "
+		"Stmt that were not closed.\n"
 		"\n"
 		"owner is who holds it as a whole: the variable or goroutine without which it "
-		"would go, or the first of several that share it. in_use counts those that a goroutine "
+		"would go, or those that share it, three at most. in_use counts those that a goroutine "
 		"can get at from its stack; goroutines that only serve connections of HTTP "
-		"clients do not count. Of pools it is what they have lent out.\n"
+		"clients and pools do not count. Of pools it is what they have lent out; idle, "
+		"waiting and limit are theirs alone: connections that nobody has, requests in the "
+		"queue for one, and what SetMaxOpenConns allows.\n"
 		"\n"
 		"Ports that the kernel seems to have chosen are *; --all shows them.\n",
 	.options = options,

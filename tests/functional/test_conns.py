@@ -3,7 +3,8 @@
 
 import json
 import pathlib
-from typing import Dict, Iterator, List, Tuple
+import re
+from typing import Dict, Iterator, List, Set, Tuple
 
 import pytest
 
@@ -13,9 +14,9 @@ from lib import damage, gdb, goheap, programs, simple
 ENDS = (RELEASES[0], RELEASES[-1])
 DAMAGED = 12
 STANDARD = ["/dev/stderr", "/dev/stdin", "/dev/stdout"]
-# Behind an *http.Response that only a package variable leads to: its type is not known then.
-NOT_WITHOUT_DWARF = {"HTTP response body, read"}
-HTTP_OWNERS = {"main.bodies", "main.client"}
+HTTP_OWNERS = {"main.bodies", "main.client", "main.client2", "main.going2", "main.open2"}
+WHOLE = {"sql.DB", "sql.Conn", "sql.Tx", "sql.Rows", "sql.Stmt"}  # all of these are stated
+OTHERS = re.compile(r"(.*) and (\d+) others?$")
 PAIRS = Dict[Tuple[str, str], List[int]]
 
 
@@ -56,12 +57,10 @@ def opened(build: programs.Build, workshop: programs.Workshop) -> Iterator[Conns
         yield Conns(dead)
 
 
-def test_counts_owners_use(opened: Conns, build: programs.Build) -> None:
+def test_counts_owners_use(opened: Conns) -> None:
     sums, all_sums = opened.sums(opened.groups), opened.sums(opened.all)
     wrong = []
     for row in opened.statement["Rows"]:
-        if build.variant == "nodwarf" and row["Kind"] in NOT_WITHOUT_DWARF:
-            continue
         key, true = (row["Kind"], row["Owner"]), [row["Count"], row["In_use"]]
         if sums.get(key) != true or all_sums.get(key) != true:
             wrong.append("%s: %s, not %s" % (key, sums.get(key), true))
@@ -70,14 +69,14 @@ def test_counts_owners_use(opened: Conns, build: programs.Build) -> None:
 
 def test_nothing_else_is_open(opened: Conns) -> None:
     """The other ends of HTTP connections, and the standard files."""
-    said = {row["Kind"] for row in opened.statement["Rows"]}
+    said = {row["Kind"] for row in opened.statement["Rows"]} | set(opened.statement["Sharers"])
     assert {row["kind"] for row in opened.groups} <= said
     by_kind = opened.sums(opened.all)
     true = {row["Kind"]: row["Count"] for row in opened.statement["Rows"] if not row["Owner"]}
     ends = 2 * (true["HTTP connection"] + true["idle HTTP connection"])
     tcp = sum(row["Count"] for row in opened.statement["Rows"] if row["Kind"] == "TCP connection")
     assert by_kind[("TCP connection", "")][0] == tcp + ends
-    assert by_kind[("TCP listener", "")][0] == 3
+    assert by_kind[("TCP listener", "")][0] == 4
     names = [row["name"] for row in opened.all if row["kind"] == "file"]
     assert sorted(names) == sorted(opened.statement["Names"] + STANDARD)
     fds = [row["fd"] for row in opened.all if row["fd"] is not None]
@@ -85,18 +84,55 @@ def test_nothing_else_is_open(opened: Conns) -> None:
 
 
 def test_peers_states_owners_of_http(opened: Conns) -> None:
-    peer = opened.statement["Peer"]
+    peers = opened.statement["Peers"]
     for row in opened.all:
         if row["kind"] in ("HTTP connection", "idle HTTP connection"):
-            assert row["peer"] == peer
+            assert row["peer"] in peers
             assert row["state"] == ("idle" if row["kind"].startswith("idle") else "lent")
-        if row["kind"] in ("HTTP connection", "HTTP response body"):
-            assert row["owner"].split(" and others")[0] in HTTP_OWNERS
+        if row["kind"] in ("HTTP connection", "HTTP/2 request", "HTTP response body"):
+            assert sharers(row["owner"])[0] & HTTP_OWNERS
         if row["kind"] == "unix listener":
             assert row["local"].endswith("/socket")
         if row["kind"] == "TCP connection" and row["owner"] == "main.dialed":
             assert row["local"].startswith("127.0.0.1:") and row["state"] == "idle"
         if row["kind"] == "sql.DB":
+            assert row["peer"] == "main.fake"
+
+
+def sharers(owner: str) -> Tuple[Set[str], int]:
+    """Return the names in a text such as "a, b, c and 2 others", and how many there are at all."""
+    match = OTHERS.match(owner)
+    names = (match.group(1) if match else owner.replace(" and ", ", ")).split(", ")
+    return set(names), len(names) + (int(match.group(2)) if match else 0)
+
+
+def test_all_who_share(opened: Conns) -> None:
+    """Three are named, the others counted."""
+    for kind, stated in opened.statement["Sharers"].items():
+        missing = [set(names) for names in stated]
+        for row in opened.all:
+            if row["kind"] != kind:
+                continue
+            names, count = sharers(row["owner"])
+            assert len(names) == min(count, 3)
+            fits = [all_names for all_names in map(set, stated)
+                    if names <= all_names and count == len(all_names)]
+            assert fits or kind not in WHOLE, row
+            missing = [all_names for all_names in missing if all_names not in fits]
+        assert not missing, kind
+
+
+def test_pools(opened: Conns) -> None:
+    pools = [{"Open": row["count"], "In_use": row["in_use"], "Idle": row["idle"],
+              "Waiting": row["waiting"], "Limit": row["limit"] or 0}
+             for row in opened.all if row["kind"] == "sql.DB"]
+    key = sorted(pools[0])
+    assert sorted(pools, key=lambda pool: [pool[name] for name in key]) == \
+        sorted(opened.statement["Pools"], key=lambda pool: [pool[name] for name in key])
+    for row in [*opened.all, *opened.groups]:
+        if row["kind"] != "sql.DB":
+            assert (row["idle"], row["waiting"], row["limit"]) == (None, None, None)
+        if row["kind"] in WHOLE:
             assert row["peer"] == "main.fake"
 
 
@@ -116,6 +152,7 @@ def test_closed_twin(build: programs.Build, workshop: programs.Workshop) -> None
     """What was closed is not open; the standard files are."""
     with simple.death(workshop, build, ["closed"]) as dead:
         of = Conns(dead)
+    assert {row["kind"] for row in of.all} == {"file"}
     assert sorted(row["name"] for row in of.all) == STANDARD
 
 

@@ -7,11 +7,7 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"database/sql"
-	"database/sql/driver"
 	"encoding/json"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -34,8 +30,6 @@ const (
 	nRead   = 20
 	nIdle   = 8
 	nClosed = 15
-	nTaken  = 9
-	nGiven  = 3
 )
 
 type row struct {
@@ -44,13 +38,17 @@ type row struct {
 }
 
 type statement struct {
-	Rows  []row  // by kind and owner; "": all of the kind
-	Peer  string // of all HTTP connections
-	Names []string
+	Rows    []row                 // by kind and owner; "": all of the kind
+	Sharers map[string][][]string // by kind: all that hold one of these, by name
+	Peers   []string              // of all HTTP connections
+	Names   []string
+	Pools   []pool
 }
 
+type pool struct{ Open, In_use, Idle, Waiting, Limit int }
+
 var (
-	said     statement
+	said     = statement{Sharers: map[string][][]string{}}
 	dialed   []net.Conn
 	accepted []net.Conn
 	spare    net.Listener
@@ -65,13 +63,13 @@ var (
 	bodies   []*http.Response
 	readOnes []*http.Response
 	web      *http.Server
-	database *sql.DB
-	taken    []*sql.Conn
 	handling atomic.Int32
 	gate     sync.WaitGroup
 	never    = make(chan int)
 	payload  = bytes.Repeat([]byte("x"), 64<<10)
 )
+
+var closing = len(os.Args) > 1 && os.Args[1] == "closed"
 
 func check(err error) {
 	if err != nil {
@@ -81,6 +79,10 @@ func check(err error) {
 
 func states(kind, owner string, count, inUse int) {
 	said.Rows = append(said.Rows, row{kind, owner, count, inUse})
+}
+
+func shared(kind string, sharers ...string) {
+	said.Sharers[kind] = append(said.Sharers[kind], sharers)
 }
 
 func handle(c net.Conn) {
@@ -126,7 +128,7 @@ func tcp() {
 	states("TCP connection", "main.dialed", nDialed, 0)
 	states("TCP connection", "goroutines started in main.accept", nDialed, nDialed)
 	states("TCP listener", "main.spare", 1, 0)
-	states("TCP listener", "main.accepts and others", 1, 1)
+	shared("TCP listener", "main.accepts", "goroutines started in main.tcp")
 	states("UDP socket", "main.sockets", 3, 0)
 }
 
@@ -190,7 +192,7 @@ func https() {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	check(err)
 	url := "http://" + l.Addr().String()
-	said.Peer = l.Addr().String()
+	said.Peers = append(said.Peers, l.Addr().String())
 	web = &http.Server{Handler: http.HandlerFunc(answer)}
 	go web.Serve(l)
 	client = &http.Client{Transport: &http.Transport{MaxIdleConns: 100, MaxIdleConnsPerHost: 100}}
@@ -216,36 +218,9 @@ func https() {
 		finish(get(url), true)
 	}
 	// who has what an HTTP client has differs between releases
-	states("HTTP response body", "", nBodies, 0)
 	states("HTTP response body, read", "main.readOnes", nRead, 0)
-	states("idle HTTP connection", "", nIdle, 0)
-	states("HTTP connection", "", nBodies, 0)
-}
-
-type fake struct{}
-
-func (fake) Connect(context.Context) (driver.Conn, error) { return &fakeConn{}, nil }
-func (fake) Driver() driver.Driver                        { return nil }
-
-type fakeConn struct{ n int }
-
-func (*fakeConn) Prepare(string) (driver.Stmt, error) { return nil, errors.New("no") }
-func (*fakeConn) Close() error                        { return nil }
-func (*fakeConn) Begin() (driver.Tx, error)           { return nil, errors.New("no") }
-
-func databases() {
-	database = sql.OpenDB(fake{})
-	database.SetMaxIdleConns(5)
-	for i := 0; i < nTaken; i++ {
-		c, err := database.Conn(context.Background())
-		check(err)
-		if i < nGiven {
-			defer c.Close()
-		} else {
-			taken = append(taken, c)
-		}
-	}
-	states("sql.DB", "main.database and others", nTaken, nTaken-nGiven)
+	states("idle HTTP connection", "", nIdle+1, 0)
+	states("HTTP connection", "", nBodies+1, 1)
 }
 
 func closeAll() {
@@ -270,10 +245,8 @@ func closeAll() {
 	pipes[1].Close()
 	client.CloseIdleConnections()
 	web.Close()
-	for _, c := range taken {
-		c.Close()
-	}
-	database.Close()
+	closeHTTP2()
+	closeDatabases()
 	time.Sleep(50 * time.Millisecond)
 }
 
@@ -284,8 +257,9 @@ func main() {
 	unix(dir)
 	open(dir)
 	https()
+	http2()
 	databases()
-	if len(os.Args) > 1 && os.Args[1] == "closed" {
+	if closing {
 		closeAll()
 	}
 	check(os.RemoveAll(dir))
