@@ -41,7 +41,8 @@ static enum gh_conn_kind kind_of(const char *net, uint64_t len, bool is_stream, 
 	return GH_CONN_SOCKET;
 }
 
-static struct gh_error *look_at_socket(struct gh_conn_finder *f, const struct gh_conn_type *type, gh_addr object)
+static struct gh_error *look_at_socket(struct gh_conn_finder *f, const struct gh_conn_type *type,
+				       gh_addr object)
 {
 	const struct gh_runtime *rt = f->session->rt;
 	struct gh_conn conn = {.addr = object, .count = 1, .is_program_data = true};
@@ -63,7 +64,8 @@ static struct gh_error *look_at_socket(struct gh_conn_finder *f, const struct gh
 	return gh_conn_add(f, conn);
 }
 
-static struct gh_error *look_at_file(struct gh_conn_finder *f, const struct gh_conn_type *type, gh_addr object)
+static struct gh_error *look_at_file(struct gh_conn_finder *f, const struct gh_conn_type *type,
+				     gh_addr object)
 {
 	struct gh_conn conn = {
 		.addr = object, .kind = GH_CONN_FILE, .count = 1, .is_program_data = true};

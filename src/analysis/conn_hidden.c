@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Objects of known types that the mark left without one. Where nobody says what a package variable
-// points to, an *http.Response that only such a variable has may stay untyped. Its fields do not: an
-// interface says itself what it leads to, by its first word, which is that of an itab or a type. And
-// what leads to a database/sql.driverConn is of package sql: its size says what.
+// points to, an *http.Response that only such a variable has may stay untyped. Its fields do not:
+// an interface says itself what it leads to, by its first word, which is that of an itab or a type.
+// And what leads to a database/sql.driverConn is of package sql: its size says what.
 #include "analysis/conn_look.h"
 #include "analysis/histogram.h"
 #include "goruntime/rtype.h"
@@ -79,7 +79,8 @@ static bool leads_where_it_should(const struct gh_conn_finder *f, const struct g
 }
 
 /* Only what the mark has no type for: the others are met by their types. */
-static struct gh_error *note(struct gh_conn_finder *f, const struct gh_conn_type *type, gh_addr addr)
+static struct gh_error *note(struct gh_conn_finder *f, const struct gh_conn_type *type,
+			     gh_addr addr)
 {
 	struct gh_slot_ref ref;
 	uint16_t state;
@@ -87,7 +88,8 @@ static struct gh_error *note(struct gh_conn_finder *f, const struct gh_conn_type
 	if (!gh_heap_find(f->session->heap, addr, &ref) || f->hidden.len >= MAX_HIDDEN)
 		return NULL;
 	state = gh_mark_state(f->session->mark, ref.slot);
-	if (!gh_state_is_live(state) || gh_object_strength(f->session->mark, state) != GH_STRENGTH_UNKNOWN)
+	if (!gh_state_is_live(state) ||
+	    gh_object_strength(f->session->mark, state) != GH_STRENGTH_UNKNOWN)
 		return NULL;
 	return gh_conn_hidden_vec_push(&f->hidden, (struct gh_conn_hidden){addr, type})
 		       ? NULL

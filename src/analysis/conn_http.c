@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Clients of HTTP/1 and HTTP/2: response bodies that were not closed, requests without a response,
 // connections lent and idle. Mirrors net/http/transport.go and the HTTP/2 client, which is part of
-// net/http (h2_bundle.go) up to go1.26, net/http/internal/http2 since, and golang.org/x/net/http2 in
-// programs that bring their own. See conn_look.h.
+// net/http (h2_bundle.go) up to go1.26, net/http/internal/http2 since, and golang.org/x/net/http2
+// in programs that bring their own. See conn_look.h.
 #include <stdlib.h>
 
 #include "analysis/conn_addr.h"
@@ -29,7 +29,8 @@ static struct gh_error *look_at_body(struct gh_conn_finder *f, const struct gh_c
 }
 
 /* What a response has for a body when it has none: noBody, missingBody, and likewise. */
-static bool has_body(const struct gh_conn_finder *f, const struct gh_conn_type *type, gh_addr response)
+static bool has_body(const struct gh_conn_finder *f, const struct gh_conn_type *type,
+		     gh_addr response)
 {
 	struct gh_types *types = f->session->types;
 	struct gh_gotype stream = {.rtype = type->rtype};
@@ -46,8 +47,8 @@ static bool has_body(const struct gh_conn_finder *f, const struct gh_conn_type *
 }
 
 /*
- * A stream of HTTP/2: the body that a client reads is the stream itself. Its pipe has a buffer until
- * it was read to its end or closed; breakErr is set by Close alone.
+ * A stream of HTTP/2: the body that a client reads is the stream itself. Its pipe has a buffer
+ * until it was read to its end or closed; breakErr is set by Close alone.
  */
 static struct gh_error *look_at_stream(struct gh_conn_finder *f, const struct gh_conn_type *type,
 				       gh_addr object)

@@ -16,8 +16,8 @@ struct gh_conn_known {
 	const char *fields[GH_CONN_FIELDS]; // paths
 	struct gh_error *(*look)(struct gh_conn_finder *f, const struct gh_conn_type *type,
 				 gh_addr object);
-	/* Where it leads to objects that no type of another package can lead to: an untyped object of
-	   its size that does so is one. Empty: others may look like it. */
+	/* Where it leads to objects that no type of another package can lead to: an untyped object
+	   of its size that does so is one. Empty: others may look like it. */
 	struct {
 		int field;
 		const char *type; // NULL ends them
@@ -79,8 +79,8 @@ extern const struct gh_conn_known gh_conn_files[], gh_conn_https[], gh_conn_sqls
 struct gh_error *gh_conn_add_http(struct gh_conn_finder *f) GH_MUST_CHECK;
 
 /**
- * Objects of known types that the mark has no types for (conn_hidden.c): first each untyped object is
- * searched for what it is and leads to, then all that was found is looked at. Errors: NOMEM.
+ * Objects of known types that the mark has no types for (conn_hidden.c): first each untyped object
+ * is searched for what it is and leads to, then all that was found is looked at. Errors: NOMEM.
  */
 struct gh_error *gh_conn_search_untyped(struct gh_conn_finder *f, gh_addr addr,
 					uint64_t bytes) GH_MUST_CHECK;

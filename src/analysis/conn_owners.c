@@ -2,9 +2,9 @@
 // Who owns a connection, and whether a goroutine of the program can still get at it. See conns.h.
 //
 // The owner is the one without whom it would go: its dominator among owners. Where several share it
-// they are named, variables of the program's own first, and goroutines that only serve last. In use is what the program's
-// goroutines reach from their stacks; goroutines that only serve connections (of HTTP clients, of
-// pools) do not count, or every connection that they keep would be in use.
+// they are named, variables of the program's own first, and goroutines that only serve last. In use
+// is what the program's goroutines reach from their stacks; goroutines that only serve connections
+// (of HTTP clients, of pools) do not count, or every connection that they keep would be in use.
 #include <stdlib.h>
 
 #include "analysis/conns.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pools of databases, and what was taken out of them and not given back. Mirrors database/sql/sql.go,
-// go1.22 to go1.27. See conn_look.h.
+// Pools of databases, and what was taken out of them and not given back. Mirrors
+// database/sql/sql.go, go1.22 to go1.27. See conn_look.h.
 #include "analysis/conn_addr.h"
 #include "analysis/conn_look.h"
 #include "goruntime/map.h"
@@ -95,7 +95,8 @@ static struct gh_error *look_at_taken(struct gh_conn_finder *f, const struct gh_
 	f->ret->unreadable += !ok;
 	if (!ok || done || !database)
 		return NULL; // without a database: a zero value, or one that never became one
-	conn.state = conn.kind == GH_CONN_SQL_TX ? "neither committed nor rolled back" : "not closed";
+	conn.state = conn.kind == GH_CONN_SQL_TX ? "neither committed nor rolled back"
+						 : "not closed";
 	conn.peer = connector_of(f, database);
 	return gh_conn_add(f, conn);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which objects are looked at, and in which order. See conns.h; what is known of each package stands
-// in conn_files.c, conn_http.c and conn_sql.c.
+// Which objects are looked at, and in which order. See conns.h; what is known of each package
+// stands in conn_files.c, conn_http.c and conn_sql.c.
 #include <stdlib.h>
 
 #include "analysis/conn_addr.h"

@@ -337,12 +337,13 @@ static void conclude(struct request *r)
 		waiting += c->waiting;
 	}
 	gh_strbuf_printf(&sb,
-			 "%llu open sockets and files, %llu of them on no goroutine's stack; %llu HTTP "
-			 "response bodies not closed",
+			 "%llu open sockets and files, %llu of them on no goroutine's stack; %llu "
+			 "HTTP response bodies not closed",
 			 (unsigned long long)open, (unsigned long long)unused,
 			 (unsigned long long)bodies);
 	if (taken)
-		gh_strbuf_printf(&sb, "; %llu of package sql not closed", (unsigned long long)taken);
+		gh_strbuf_printf(&sb, "; %llu of package sql not closed",
+				 (unsigned long long)taken);
 	if (waiting)
 		gh_strbuf_printf(&sb, "; %llu wait for a connection of a pool",
 				 (unsigned long long)waiting);
@@ -402,8 +403,8 @@ const struct gh_command gh_cmd_conns = {
 		"Stmt that were not closed.\n"
 		"\n"
 		"owner is who holds it as a whole: the variable or goroutine without which it "
-		"would go, or those that share it, three at most. in_use counts those that a goroutine "
-		"can get at from its stack; goroutines that only serve connections of HTTP "
+		"would go, or those that share it, three at most. in_use counts those that a "
+		"goroutine can get at from its stack; goroutines that only serve connections of HTTP "
 		"clients and pools do not count. Of pools it is what they have lent out; idle, "
 		"waiting and limit are theirs alone: connections that nobody has, requests in the "
 		"queue for one, and what SetMaxOpenConns allows.\n"

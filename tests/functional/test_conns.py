@@ -157,6 +157,26 @@ def test_closed_twin(build: programs.Build, workshop: programs.Workshop) -> None
 
 
 @pytest.mark.parametrize("end", ENDS)
+def test_http2_of_its_own(end: str, tmp_path: pathlib.Path) -> None:
+    """A program with golang.org/x/net/http2; net/http's is in it, too."""
+    exe = tmp_path / "ownhttp2"
+    programs.go(end, ["build", "-o", str(exe), "."],
+                folder=programs.PROGRAMS / "thirdparty" / "ownhttp2")
+    process = programs.start(exe, tmp_path, {})
+    programs.finish(process, tmp_path, programs.RUN_SECONDS)
+    programs.check_death(process, tmp_path)
+    said = json.loads((tmp_path / "stdout").read_text())
+    rows = goheap.rows(goheap.ask(tmp_path / "core", exe, "conns")["conns"], "groups")
+    of = {row["kind"]: row for row in rows}
+    assert (of["HTTP response body"]["owner"], of["HTTP response body"]["count"]) == \
+        ("main.open", said["Open"])
+    assert of["HTTP response body, read"]["count"] == said["Read"]
+    assert (of["idle HTTP connection"]["count"], of["idle HTTP connection"]["peer"]) == \
+        (1, said["Peer"])
+    assert "HTTP connection" not in of and "HTTP/2 request" not in of
+
+
+@pytest.mark.parametrize("end", ENDS)
 def test_all_faces_say_the_same(workshop: programs.Workshop, end: str,
                                 tmp_path: pathlib.Path) -> None:
     build = programs.Build("conns", end, "plain")
