@@ -41,27 +41,25 @@ static uint32_t successor(const struct walk *w, uint32_t node, uint32_t i)
 	return h->level >= w->level ? h->g : UINT32_MAX; // all are of one level
 }
 
-static bool is_in(const struct gh_deadlock_link_vec *links, const struct gh_deadlock *d, uint32_t g)
+/* Waiters for the locks of a circle that are not in it: all that are in it are reported by now. */
+static uint64_t count_behind(const struct walk *w, size_t first)
 {
-	for (size_t i = 0; i < d->nlinks; i++)
-		if (links->data[d->first_link + i].g == g)
-			return true;
-	return false;
-}
+	uint64_t behind = 0;
 
-static void count_behind(struct walk *w, struct gh_deadlock *d)
-{
-	for (size_t i = 0; i < d->nlinks; i++) {
-		uint32_t lock = w->ret->links.data[d->first_link + i].lock;
-		const struct gh_lock *l = &w->locks->all.data[lock];
-		bool seen = false;
+	for (size_t i = first; i < w->stack.len; i++) {
+		uint32_t node = w->stack.data[i].node;
+		const struct gh_lock *lock;
 
-		for (size_t k = 0; k < i && !seen; k++)
-			seen = w->ret->links.data[d->first_link + k].lock == lock;
-		for (size_t k = 0; k < l->nwaiters && !seen; k++)
-			d->behind += !is_in(&w->ret->links, d,
-					    w->locks->waiters.data[l->first_waiter + k].g);
+		if (node < w->ngoroutines)
+			continue;
+		lock = &w->locks->all.data[node - w->ngoroutines];
+		for (size_t k = 0; k < lock->nwaiters; k++) {
+			uint32_t g = w->locks->waiters.data[lock->first_waiter + k].g;
+
+			behind += w->colour[g] != REPORTED;
+		}
 	}
+	return behind;
 }
 
 /* The steps from `first` on are a circle. */
@@ -81,7 +79,7 @@ static void report(struct walk *w, size_t first)
 	}
 	if (w->nomem)
 		return;
-	count_behind(w, &d);
+	d.behind = count_behind(w, first);
 	w->nomem |= !gh_deadlock_vec_push(&w->ret->all, d);
 }
 

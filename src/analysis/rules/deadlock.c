@@ -7,6 +7,8 @@
 #include "base/strbuf.h"
 #include "goruntime/traceback.h"
 
+#include <string.h>
+
 extern const struct gh_rule gh_rule_deadlock;
 
 enum { NAMED = 4 }; // goroutines of a circle
@@ -24,27 +26,62 @@ static const struct gh_goroutine *goroutine_at(const struct deadlock_find *find,
 	return &find->f->session->goroutines.data[i];
 }
 
-/* "goroutines 5, 7 and 9", and what they wait for by name. */
-static struct gh_error *name_circle(struct deadlock_find *find, const struct gh_deadlock *d,
-				    struct gh_strbuf *who, struct gh_strbuf *locks)
+/* The locks' names, one a link, in the links' order. */
+static struct gh_error *name_locks(struct deadlock_find *find, const struct gh_deadlock *d,
+				   const char ***ret)
 {
 	const struct gh_deadlock_link *links = &find->deadlocks.links.data[d->first_link];
-	struct gh_error *err = NULL;
+	const char **names = gh_arena_alloc(&find->f->arena, d->nlinks * sizeof(*names));
+	struct gh_error *err = names ? NULL : gh_error_nomem();
 
-	for (size_t i = 0; i < d->nlinks && i < NAMED && !err; i++) {
-		size_t before;
+	for (size_t i = 0; i < d->nlinks && !err; i++) {
+		_cleanup_strbuf_ struct gh_strbuf name = {0};
+
+		err = gh_lock_name(&find->places, &find->locks->all.data[links[i].lock], &name);
+		names[i] = gh_findings_text(find->f, "%s", name.len ? gh_strbuf_str(&name)
+								    : "a lock without a name");
+	}
+	*ret = names;
+	return err;
+}
+
+/*
+ * Where to begin to tell a circle, so that another run of the program tells it the same way: the
+ * least of its rotations, by names. Two candidates race, and the loser skips what it matched.
+ */
+static size_t first_of_circle(const char *const *names, size_t n)
+{
+	size_t a = 0, b = 1, same = 0;
+
+	while (a < n && b < n && same < n) {
+		int order = strcmp(names[(a + same) % n], names[(b + same) % n]);
+
+		if (!order) {
+			same++;
+			continue;
+		}
+		*(order > 0 ? &a : &b) += same + 1;
+		b += a == b;
+		same = 0;
+	}
+	return a < b ? a : b;
+}
+
+/* "5, 7, 9", and what they wait for by name. */
+static void tell_circle(struct deadlock_find *find, const struct gh_deadlock *d, size_t first,
+			const char *const *names, struct gh_strbuf *who, struct gh_strbuf *locks)
+{
+	const struct gh_deadlock_link *links = &find->deadlocks.links.data[d->first_link];
+
+	for (size_t i = 0; i < d->nlinks && i < NAMED; i++) {
+		size_t at = (first + i) % d->nlinks;
 
 		gh_strbuf_printf(who, "%s%llu", i ? ", " : "",
-				 (unsigned long long)goroutine_at(find, links[i].g)->goid);
-		gh_strbuf_puts(locks, i ? ", " : "");
-		before = locks->len;
-		err = gh_lock_name(&find->places, &find->locks->all.data[links[i].lock], locks);
-		if (locks->len == before)
-			gh_strbuf_puts(locks, "a lock without a name");
+				 (unsigned long long)goroutine_at(find, links[at].g)->goid);
+		gh_strbuf_printf(locks, "%s%s", i ? ", " : "", names[at]);
 	}
 	if (d->nlinks > NAMED)
 		gh_strbuf_printf(who, " and %zu more", d->nlinks - NAMED);
-	return err;
 }
 
 static uint64_t retained_by(const struct deadlock_find *find, const struct gh_deadlock *d)
@@ -63,14 +100,19 @@ static uint64_t retained_by(const struct deadlock_find *find, const struct gh_de
 
 static struct gh_error *add(struct deadlock_find *find, const struct gh_deadlock *d)
 {
-	const struct gh_deadlock_link *first = &find->deadlocks.links.data[d->first_link];
+	const struct gh_deadlock_link *links = &find->deadlocks.links.data[d->first_link];
 	_cleanup_strbuf_ struct gh_strbuf who = {0}, locks = {0};
 	struct gh_findings *f = find->f;
 	struct gh_traceback t = {0};
-	struct gh_error *err = name_circle(find, d, &who, &locks);
+	const char **names;
+	size_t first;
+	struct gh_error *err = name_locks(find, d, &names);
 
-	if (!err)
-		err = gh_traceback_summary(f->session->rt, goroutine_at(find, first->g), &t);
+	if (err)
+		return err;
+	first = first_of_circle(names, d->nlinks);
+	tell_circle(find, d, first, names, &who, &locks);
+	err = gh_traceback_summary(f->session->rt, goroutine_at(find, links[first].g), &t);
 	if (err)
 		return err;
 	gh_findings_add(
