@@ -2,8 +2,9 @@
 
 // Command benchheap builds a seeded heap of a given size and holds it. The kind heap is laid out as
 // a program allocates it; in the unkind one, neighbours in memory are not neighbours in the graph;
-// both have so many objects. The third has so many goroutines, each with a few objects. It reads words on stdin: "gc" forces a collection and prints its mark CPU in
-// nanoseconds, "die" leaves a core, "end" exits.
+// both have so many objects. The third has so many goroutines, each with a few objects, and
+// the fourth ten timers more for each. It reads words on stdin: "gc" forces a collection and prints
+// its mark CPU in nanoseconds, "die" leaves a core, "end" exits.
 package main
 
 import (
@@ -25,7 +26,7 @@ var (
 
 func main() {
 	if len(os.Args) != 4 {
-		fmt.Fprintln(os.Stderr, "usage: benchheap kind|unkind|goroutines N SEED")
+		fmt.Fprintln(os.Stderr, "usage: benchheap kind|unkind|goroutines|stuck N SEED")
 		os.Exit(2)
 	}
 	n, _ := strconv.Atoi(os.Args[2])
@@ -39,6 +40,8 @@ func main() {
 		unkindHeap = makeUnkind(random, n)
 	case "goroutines":
 		makeGoroutines(random, n)
+	case "stuck":
+		makeStuck(random, n)
 	default:
 		fmt.Fprintln(os.Stderr, "benchheap: no such heap:", os.Args[1])
 		os.Exit(2)
