@@ -9,7 +9,7 @@
 
 #include "analysis/conns.h"
 #include "analysis/goroutine_nodes.h"
-#include "analysis/retained.h"
+#include "analysis/sharing.h"
 #include "base/cleanup.h"
 #include "goruntime/traceback.h"
 #include "graph/reach.h"
@@ -40,8 +40,7 @@ struct owners {
 	struct gh_goroutine_node_vec nodes;
 	struct gh_reach *reach;
 	uint64_t *cut; // owned: bit a slot: the lists of clients and pools
-	struct gh_sharing sharing;
-	const char **names; // owned: of those that share: by their place in sharing.all
+	const char **names; // owned: of those that share, by their place in sharing->all; or NULL
 };
 
 /* The function in which a goroutine starts; NULL: not known. */
@@ -92,16 +91,6 @@ static struct gh_error *reach_from_goroutines(struct owners *o)
 			gh_reach_owner(o->reach, child);
 	}
 	return err ? err : gh_reach_drain(o->reach, &o->session->poll);
-}
-
-static struct gh_error *index_shared(struct owners *o)
-{
-	struct gh_error *err = gh_sharing_create(o->session, &o->sharing);
-
-	if (err)
-		return err;
-	o->names = gh_alloc_array(o->sharing.all.len, sizeof(*o->names));
-	return o->names ? gh_sharing_index(&o->sharing) : gh_error_nomem();
 }
 
 static const char *start_of_owner(const struct owners *o, const struct gh_owner *owner)
@@ -204,7 +193,7 @@ static const char *join(struct owners *o, struct sharers *s, bool is_all)
 static const char *name_sharers(struct owners *o, const struct gh_shared *shared)
 {
 	struct sharers s = {.o = o};
-	bool is_all = gh_sharing_owners(&o->sharing, shared, add_sharer, &s);
+	bool is_all = gh_sharing_owners(o->session->sharing, shared, add_sharer, &s);
 
 	for (size_t i = 0; i < s.n; i++) {
 		_cleanup_strbuf_ struct gh_strbuf sb = {0};
@@ -218,26 +207,41 @@ static const char *name_sharers(struct owners *o, const struct gh_shared *shared
 	return s.n ? join(o, &s, is_all) : NULL;
 }
 
-/* NULL: nobody knows. */
-static const char *owner_of(struct owners *o, gh_node node)
+/* Asked for when somebody shares: most programs' own files are held by one variable each. */
+static struct gh_error *owner_by_sharing(struct owners *o, gh_node node, const char **ret)
 {
-	const struct gh_domtree *tree = o->session->domtree;
-	const struct gh_shared *shared = gh_sharing_of(&o->sharing, node);
+	struct gh_error *err = gh_session_sharing(o->session);
+	const struct gh_sharing *sharing = o->session->sharing;
+	const struct gh_shared *shared;
 	const char **name;
 
-	if (!shared) {
-		_cleanup_strbuf_ struct gh_strbuf sb = {0};
-
-		while (tree->idom[tree->place[node]])
-			node = gh_domtree_idom(tree, node);
-		describe(o, node, &sb);
-		return sb.len ? gh_arena_strndup(o->conns->arena, gh_strbuf_str(&sb), sb.len)
-			      : NULL;
-	}
-	name = &o->names[shared - o->sharing.all.data];
+	if (err)
+		return err;
+	if (!o->names)
+		o->names = gh_alloc_array(sharing->all.len, sizeof(*o->names));
+	if (!o->names)
+		return gh_error_nomem();
+	shared = gh_sharing_of(sharing, node);
+	name = &o->names[shared - sharing->all.data];
 	if (!*name)
 		*name = name_sharers(o, shared);
-	return *name;
+	*ret = *name;
+	return NULL;
+}
+
+/* *ret NULL: nobody knows. */
+static struct gh_error *owner_of(struct owners *o, gh_node node, const char **ret)
+{
+	const struct gh_domtree *tree = o->session->domtree;
+	_cleanup_strbuf_ struct gh_strbuf sb = {0};
+
+	while (tree->idom[tree->place[node]])
+		node = gh_domtree_idom(tree, node);
+	if (gh_is_shared(tree, tree->place[node]))
+		return owner_by_sharing(o, node, ret);
+	describe(o, node, &sb);
+	*ret = sb.len ? gh_arena_strndup(o->conns->arena, gh_strbuf_str(&sb), sb.len) : NULL;
+	return NULL;
 }
 
 static struct gh_error *fill(struct owners *o)
@@ -255,8 +259,8 @@ static struct gh_error *fill(struct owners *o)
 		if (conn->kind != GH_CONN_HTTP_IDLE && conn->kind != GH_CONN_DATABASE)
 			conn->in_use = gh_reach_has(o->reach, ref.slot);
 		if (gh_slot_is_node(o->session->owners, ref.slot))
-			conn->owner =
-				owner_of(o, gh_node_of_slot(o->session->owners, ref.slot));
+			err = owner_of(o, gh_node_of_slot(o->session->owners, ref.slot),
+				       &conn->owner);
 	}
 	return err;
 }
@@ -269,12 +273,9 @@ struct gh_error *gh_conns_find_owners(struct gh_session *session, struct gh_conn
 	if (!err)
 		err = reach_from_goroutines(&o);
 	if (!err)
-		err = index_shared(&o);
-	if (!err)
 		err = fill(&o);
 	gh_goroutine_node_vec_deinit(&o.nodes);
 	gh_reach_destroy(o.reach);
-	gh_sharing_deinit(&o.sharing);
 	free(o.cut);
 	free(o.names);
 	return err;

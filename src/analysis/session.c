@@ -2,6 +2,7 @@
 // A session: owns a target and computes its stages once each. Stages of the heap are in files of
 // their own.
 #include "analysis/session.h"
+#include "analysis/sharing.h"
 
 #include <stdlib.h>
 
@@ -102,6 +103,7 @@ void gh_session_destroy(struct gh_session *session)
 		session->shown_destroy(session->shown);
 	gh_backedges_destroy(session->backedges);
 	gh_shortest_destroy(session->shortest);
+	gh_sharing_destroy(session->sharing);
 	gh_domtree_destroy(session->domtree);
 	gh_owner_graph_destroy(session->owners);
 	gh_why_destroy(session->why);

@@ -14,6 +14,7 @@
 #include "target/target.h"
 
 struct gh_shown;
+struct gh_sharing;
 
 struct gh_session {
 	struct gh_target *target;	    // owned
@@ -33,6 +34,7 @@ struct gh_session {
 	struct gh_why *why;		   // stage WHY: what gives each live object its type
 	struct gh_owner_graph *owners;	   // stage OWNERS; owned
 	struct gh_domtree *domtree;	   // stage DOMINATORS; owned
+	struct gh_sharing *sharing;	   // stage SHARING; owned
 	struct gh_shortest *shortest;	   // stage SHORTEST; owned
 	struct gh_backedges *backedges;	   // stage BACKEDGES; owned
 	struct gh_shown *shown;		   // what a dialogue remembers (command/shown.h); owned
@@ -73,6 +75,8 @@ struct gh_error *gh_session_why(struct gh_session *session) GH_MUST_CHECK;
 struct gh_error *gh_session_owners(struct gh_session *session) GH_MUST_CHECK;
 /** What every owner and every object retains. */
 struct gh_error *gh_session_dominators(struct gh_session *session) GH_MUST_CHECK;
+/** What several owners hold together, and who (analysis/sharing.h). */
+struct gh_error *gh_session_sharing(struct gh_session *session) GH_MUST_CHECK;
 /** For each object the word by which a shortest path from an owner comes to it. */
 struct gh_error *gh_session_shortest(struct gh_session *session) GH_MUST_CHECK;
 /** The edges of the owner graph by target. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stages OWNERS, DOMINATORS, SHORTEST and BACKEDGES of a session. See session.h.
+// Stages OWNERS, DOMINATORS, SHARING, SHORTEST and BACKEDGES of a session. See session.h.
 #include "analysis/session.h"
+#include "analysis/sharing.h"
 
 struct gh_error *gh_session_owners(struct gh_session *s)
 {
@@ -26,6 +27,17 @@ struct gh_error *gh_session_dominators(struct gh_session *s)
 		return err;
 	err = gh_domtree_create(s->owners, &s->poll, &s->domtree);
 	gh_lap(&s->laps, "dominators");
+	return err;
+}
+
+struct gh_error *gh_session_sharing(struct gh_session *s)
+{
+	struct gh_error *err = gh_session_dominators(s);
+
+	if (err || s->sharing)
+		return err;
+	err = gh_sharing_create(s->owners, s->domtree, &s->poll, &s->sharing);
+	gh_lap(&s->laps, "sharing");
 	return err;
 }
 

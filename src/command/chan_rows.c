@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "analysis/place.h"
-#include "analysis/retained.h"
+#include "analysis/sharing.h"
 #include "base/cleanup.h"
 #include "command/chan_tables.h"
 #include "command/code_cells.h"
@@ -59,8 +59,7 @@ _Static_assert((int)NCOLUMNS == (int)GH_CHAN_NCOLUMNS, "the header tells others"
 
 struct listing {
 	struct gh_chan_view view;
-	struct gh_sharing sharing;
-	bool has_sharing;
+	const struct gh_sharing *sharing; // the session's; NULL: not known
 	struct gh_places places;
 	struct gh_range *ranges; // owned: the channels
 	struct gh_referrer *referrers; // owned: SHOWN_REFERRERS of each channel
@@ -75,7 +74,6 @@ static void listing_destroy(void *ctx)
 	if (l) {
 		gh_budget_give(l->view.session->target->budget, l->charged_bytes);
 		gh_chan_view_deinit(&l->view);
-		gh_sharing_deinit(&l->sharing);
 		gh_places_deinit(&l->places);
 		free(l->ranges);
 		free(l->referrers);
@@ -267,12 +265,12 @@ static void fill_owners(struct listing *l, size_t chan, struct gh_cell *cells)
 		return;
 	cells[OWNER] = gh_cell_copy(l->view.report, gh_strbuf_str(&sb), sb.len);
 	cells[OWNERS] = cells[OWNER];
-	if (!l->has_sharing || !gh_slot_is_node(s->owners, ref.slot))
+	if (!l->sharing || !gh_slot_is_node(s->owners, ref.slot))
 		return;
-	shared = gh_sharing_of(&l->sharing, gh_node_of_slot(s->owners, ref.slot));
+	shared = gh_sharing_of(l->sharing, gh_node_of_slot(s->owners, ref.slot));
 	if (!shared)
 		return;
-	gh_sharing_describe(&l->sharing, shared, /* nearest= */ false, &all);
+	gh_sharing_describe(l->sharing, shared, /* nearest= */ false, &all);
 	cells[OWNERS] = all.len ? gh_cell_copy(l->view.report, gh_strbuf_str(&all), all.len)
 				: (struct gh_cell){0};
 }
@@ -312,11 +310,9 @@ static void fill_row(void *ctx, size_t index, struct gh_cell *cells)
 
 static struct gh_error *find_sharing(struct listing *l)
 {
-	struct gh_error *err = gh_sharing_create(l->view.session, &l->sharing);
+	struct gh_error *err = gh_session_sharing(l->view.session);
 
-	if (!err)
-		err = gh_sharing_index(&l->sharing);
-	l->has_sharing = !err;
+	l->sharing = err ? NULL : l->view.session->sharing;
 	return gh_settle_part(l->view.session, l->view.report, err,
 			      "who shares channels is not listed");
 }

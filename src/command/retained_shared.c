@@ -2,7 +2,7 @@
 // Table `shared` of `retained`: what several owners hold together. See retained_tables.h.
 #include <stdlib.h>
 
-#include "analysis/retained.h"
+#include "analysis/sharing.h"
 #include "analysis/slot.h"
 #include "base/cleanup.h"
 #include "command/heap_notes.h"
@@ -149,14 +149,13 @@ struct gh_error *gh_retained_list_shared(const struct retained_request *r)
 	struct gh_cell *total = table ? gh_table_total(table) : NULL;
 	struct shared_row_vec rows = {0};
 	uint64_t bytes = 0, count = 0, n = 0;
-	struct gh_sharing sharing = {0};
 	struct gh_error *err;
 
 	if (!total)
 		return gh_error_nomem();
-	err = gh_sharing_create(r->session, &sharing);
+	err = gh_session_sharing(r->session);
 	if (!err)
-		err = name_shared(r, &sharing, &rows);
+		err = name_shared(r, r->session->sharing, &rows);
 	for (size_t i = 0; i < rows.len && !err; i++) {
 		bytes += rows.data[i].bytes;
 		count += rows.data[i].objects;
@@ -165,7 +164,6 @@ struct gh_error *gh_retained_list_shared(const struct retained_request *r)
 			err = add_shared(r, table, &rows.data[i]);
 	}
 	shared_row_vec_deinit(&rows);
-	gh_sharing_deinit(&sharing);
 	if (err)
 		return gh_settle_part(r->session, r->report, err, "what owners share is not listed");
 	total[S_BYTES] = gh_cell_u64(bytes);

@@ -2,7 +2,7 @@
 // Objects that several owners hold, and on which a tenth of the heap or more hangs. As with
 // largest-owner, one core cannot tell whether that is too much.
 #include "analysis/finding.h"
-#include "analysis/retained.h"
+#include "analysis/sharing.h"
 #include "analysis/slot.h"
 #include "base/cleanup.h"
 #include "base/strbuf.h"
@@ -38,17 +38,21 @@ static void add(struct gh_findings *f, const struct gh_sharing *sharing, const s
 
 static struct gh_error *find(struct gh_findings *f)
 {
-	struct gh_sharing sharing;
-	struct gh_error *err = gh_sharing_create(f->session, &sharing);
+	struct gh_error *err = gh_session_dominators(f->session);
+	const struct gh_domtree *tree = f->session->domtree;
 	uint64_t least;
 
 	if (err)
 		return err;
 	least = f->session->owners->live_bytes / SHARE + 1;
-	for (size_t i = 0; i < sharing.all.len && sharing.all.data[i].bytes >= least; i++)
-		add(f, &sharing, &sharing.all.data[i]);
-	gh_sharing_deinit(&sharing);
-	return NULL;
+	for (uint32_t place = 1; place < tree->n && !err; place++) {
+		if (tree->retained[place] < least || !gh_is_shared(tree, place))
+			continue;
+		err = gh_session_sharing(f->session); // no sooner: most programs have none
+		if (!err)
+			add(f, f->session->sharing, gh_shared_at(f->session->sharing, place));
+	}
+	return err;
 }
 
 const struct gh_rule gh_rule_largest_shared = {
