@@ -42,6 +42,16 @@ uint64_t gh_field_or_zero(const struct gh_runtime *rt, gh_addr base, enum gh_lay
 	return gh_field(rt, base, field, &value) ? value : 0;
 }
 
+bool gh_struct_at(const struct gh_runtime *rt, gh_addr base, enum gh_layout_struct s,
+		  struct gh_struct_view *ret)
+{
+	int32_t size = rt->layout.struct_size[s];
+
+	*ret = (struct gh_struct_view){.layout = &rt->layout, .size = (uint32_t)size};
+	ret->bytes = size > 0 ? gh_image_at(rt->image, base, (uint64_t)size) : NULL;
+	return ret->bytes != NULL;
+}
+
 bool gh_read_slice(const struct gh_image *image, gh_addr addr, struct gh_slice *ret)
 {
 	const uint8_t *p = gh_image_at(image, addr, 24);

@@ -71,6 +71,37 @@ bool gh_field(const struct gh_runtime *rt, gh_addr base, enum gh_layout_field fi
 /** As gh_field; 0 when absent or missing. For fields where 0 means "none" anyway. */
 uint64_t gh_field_or_zero(const struct gh_runtime *rt, gh_addr base, enum gh_layout_field field);
 
+/**
+ * A runtime's struct as a whole, where many of its fields are read: one look-up in the image for
+ * all of them.
+ */
+struct gh_struct_view {
+	const struct gh_layout *layout;
+	const uint8_t *bytes; // the image's
+	uint32_t size;
+};
+
+/** False: a part of it is missing. */
+bool gh_struct_at(const struct gh_runtime *rt, gh_addr base, enum gh_layout_struct s,
+		  struct gh_struct_view *ret);
+
+/** As gh_field_or_zero, of a struct in view. */
+static inline uint64_t gh_view_field(const struct gh_struct_view *view, enum gh_layout_field field)
+{
+	int32_t offset = view->layout->offset[field];
+	uint8_t size = view->layout->size[field];
+	const uint8_t *p = view->bytes + offset;
+
+	if (size == 0)
+		size = 8; // the first word of a larger field
+	if (offset < 0 || (uint32_t)offset + size > view->size)
+		return 0;
+	return size == 8   ? gh_u64_at(p)
+	       : size == 4 ? gh_u32_at(p)
+	       : size == 2 ? gh_u16_at(p)
+			   : *p;
+}
+
 /** Read a Go slice header at addr. */
 struct gh_slice {
 	gh_addr data;

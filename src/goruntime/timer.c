@@ -129,33 +129,30 @@ static enum gh_timer_state state_of_status(uint64_t status, struct gh_timer *t, 
 	return GH_TIMER_STOPPED;
 }
 
-static bool read_timer(struct reader *r, gh_addr addr, struct gh_timer *ret)
+/* view: of the runtime.timer at addr. */
+static bool read_timer(struct reader *r, gh_addr addr, const struct gh_struct_view *view,
+		       struct gh_timer *ret)
 {
-	const struct gh_runtime *rt = r->rt;
+	const struct gh_layout *layout = &r->rt->layout;
 	struct gh_timer t = {.addr = addr, .heap = GH_TIMER_NO_HEAP};
-	uint64_t when, period, state;
 
-	if (!gh_field(rt, addr, GH_F_timer_when, &when) ||
-	    !gh_field(rt, addr, GH_F_timer_period, &period) ||
-	    !gh_field(rt, addr, GH_F_timer_f, &t.f) ||
-	    !gh_field(rt, addr, GH_F_timer_arg, &t.arg_type) ||
-	    !gh_field(rt, addr, GH_F_timer_seq, &t.seq))
+	t.f = gh_view_field(view, GH_F_timer_f);
+	t.arg_type = gh_view_field(view, GH_F_timer_arg);
+	t.seq = gh_view_field(view, GH_F_timer_seq);
+	t.when_ns = (int64_t)gh_view_field(view, GH_F_timer_when);
+	t.period_ns = (int64_t)gh_view_field(view, GH_F_timer_period);
+	t.arg_at = addr + (uint64_t)layout->offset[GH_F_timer_arg] + 8;
+	if (!gh_read_u64(r->rt->image, t.arg_at, &t.arg))
 		return false;
-	t.when_ns = (int64_t)when;
-	t.period_ns = (int64_t)period;
-	t.arg_at = addr + (uint64_t)rt->layout.offset[GH_F_timer_arg] + 8;
-	if (!gh_read_u64(rt->image, t.arg_at, &t.arg))
-		return false;
-	if (gh_field(rt, addr, GH_F_timer_status, &state)) {
-		t.state = state_of_status(
-			state, &t, (int64_t)gh_field_or_zero(rt, addr, GH_F_timer_nextwhen));
+	if (gh_has(layout, GH_F_timer_status)) {
+		t.state = state_of_status(gh_view_field(view, GH_F_timer_status), &t,
+					  (int64_t)gh_view_field(view, GH_F_timer_nextwhen));
 	} else {
-		state = gh_field_or_zero(rt, addr, GH_F_timer_state);
 		t.state = t.when_ns > 0 ? GH_TIMER_ARMED : GH_TIMER_STOPPED;
-		t.is_zombie = state & STATE_ZOMBIE;
-		t.is_chan = gh_field_or_zero(rt, addr, GH_F_timer_isChan);
-		t.is_fake = gh_field_or_zero(rt, addr, GH_F_timer_isFake);
-		t.blocked = (uint32_t)gh_field_or_zero(rt, addr, GH_F_timer_blocked);
+		t.is_zombie = gh_view_field(view, GH_F_timer_state) & STATE_ZOMBIE;
+		t.is_chan = gh_view_field(view, GH_F_timer_isChan);
+		t.is_fake = gh_view_field(view, GH_F_timer_isFake);
+		t.blocked = (uint32_t)gh_view_field(view, GH_F_timer_blocked);
 	}
 	classify(r, &t);
 	*ret = t;
@@ -165,35 +162,34 @@ static bool read_timer(struct reader *r, gh_addr addr, struct gh_timer *ret)
 bool gh_timer_read(const struct gh_runtime *rt, gh_addr addr, struct gh_timer *ret)
 {
 	struct reader r = {.rt = rt};
+	struct gh_struct_view view;
 
-	return read_timer(&r, addr, ret);
+	return gh_struct_at(rt, addr, GH_S_timer, &view) && read_timer(&r, addr, &view, ret);
 }
 
 /* Does the timer say that it is in this heap? Before go1.23 it names the P. */
-static bool belongs(const struct gh_runtime *rt, gh_addr timer, gh_addr owner, gh_addr set)
+static bool belongs(const struct gh_struct_view *timer, gh_addr owner, gh_addr set)
 {
-	uint64_t is;
-
-	if (gh_has(&rt->layout, GH_F_timer_ts))
-		return gh_field(rt, timer, GH_F_timer_ts, &is) && is == set &&
-		       gh_field_or_zero(rt, timer, GH_F_timer_state) & STATE_HEAPED;
+	if (gh_has(timer->layout, GH_F_timer_ts))
+		return gh_view_field(timer, GH_F_timer_ts) == set &&
+		       gh_view_field(timer, GH_F_timer_state) & STATE_HEAPED;
 	// while Ps are destroyed their timers have none for a moment
-	return gh_field(rt, timer, GH_F_timer_pp, &is) && is == owner;
+	return gh_view_field(timer, GH_F_timer_pp) == owner;
 }
 
 static struct gh_error *read_entry(struct reader *r, const struct gh_timer_heap *heap, gh_addr set,
 				   uint64_t i)
 {
 	gh_addr slot = heap->array + i * heap->elem_bytes, addr;
+	struct gh_struct_view view;
 	struct gh_timer t;
 
 	if (!gh_read_u64(r->rt->image, slot, &addr) || !addr ||
-	    !gh_image_at(r->rt->image, addr,
-			 (uint64_t)r->rt->layout.struct_size[GH_S_timer])) {
+	    !gh_struct_at(r->rt, addr, GH_S_timer, &view)) {
 		r->ret->unreadable++;
 		return NULL;
 	}
-	if (!belongs(r->rt, addr, heap->owner, set) || !read_timer(r, addr, &t)) {
+	if (!belongs(&view, heap->owner, set) || !read_timer(r, addr, &view, &t)) {
 		r->ret->damaged++;
 		return NULL;
 	}
