@@ -4,71 +4,70 @@
 #include "analysis/timer_verdicts.h"
 
 #include <stdlib.h>
+#include <string.h>
 
-#include "base/cleanup.h"
+#include "base/budget.h"
+#include "base/radix.h"
 #include "graph/words.h"
 
-enum { SPANS_A_POLL = 1024 };
-
-/* A slot that is looked for. */
-struct wanted {
-	uint64_t slot;
-	uint32_t timer; // of the view
-	bool is_channel;
+enum {
+	SPANS_A_POLL = 1024,
+	MAX_IN_A_SLOT = 16, // timers: package time allocates each by itself
 };
-GH_VEC(wanted_vec, struct wanted);
 
-struct node_of {
-	gh_addr addr;
-	gh_node node;
-};
-GH_VEC(node_of_vec, struct node_of);
+/* What is looked for, by slot: its timer's index in the view, and whether it is the channel. */
+static uint64_t wanted(size_t timer, bool is_channel)
+{
+	return (uint64_t)timer << 1 | is_channel;
+}
 
 struct judge {
 	struct gh_session *session;
 	struct gh_timer_view *view;
 	const struct gh_owner_graph *graph;
-	struct wanted_vec wanted; // by slot
+	struct gh_key_vec wanted; // by slot
 	uint64_t *bits;		  // owned: bit a slot that is wanted
-	struct node_of_vec timers, goroutines; // owners by address
+	gh_node *node;		  // owned: of the timers in heaps: the owner that each is, or NONE
+	struct gh_key_vec goroutines; // owners by address of the g
 	uint64_t slot; // of the object whose words are looked at; GH_SLOT_NONE: an owner's
 	gh_node above; // that owner, or the first one above the object; NONE: not looked for yet
 };
 
-static int by_addr(const void *a, const void *b)
+static gh_node find_goroutine(const struct judge *j, gh_addr g)
 {
-	const struct node_of *x = a, *y = b;
+	const struct gh_key_vec *all = &j->goroutines;
+	size_t i = gh_first_key(all->data, all->len, g);
 
-	return x->addr < y->addr ? -1 : x->addr > y->addr;
+	return i < all->len && all->data[i].key == g ? (gh_node)all->data[i].value : GH_NODE_NONE;
 }
 
-static gh_node find_node(const struct node_of_vec *list, gh_addr addr)
-{
-	struct node_of key = {.addr = addr};
-	const struct node_of *found =
-		list->len ? bsearch(&key, list->data, list->len, sizeof(key), by_addr) : NULL;
-
-	return found ? found->node : GH_NODE_NONE;
-}
-
+/* Owners that are timers come in the order of their addresses, as those of the view do. */
 static bool list_owners(struct judge *j)
 {
+	const struct gh_timer_vec *timers = &j->view->timers.list;
 	const struct gh_owner_vec *owners = &j->graph->owners;
+	size_t timer = 0;
 
+	memset(j->node, 0xff, timers->len * sizeof(*j->node));
 	for (size_t i = 0; i < owners->len; i++) {
 		const struct gh_owner *o = &owners->data[i];
-		struct node_of entry = {o->addr, (gh_node)i};
 
-		if (o->kind == GH_ROOT_TIMER && !node_of_vec_push(&j->timers, entry))
+		if (o->kind == GH_ROOT_GOROUTINE &&
+		    !gh_key_vec_push(&j->goroutines, (struct gh_key){o->addr, i}))
 			return false;
-		if (o->kind == GH_ROOT_GOROUTINE && !node_of_vec_push(&j->goroutines, entry))
-			return false;
+		if (o->kind != GH_ROOT_TIMER)
+			continue;
+		while (timer < timers->len && timers->data[timer].addr < o->addr)
+			timer++;
+		if (timer < timers->len && timers->data[timer].addr == o->addr)
+			j->node[timer] = (gh_node)i;
 	}
-	if (j->timers.len)
-		qsort(j->timers.data, j->timers.len, sizeof(*j->timers.data), by_addr);
-	if (j->goroutines.len)
-		qsort(j->goroutines.data, j->goroutines.len, sizeof(*j->goroutines.data), by_addr);
-	return true;
+	return gh_sort_keys(j->goroutines.data, j->goroutines.len);
+}
+
+static gh_node node_of_timer(const struct judge *j, size_t timer)
+{
+	return timer < j->view->timers.list.len ? j->node[timer] : GH_NODE_NONE;
 }
 
 /* Kinds that the program has an object for, and may stop. */
@@ -86,17 +85,26 @@ static bool want(struct judge *j, gh_addr addr, size_t timer, bool is_channel)
 	if (!addr || !gh_heap_find(j->session->heap, addr, &ref))
 		return true;
 	gh_bitmap_set(j->bits, ref.slot);
-	return wanted_vec_push(&j->wanted,
-			       (struct wanted){ref.slot, (uint32_t)timer, is_channel});
+	return gh_key_vec_push(&j->wanted, (struct gh_key){ref.slot, wanted(timer, is_channel)});
 }
 
-static int by_slot(const void *a, const void *b)
+/* Each word that leads to such a slot would concern all timers in it: only damage makes many. */
+static void give_up_crowded(struct judge *j)
 {
-	const struct wanted *x = a, *y = b;
+	size_t kept = 0;
 
-	if (x->slot != y->slot)
-		return x->slot < y->slot ? -1 : 1;
-	return x->timer < y->timer ? -1 : x->timer > y->timer;
+	for (size_t i = 0, end; i < j->wanted.len; i = end) {
+		for (end = i; end < j->wanted.len; end++)
+			if (j->wanted.data[end].key != j->wanted.data[i].key)
+				break;
+		for (size_t k = i; k < end; k++)
+			if (end - i <= MAX_IN_A_SLOT)
+				j->wanted.data[kept++] = j->wanted.data[k];
+			else
+				j->view->facts[j->wanted.data[k].value >> 1].verdict =
+					GH_TIMER_UNJUDGED;
+	}
+	j->wanted.len = kept;
 }
 
 static bool list_wanted(struct judge *j)
@@ -111,8 +119,9 @@ static bool list_wanted(struct judge *j)
 			return false;
 		j->view->facts[i].verdict = GH_TIMER_UNSTOPPABLE; // until somebody is found
 	}
-	if (j->wanted.len)
-		qsort(j->wanted.data, j->wanted.len, sizeof(*j->wanted.data), by_slot);
+	if (!gh_sort_keys(j->wanted.data, j->wanted.len))
+		return false;
+	give_up_crowded(j);
 	return true;
 }
 
@@ -130,17 +139,16 @@ static void note_owner(const struct judge *j, struct gh_timer_fact *fact, gh_nod
 }
 
 /* Somebody has the timer, or its channel: who stops it is worth more than who receives. */
-static void note(struct judge *j, const struct wanted *w)
+static void note(struct judge *j, size_t timer, bool is_channel)
 {
-	struct gh_timer_fact *fact = &j->view->facts[w->timer];
-	const struct gh_timer *t = gh_timer_view_at(j->view, w->timer);
-	enum gh_timer_verdict verdict = w->is_channel ? GH_TIMER_IN_USE : GH_TIMER_HELD;
+	struct gh_timer_fact *fact = &j->view->facts[timer];
+	enum gh_timer_verdict verdict = is_channel ? GH_TIMER_IN_USE : GH_TIMER_HELD;
 
 	if (fact->verdict == GH_TIMER_HELD && verdict == GH_TIMER_IN_USE)
 		return;
 	if (j->above == GH_NODE_NONE)
 		j->above = gh_domtree_owner_of_slot(j->session->domtree, j->slot);
-	if (j->above == find_node(&j->timers, t->addr))
+	if (j->above == node_of_timer(j, timer))
 		return; // its own callback has it, and nobody else has that
 	if (fact->verdict != verdict) {
 		fact->verdict = verdict;
@@ -151,7 +159,7 @@ static void note(struct judge *j, const struct wanted *w)
 }
 
 /* Do the words that are looked at lie in the timer itself, or in its channel? */
-static bool is_its_own(const struct judge *j, uint32_t timer)
+static bool is_its_own(const struct judge *j, size_t timer)
 {
 	const struct gh_timer *t = gh_timer_view_at(j->view, timer);
 	struct gh_slot_ref ref;
@@ -167,22 +175,17 @@ static void look_at(void *ctx, gh_addr at, uint64_t value)
 {
 	struct judge *j = ctx;
 	struct gh_word_slot t = gh_word_slot(j->graph->mark, value);
-	size_t lo = 0, hi = j->wanted.len;
 
 	(void)at;
 	if (t.slot == GH_SLOT_NONE || !gh_bitmap_test(j->bits, t.slot))
 		return;
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
+	for (size_t i = gh_first_key(j->wanted.data, j->wanted.len, t.slot);
+	     i < j->wanted.len && j->wanted.data[i].key == t.slot; i++) {
+		size_t timer = j->wanted.data[i].value >> 1;
 
-		if (j->wanted.data[mid].slot < t.slot)
-			lo = mid + 1;
-		else
-			hi = mid;
+		if (!is_its_own(j, timer))
+			note(j, timer, j->wanted.data[i].value & 1);
 	}
-	for (; lo < j->wanted.len && j->wanted.data[lo].slot == t.slot; lo++)
-		if (!is_its_own(j, j->wanted.data[lo].timer))
-			note(j, &j->wanted.data[lo]);
 }
 
 static void look_at_owners(struct judge *j)
@@ -235,7 +238,7 @@ static void note_goroutines(struct judge *j)
 		gh_addr g = t->kind == GH_TIMER_SLEEP		   ? t->arg
 			    : fact->verdict == GH_TIMER_IN_USE ? fact->receiver
 								   : 0;
-		gh_node node = g ? find_node(&j->goroutines, g) : GH_NODE_NONE;
+		gh_node node = g ? find_goroutine(j, g) : GH_NODE_NONE;
 
 		if (node == GH_NODE_NONE || t->state == GH_TIMER_STOPPED)
 			continue;
@@ -248,7 +251,7 @@ static void note_goroutines(struct judge *j)
 static void note_retained(struct judge *j)
 {
 	for (size_t i = 0; i < j->view->timers.list.len; i++) {
-		gh_node node = find_node(&j->timers, j->view->timers.list.data[i].addr);
+		gh_node node = j->node[i];
 
 		if (node == GH_NODE_NONE)
 			continue;
@@ -277,13 +280,21 @@ static struct gh_error *judge(struct judge *j)
 struct gh_error *gh_timer_verdicts(struct gh_session *session, struct gh_timer_view *view)
 {
 	struct judge j = {.session = session, .view = view, .graph = session->owners};
-	struct gh_error *err;
+	size_t n = view->timers.list.len;
+	uint64_t bits = gh_bitmap_words(session->heap->table.nslots) + 1;
+	uint64_t bytes = bits * sizeof(*j.bits) + n * sizeof(*j.node) +
+			 gh_timer_view_len(view) * 2 * sizeof(*j.wanted.data);
+	struct gh_error *err = gh_budget_charge(session->target->budget, bytes, "judging timers");
 
-	j.bits = gh_alloc_array(gh_bitmap_words(session->heap->table.nslots) + 1, sizeof(*j.bits));
-	err = j.bits ? judge(&j) : gh_error_nomem();
+	if (err)
+		return err;
+	j.bits = gh_alloc_array(bits, sizeof(*j.bits));
+	j.node = gh_alloc_array(n, sizeof(*j.node));
+	err = j.bits && j.node ? judge(&j) : gh_error_nomem();
 	free(j.bits);
-	wanted_vec_deinit(&j.wanted);
-	node_of_vec_deinit(&j.timers);
-	node_of_vec_deinit(&j.goroutines);
+	free(j.node);
+	gh_key_vec_deinit(&j.wanted);
+	gh_key_vec_deinit(&j.goroutines);
+	gh_budget_give(session->target->budget, bytes);
 	return err;
 }

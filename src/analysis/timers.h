@@ -17,13 +17,13 @@ enum gh_timer_verdict {
 /** What the heap says of one timer. */
 struct gh_timer_fact {
 	uint8_t verdict; // enum gh_timer_verdict
+	bool has_retained;
 	gh_node owner;	 // who holds the timer (HELD) or its channel (IN_USE); GH_NODE_NONE: several,
 			 // or not known
 	uint64_t goid;	 // of the goroutine that has its channel or sleeps; 0: none
 	uint64_t receivers; // goroutines in the queue of its channel
 	gh_addr receiver;   // the g of the first of them; 0: none
 	uint64_t retained;  // bytes that go with it
-	bool has_retained;
 };
 
 struct gh_timer_view {

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "base/radix.h"
+
 enum {
 	MAX_PS = 1 << 20,      // runtime/proc.go has no bound; GOMAXPROCS is far below
 	MUTEX_LOCKED = 1,      // runtime/lock_futex.go, lock_spinbit.go: lowest bit of the key
@@ -35,6 +37,8 @@ struct reader {
 	const struct gh_runtime *rt;
 	const struct gh_poll *poll;
 	struct gh_timers *ret;
+	struct gh_key_vec entries; // timer; heap and index in its array
+	uint64_t charged_bytes;	   // for these, and for sorting them
 	struct meaning cache[KIND_CACHE];
 	uint64_t seen;
 };
@@ -88,12 +92,11 @@ static gh_addr code_of(const struct gh_runtime *rt, gh_addr funcval)
 
 static void classify(struct reader *r, struct gh_timer *t)
 {
-	struct meaning meaning;
+	gh_addr pc = code_of(r->rt, t->f);
+	struct meaning meaning = meaning_of(r, pc);
 
-	t->f_pc = code_of(r->rt, t->f);
-	meaning = meaning_of(r, t->f_pc);
 	t->kind = meaning.kind;
-	t->callback = t->f_pc;
+	t->callback = pc;
 	t->calls_arg = meaning.calls_arg;
 	if (meaning.calls_arg) {
 		t->callback = code_of(r->rt, t->arg);
@@ -137,12 +140,9 @@ static bool read_timer(struct reader *r, gh_addr addr, const struct gh_struct_vi
 	struct gh_timer t = {.addr = addr, .heap = GH_TIMER_NO_HEAP};
 
 	t.f = gh_view_field(view, GH_F_timer_f);
-	t.arg_type = gh_view_field(view, GH_F_timer_arg);
-	t.seq = gh_view_field(view, GH_F_timer_seq);
 	t.when_ns = (int64_t)gh_view_field(view, GH_F_timer_when);
 	t.period_ns = (int64_t)gh_view_field(view, GH_F_timer_period);
-	t.arg_at = addr + (uint64_t)layout->offset[GH_F_timer_arg] + 8;
-	if (!gh_read_u64(r->rt->image, t.arg_at, &t.arg))
+	if (!gh_read_u64(r->rt->image, gh_timer_arg_at(r->rt, &t), &t.arg))
 		return false;
 	if (gh_has(layout, GH_F_timer_status)) {
 		t.state = state_of_status(gh_view_field(view, GH_F_timer_status), &t,
@@ -177,25 +177,17 @@ static bool belongs(const struct gh_struct_view *timer, gh_addr owner, gh_addr s
 	return gh_view_field(timer, GH_F_timer_pp) == owner;
 }
 
-static struct gh_error *read_entry(struct reader *r, const struct gh_timer_heap *heap, gh_addr set,
-				   uint64_t i)
+static struct gh_error *list_entry(struct reader *r, uint32_t heap, uint32_t i)
 {
-	gh_addr slot = heap->array + i * heap->elem_bytes, addr;
-	struct gh_struct_view view;
-	struct gh_timer t;
+	const struct gh_timer_heap *h = &r->ret->heaps.data[heap];
+	struct gh_key entry = {.value = (uint64_t)heap << 32 | i};
 
-	if (!gh_read_u64(r->rt->image, slot, &addr) || !addr ||
-	    !gh_struct_at(r->rt, addr, GH_S_timer, &view)) {
+	if (!gh_read_u64(r->rt->image, h->array + (uint64_t)i * h->elem_bytes, &entry.key) ||
+	    !entry.key) {
 		r->ret->unreadable++;
 		return NULL;
 	}
-	if (!belongs(&view, heap->owner, set) || !read_timer(r, addr, &view, &t)) {
-		r->ret->damaged++;
-		return NULL;
-	}
-	t.slot = slot;
-	t.heap = (uint32_t)(heap - r->ret->heaps.data);
-	return gh_timer_vec_push(&r->ret->list, t) ? NULL : gh_error_nomem();
+	return gh_key_vec_push(&r->entries, entry) ? NULL : gh_error_nomem();
 }
 
 /* set: the struct timers, or up to go1.22 the slice itself. */
@@ -225,13 +217,19 @@ static struct gh_error *read_heap(struct reader *r, gh_addr set, struct gh_timer
 	heap.array = slice.data;
 	heap.len = readable;
 	heap.cap = gh_max_u64(slice.cap, readable);
+	heap.set = set;
+	err = gh_budget_charge(r->ret->budget, readable * 2 * sizeof(*r->entries.data),
+			       "listing timers");
+	if (err)
+		return err;
+	r->charged_bytes += readable * 2 * sizeof(*r->entries.data);
 	if (!gh_timer_heap_vec_push(&r->ret->heaps, heap))
 		return gh_error_nomem();
 	for (uint64_t i = 0; i < readable && !err; i++) {
 		if (r->seen++ % POLL_ENTRIES == 0)
-			err = gh_poll(r->poll, "reading timers", i, readable);
+			err = gh_poll(r->poll, "listing timers", i, readable);
 		if (!err)
-			err = read_entry(r, &r->ret->heaps.data[r->ret->heaps.len - 1], set, i);
+			err = list_entry(r, (uint32_t)r->ret->heaps.len - 1, (uint32_t)i);
 	}
 	return err;
 }
@@ -334,54 +332,52 @@ static struct gh_error *read_bubbles(struct reader *r, const struct gh_goroutine
 	return err;
 }
 
-/* Sorting these and not the timers: a million of them is common, and they are large. */
-struct place {
-	gh_addr addr, slot;
-	uint32_t index;
-};
-
-static int compare_place(const void *a, const void *b)
+static void read_entry(struct reader *r, const struct gh_key *entry)
 {
-	const struct place *x = a, *y = b;
+	struct gh_timer_vec *list = &r->ret->list;
+	const struct gh_timer_heap *heap = &r->ret->heaps.data[entry->value >> 32];
+	struct gh_struct_view view;
+	struct gh_timer t;
 
-	if (x->addr != y->addr)
-		return x->addr < y->addr ? -1 : 1;
-	return x->slot < y->slot ? -1 : x->slot > y->slot;
+	if (list->len && list->data[list->len - 1].addr == entry->key) {
+		r->ret->doubles++;
+	} else if (!gh_struct_at(r->rt, entry->key, GH_S_timer, &view)) {
+		r->ret->unreadable++;
+	} else if (!belongs(&view, heap->owner, heap->set) ||
+		   !read_timer(r, entry->key, &view, &t)) {
+		r->ret->damaged++;
+	} else {
+		t.slot = heap->array + (entry->value & UINT32_MAX) * heap->elem_bytes;
+		t.heap = (uint32_t)(entry->value >> 32);
+		list->data[list->len++] = t;
+	}
 }
 
-/* Sorted, each once: while a heap is arranged an entry stands twice, damage may do more. */
-static struct gh_error *arrange(const struct gh_runtime *rt, struct gh_timers *timers)
+/*
+ * In the order of their addresses, each once: while a heap is arranged an entry stands twice, damage
+ * may do more.
+ */
+static struct gh_error *read_entries(struct reader *r)
 {
-	struct gh_timer_vec *list = &timers->list, sorted = {0};
-	uint64_t bytes = list->len * (sizeof(struct place) + sizeof(*list->data));
-	struct place *places;
-	struct gh_error *err = gh_budget_charge(gh_runtime_budget(rt), bytes, "sorting timers");
+	struct gh_timer_vec *list = &r->ret->list;
+	size_t n = r->entries.len;
+	struct gh_error *err;
 
-	if (err || list->len == 0)
+	if (!gh_sort_keys(r->entries.data, n))
+		return gh_error_nomem();
+	err = gh_budget_charge(r->ret->budget, n * sizeof(*list->data), "timers");
+	if (err)
 		return err;
-	places = gh_alloc_array(list->len, sizeof(*places));
-	if (!places || !gh_vec_reserve_exactly((void **)&sorted.data, &sorted.cap, list->len,
-					       sizeof(*sorted.data)))
-		err = gh_error_nomem();
-	for (size_t i = 0; i < list->len && !err; i++)
-		places[i] = (struct place){list->data[i].addr, list->data[i].slot, (uint32_t)i};
-	if (!err)
-		qsort(places, list->len, sizeof(*places), compare_place);
-	for (size_t i = 0; i < list->len && !err; i++) {
-		if (sorted.len && sorted.data[sorted.len - 1].addr == places[i].addr)
-			timers->doubles++;
-		else
-			sorted.data[sorted.len++] = list->data[places[i].index];
+	r->ret->charged_bytes = n * sizeof(*list->data);
+	if (!gh_vec_reserve_exactly((void **)&list->data, &list->cap, n, sizeof(*list->data)))
+		return gh_error_nomem();
+	for (size_t i = 0; i < n && !err; i++) {
+		if (i % POLL_ENTRIES == 0)
+			err = gh_poll(r->poll, "reading timers", i, n);
+		if (!err)
+			read_entry(r, &r->entries.data[i]);
 	}
-	free(places);
-	gh_budget_give(gh_runtime_budget(rt), bytes);
-	if (err) {
-		gh_timer_vec_deinit(&sorted);
-		return err;
-	}
-	gh_timer_vec_deinit(list);
-	*list = sorted;
-	return NULL;
+	return err;
 }
 
 struct gh_error *gh_timers_load(const struct gh_runtime *rt,
@@ -391,12 +387,14 @@ struct gh_error *gh_timers_load(const struct gh_runtime *rt,
 	struct reader r = {.rt = rt, .poll = poll, .ret = ret};
 	struct gh_error *err;
 
-	*ret = (struct gh_timers){0};
+	*ret = (struct gh_timers){.budget = gh_runtime_budget(rt)};
 	err = read_ps(&r);
 	if (!err)
 		err = read_bubbles(&r, goroutines);
 	if (!err)
-		err = arrange(rt, ret);
+		err = read_entries(&r);
+	gh_key_vec_deinit(&r.entries);
+	gh_budget_give(ret->budget, r.charged_bytes);
 	if (err)
 		gh_timers_deinit(ret);
 	return err;
@@ -404,6 +402,7 @@ struct gh_error *gh_timers_load(const struct gh_runtime *rt,
 
 void gh_timers_deinit(struct gh_timers *timers)
 {
+	gh_budget_give(timers->budget, timers->charged_bytes);
 	gh_timer_vec_deinit(&timers->list);
 	gh_timer_heap_vec_deinit(&timers->heaps);
 	*timers = (struct gh_timers){0};

@@ -29,12 +29,9 @@ enum { GH_TIMER_NO_HEAP = UINT32_MAX };
 struct gh_timer {
 	gh_addr addr;	   // of the runtime.timer, which may lie inside another object
 	gh_addr slot;	   // where it stands in its heap's array: the word's address; 0: in no heap
-	gh_addr f, f_pc;   // the funcval that the runtime calls, and its code; 0: not readable
-	gh_addr arg_type;  // rtype of the argument
-	gh_addr arg_at;	   // the word that holds its data
+	gh_addr f;	   // the funcval that the runtime calls
 	gh_addr arg;	   // channel, funcval (AfterFunc), g (Sleep), pollDesc (deadline)
 	gh_addr callback;  // code of what runs in the end: of an AfterFunc the function given to it
-	uint64_t seq;
 	int64_t when_ns;   // nanotime of the next firing; 0 when stopped
 	int64_t period_ns; // 0: once
 	uint32_t heap;	   // index into heaps, GH_TIMER_NO_HEAP: none
@@ -54,6 +51,7 @@ GH_VEC(gh_timer_vec, struct gh_timer);
 /** One set of timers. */
 struct gh_timer_heap {
 	gh_addr owner;	    // the P or the bubble
+	gh_addr set;	    // the struct timers, or up to go1.22 the slice itself
 	int32_t p;	    // id of the P, -1: a bubble's
 	gh_addr array;	    // backing array in the Go heap: []*timer, []timerWhen since go1.23
 	uint64_t len, cap;  // entries
@@ -69,6 +67,8 @@ struct gh_timers {
 	uint64_t unreadable; // entries or heaps whose memory is missing
 	uint64_t damaged;    // entries that are no timers of this heap
 	uint64_t doubles;    // entries of a timer that was seen before
+	struct gh_budget *budget; // borrowed
+	uint64_t charged_bytes;
 };
 
 /**
@@ -86,6 +86,12 @@ const struct gh_timer *gh_timers_find(const struct gh_timers *timers, gh_addr ad
 
 /** The runtime.timer at addr, in a heap or not: slot and heap are not looked for. False: missing. */
 bool gh_timer_read(const struct gh_runtime *rt, gh_addr addr, struct gh_timer *ret);
+
+/** The word that holds the data of a timer's argument. */
+static inline gh_addr gh_timer_arg_at(const struct gh_runtime *rt, const struct gh_timer *timer)
+{
+	return timer->addr + (uint64_t)rt->layout.offset[GH_F_timer_arg] + 8;
+}
 
 /** Where the runtime.timer of a *time.Timer or *time.Ticker lies (the struct behind them, go1.23+:
  * runtime.timeTimer; before: time.Timer). */

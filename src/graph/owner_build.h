@@ -40,6 +40,7 @@ struct owner_build {
 	struct gh_stack_places places; // likewise
 	struct gh_wait wait;	       // likewise
 	struct gh_semaphores semaphores;
+	const char *names[256]; // copied last, by hash
 	gh_node recent[GH_ROOT_KINDS]; // owner found last for a root of that kind
 	bool nomem;	      // sticky
 };

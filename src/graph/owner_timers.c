@@ -38,7 +38,7 @@ static void add_timer(struct owner_build *b, const struct gh_timer *t)
 		gh_owner_hold(b, owner, t->slot, t->addr);
 	} else {
 		gh_owner_hold(b, owner, 0, t->f);
-		gh_owner_hold(b, owner, t->arg_at, t->arg);
+		gh_owner_hold(b, owner, gh_timer_arg_at(b->in->heap->rt, t), t->arg);
 	}
 }
 

@@ -8,12 +8,27 @@
 #include "base/cleanup.h"
 #include "graph/owner_build.h"
 
+/* Timers and defers are many of few names: one copy each, as long as it is remembered. */
+static const char *copy_name(struct owner_build *b, const char *name)
+{
+	uint64_t hash = 14695981039346656037ULL; // FNV-1a
+	const char **known;
+	size_t len = 0;
+
+	for (; name[len]; len++)
+		hash = (hash ^ (uint8_t)name[len]) * 1099511628211ULL;
+	known = &b->names[hash % GH_ARRAY_SIZE(b->names)];
+	if (!*known || strcmp(*known, name) != 0)
+		*known = gh_arena_strndup(&b->graph->arena, name, len);
+	return *known;
+}
+
 gh_node gh_owner_add(struct owner_build *b, struct gh_owner owner)
 {
 	struct gh_owner_graph *graph = b->graph;
 
 	if (owner.name) {
-		owner.name = gh_arena_strndup(&graph->arena, owner.name, strlen(owner.name));
+		owner.name = copy_name(b, owner.name);
 		b->nomem |= !owner.name;
 	}
 	if (graph->owners.len >= INT32_MAX || !gh_owner_vec_push(&graph->owners, owner)) {
@@ -52,7 +67,8 @@ static void describe_slot(struct owner_build *b, gh_node owner, gh_addr addr, bo
 	if (t.slot == GH_SLOT_NONE || !gh_state_is_live(gh_state_at(&b->m->states, t.slot)) ||
 	    gh_bitmap_test_and_set(b->own, t.slot))
 		return;
-	b->nomem |= !gh_own_slot_vec_push(&b->graph->own, (struct gh_own_slot){t.slot, owner, is_list});
+	b->nomem |= !gh_key_vec_push(
+		&b->graph->own, (struct gh_key){t.slot, owner | (is_list ? GH_OWN_IS_LIST : 0)});
 	o->own_objects++;
 	o->own_bytes += gh_slot_bytes(b->m, t.base, t.page);
 }
@@ -242,12 +258,12 @@ static void hold_contents(void *ctx, const struct gh_root_owner *owner, gh_addr 
 static void hold_own(struct owner_build *b)
 {
 	for (size_t i = 0; i < b->graph->own.len; i++) {
-		const struct gh_own_slot *own = &b->graph->own.data[i];
-		gh_addr base = gh_heap_slot_base(b->in->heap, own->slot);
+		const struct gh_key *own = &b->graph->own.data[i];
+		gh_addr base = gh_heap_slot_base(b->in->heap, own->key);
 		struct gh_word_slot t = gh_word_slot(b->m, base);
 
-		if (t.slot == own->slot && !own->is_list)
-			hold_words_of(b, own->owner, &t);
+		if (t.slot == own->key && !(own->value & GH_OWN_IS_LIST))
+			hold_words_of(b, (gh_node)own->value, &t);
 	}
 }
 
@@ -259,6 +275,8 @@ static struct gh_error *sort_words(struct owner_build *b)
 	uint64_t n = 0, next = 0;
 	struct gh_error *err;
 
+	if (b->found.len > UINT32_MAX) // more than an owner can count
+		return gh_error_nomem();
 	for (size_t i = 0; i < b->found.len; i++) {
 		struct gh_word_slot t = gh_word_slot(b->m, b->found.data[i].word.value);
 
@@ -288,13 +306,6 @@ static struct gh_error *sort_words(struct owner_build *b)
 		graph->words[o->first_word + o->nwords++] = b->found.data[i].word;
 	}
 	return NULL;
-}
-
-static int by_slot(const void *a, const void *b)
-{
-	const struct gh_own_slot *x = a, *y = b;
-
-	return x->slot < y->slot ? -1 : x->slot > y->slot;
 }
 
 /* Owners that lie in one another. */
@@ -340,8 +351,8 @@ static struct gh_error *find_owners(struct owner_build *b, const struct gh_poll 
 	hold_own(b);
 	if (b->nomem)
 		return gh_error_nomem();
-	if (b->graph->own.len)
-		qsort(b->graph->own.data, b->graph->own.len, sizeof(*b->graph->own.data), by_slot);
+	if (!gh_sort_keys(b->graph->own.data, b->graph->own.len))
+		return gh_error_nomem();
 	link_children(b->graph);
 	return sort_words(b);
 }
@@ -383,7 +394,7 @@ void gh_owner_graph_destroy(struct gh_owner_graph *graph)
 		return;
 	gh_budget_give(gh_runtime_budget(graph->heap->rt), graph->charged_bytes);
 	gh_owner_vec_deinit(&graph->owners);
-	gh_own_slot_vec_deinit(&graph->own);
+	gh_key_vec_deinit(&graph->own);
 	gh_addr_vec_deinit(&graph->finalized);
 	gh_arena_deinit(&graph->arena);
 	free(graph->words);
@@ -417,12 +428,11 @@ struct gh_error *gh_owner_graph_adopt(struct gh_owner_graph *graph, gh_node owne
 
 gh_node gh_owner_of_slot(const struct gh_owner_graph *graph, uint64_t slot)
 {
-	struct gh_own_slot key = {.slot = slot}, *found;
+	size_t i = gh_first_key(graph->own.data, graph->own.len, slot);
 
-	if (!graph->own.len)
-		return GH_NODE_NONE;
-	found = bsearch(&key, graph->own.data, graph->own.len, sizeof(key), by_slot);
-	return found ? found->owner : GH_NODE_NONE;
+	return i < graph->own.len && graph->own.data[i].key == slot
+		       ? (gh_node)graph->own.data[i].value
+		       : GH_NODE_NONE;
 }
 
 void gh_owner_describe(const struct gh_owner_graph *graph, gh_node owner, struct gh_strbuf *sb)

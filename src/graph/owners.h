@@ -14,6 +14,7 @@
 #pragma once
 
 #include "base/bitmap.h"
+#include "base/radix.h"
 #include "graph/mark.h"
 #include "graph/roots.h"
 
@@ -29,6 +30,7 @@ enum {
 
 struct gh_owner {
 	enum gh_root_kind kind;
+	uint32_t own_objects; // that describe it
 	const char *name;   // package variable, queue, part of the runtime, callback of a timer,
 			    // function of a defer; NULL: none (goroutines). The graph's
 	uint64_t goid;	    // of a goroutine and its defers; else 0
@@ -36,25 +38,19 @@ struct gh_owner {
 	gh_node parent;	    // the owner that it lies in, or GH_NODE_ROOT
 	gh_node child;	    // the first owner in it; 0: none
 	gh_node sibling;    // the next one in the same; 0: none
-	uint32_t own_objects;
-	uint64_t own_bytes;  // of the objects that describe it
-	uint64_t first_word; // pointers into the heap that it holds directly: in graph->words
-	uint64_t nwords;
+	uint32_t nwords;    // pointers into the heap that it holds directly: in graph->words
+	uint64_t first_word;
+	uint64_t own_bytes; // of the objects that describe it
 };
 GH_VEC(gh_owner_vec, struct gh_owner);
+
+/** Of a slot that describes an owner: it lists other owners, and the words in it hold nothing. */
+#define GH_OWN_IS_LIST (1ULL << 32)
 
 struct gh_owner_word {
 	gh_addr at; // where it lies; 0: a register
 	uint64_t value;
 };
-
-/** A slot that describes an owner. */
-struct gh_own_slot {
-	uint64_t slot;
-	gh_node owner;
-	bool is_list; // of other owners: the words in it hold nothing
-};
-GH_VEC(gh_own_slot_vec, struct gh_own_slot);
 
 struct gh_owner_graph {
 	const struct gh_heap *heap;  // borrowed
@@ -66,7 +62,7 @@ struct gh_owner_graph {
 	uint64_t *leaves;	    // owned: bit a live slot that counts for its one referrer
 	uint32_t *rank;		    // owned: nodes in the 64 * i slots before slot 64 * i
 	gh_node nobjects;	    // nodes that are objects
-	struct gh_own_slot_vec own; // by slot
+	struct gh_key_vec own; // slots that describe an owner; it, and GH_OWN_IS_LIST
 	struct gh_addr_vec finalized; // live objects that have finalizers
 	uint64_t live_bytes, live_objects; // of the mark
 	struct gh_arena arena;		   // names

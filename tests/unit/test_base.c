@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -20,6 +21,7 @@
 #include "base/error.h"
 #include "base/goname.h"
 #include "base/poll.h"
+#include "base/radix.h"
 #include "base/strbuf.h"
 #include "base/team.h"
 #include "base/text.h"
@@ -335,6 +337,53 @@ static void test_text(void **state)
 	assert_int_equal(gh_utf8_decode("\xed\xa0\x80", &code), 0);
 }
 
+/* Against qsort of the same keys; equal ones keep their order, which their values tell. */
+static int by_key_then_value(const void *a, const void *b)
+{
+	const struct gh_key *x = a, *y = b;
+
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return x->value < y->value ? -1 : x->value > y->value;
+}
+
+static void keys_are_sorted(void **state)
+{
+	// few or many keys, which differ in low bits, in high ones or in all
+	static const uint64_t masks[] = {0, 7, 0xffff0, 0xc000ffffff, 0xffULL << 56, UINT64_MAX};
+	enum { MANY = 3000 };
+	struct gh_key *keys = malloc(MANY * sizeof(*keys)), *twin = malloc(MANY * sizeof(*twin));
+	uint32_t seed = 7;
+
+	(void)state;
+	for (size_t m = 0; m < GH_ARRAY_SIZE(masks); m++) {
+		for (size_t n = 0; n <= MANY; n += n < 4 ? 1 : 749) {
+			for (size_t i = 0; i < n; i++) {
+				uint64_t high = next_random(&seed);
+
+				keys[i] = (struct gh_key){
+					(high << 32 | next_random(&seed)) & masks[m], i};
+			}
+			memcpy(twin, keys, n * sizeof(*keys));
+			qsort(twin, n, sizeof(*twin), by_key_then_value);
+			assert_true(gh_sort_keys(keys, n));
+			for (size_t i = 0; i < n; i++) {
+				assert_int_equal(keys[i].key, twin[i].key);
+				assert_int_equal(keys[i].value, twin[i].value);
+			}
+			for (size_t i = 0; i < n; i += 97) {
+				size_t first = gh_first_key(keys, n, keys[i].key);
+
+				assert_true(first <= i && keys[first].key == keys[i].key);
+				assert_true(!first || keys[first - 1].key < keys[i].key);
+			}
+		}
+	}
+	assert_int_equal(gh_first_key(keys, 0, 5), 0);
+	free(keys);
+	free(twin);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -342,6 +391,7 @@ int main(void)
 		cmocka_unit_test(vec_keeps_what_was_pushed),
 		cmocka_unit_test(vec_refuses_what_overflows),
 		cmocka_unit_test(bitmap_agrees_with_bytes),
+		cmocka_unit_test(keys_are_sorted),
 		cmocka_unit_test(arena_gives_zeroed_separate_bytes),
 		cmocka_unit_test(strbuf_appends),
 		cmocka_unit_test(errors_gain_context),
