@@ -137,7 +137,6 @@ static struct gh_error *code_of(struct lister *l, gh_addr pc, uint32_t *ret)
 {
 	struct gh_deferred_code_vec *codes = &l->list->codes;
 	struct gh_deferred_code code = {.pc = pc};
-	struct gh_source_frame line = {0};
 	uint32_t known = gh_offset_map_get(&l->codes, pc);
 	struct gh_error *err;
 	struct gh_func func;
@@ -146,12 +145,8 @@ static struct gh_error *code_of(struct lister *l, gh_addr pc, uint32_t *ret)
 		*ret = known - 1;
 		return NULL;
 	}
-	if (pc && gh_func_find(l->session->rt, pc, &func)) {
-		gh_func_line(l->session->rt, &func, pc, &line);
+	if (pc && gh_func_find(l->session->rt, pc, &func))
 		code.function = gh_func_name(l->session->rt, &func);
-		code.file = line.file;
-		code.line = line.line;
-	}
 	err = pc ? read_captures(l, &code) : NULL;
 	if (err)
 		return err;
@@ -160,21 +155,6 @@ static struct gh_error *code_of(struct lister *l, gh_addr pc, uint32_t *ret)
 	    !gh_offset_map_put(&l->codes, pc, (uint32_t)codes->len))
 		return gh_error_nomem();
 	return NULL;
-}
-
-/* The defer statement where the record tells, else the first line of what was deferred. */
-static void find_site(const struct lister *l, const struct gh_defer *d,
-		      const struct gh_deferred_code *code, struct gh_defer_row *row)
-{
-	struct gh_source_frame line = {0};
-	struct gh_func func;
-
-	if (d->pc && gh_func_find(l->session->rt, d->pc - 1, &func)) {
-		gh_func_line(l->session->rt, &func, d->pc - 1, &line);
-		row->is_statement = line.file != NULL;
-	}
-	row->file = row->is_statement ? line.file : code->file;
-	row->line = row->is_statement ? line.line : code->line;
 }
 
 static void see_direct(void *ctx, gh_addr at, uint64_t value)
@@ -282,6 +262,7 @@ static struct gh_error *add_defer(struct lister *l, const struct gh_goroutine *g
 				   .goid = g->goid,
 				   .chain = chain,
 				   .kind = d->kind};
+	struct gh_source_frame line;
 	const struct gh_deferred_code *code;
 	struct gh_error *err = code_of(l, d->code, &row.code);
 
@@ -290,7 +271,9 @@ static struct gh_error *add_defer(struct lister *l, const struct gh_goroutine *g
 	code = &l->list->codes.data[row.code];
 	if (d->frame != GH_DEFER_NO_FRAME)
 		row.frame = gh_func_name(l->session->rt, &l->frames.data[d->frame].func);
-	find_site(l, d, code, &row);
+	row.is_statement = gh_defer_site(l->session->rt, d, &line);
+	row.file = line.file;
+	row.line = line.line;
 	if (l->session->domtree)
 		measure(l, g, d, code, &row);
 	return l->nomem ? gh_error_nomem() : push_row(l, &row);

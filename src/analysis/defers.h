@@ -14,8 +14,6 @@ const char *gh_bound_name(enum gh_bound bound); // NULL: unknown
 struct gh_deferred_code {
 	gh_addr pc;
 	const char *function; // full name; borrowed; NULL: not known
-	const char *file;     // of the function's first line
-	int32_t line;
 	const char *captured;	 // "p *main.item, buf []uint8"; NULL: not known, "": nothing
 	uint64_t captured_bytes; // of the variables named there
 	uint64_t end;		 // of the last of them in the closure; 8: there are none

@@ -198,6 +198,24 @@ size_t gh_locks_at(const struct gh_locks *locks, gh_addr addr)
 	return i < locks->all.len && locks->all.data[i].addr == addr ? i : SIZE_MAX;
 }
 
+void gh_lock_describe_holders(const struct gh_session *session, const struct gh_locks *locks,
+			      const struct gh_lock *lock, struct gh_strbuf *sb)
+{
+	size_t shown = gh_min_u64(lock->nholders, GH_HOLDERS_NAMED);
+
+	if (!lock->nholders)
+		return;
+	gh_strbuf_puts(sb, lock->nholders > 1 ? "goroutines " : "goroutine ");
+	for (size_t i = 0; i < shown; i++) {
+		uint32_t g = locks->holders.data[lock->first_holder + i].g;
+
+		gh_strbuf_printf(sb, "%s%llu", i ? ", " : "",
+				 (unsigned long long)session->goroutines.data[g].goid);
+	}
+	if (lock->nholders > shown)
+		gh_strbuf_printf(sb, " and %zu others", lock->nholders - shown);
+}
+
 /* Fields of the locks themselves at their first byte, which a name of that place ends with. */
 static void cut_own_fields(struct gh_session *session, enum gh_lock_kind kind, char *name)
 {

@@ -58,8 +58,8 @@ struct gh_locks {
 };
 
 /**
- * Computes stage MARK too: for what locks lie in. *ret is zeroed before. Errors: those of the
- * stages; NOMEM, CANCELLED.
+ * Computes stage MARK too: for what locks lie in, and closures on stacks. *ret is zeroed before.
+ * Errors: those of the stages; NOMEM, CANCELLED.
  */
 struct gh_error *gh_locks_find(struct gh_session *session, struct gh_locks *ret) GH_MUST_CHECK;
 void gh_locks_deinit(struct gh_locks *locks);
@@ -69,6 +69,12 @@ size_t gh_locks_first(const struct gh_locks *locks, gh_addr addr);
 
 /** Index of the lock at this address; SIZE_MAX: nobody waits there. */
 size_t gh_locks_at(const struct gh_locks *locks, gh_addr addr);
+
+enum { GH_HOLDERS_NAMED = 8 };
+
+/** Append who may hold it: "goroutine 12", "goroutines 12, 14 and 9 others"; nothing: nobody knows. */
+void gh_lock_describe_holders(const struct gh_session *session, const struct gh_locks *locks,
+			      const struct gh_lock *lock, struct gh_strbuf *sb);
 
 /** Append who may hold locks that have waiters: see lock_holders.c. Called by gh_locks_find. */
 struct gh_error *gh_locks_find_holders(struct gh_session *session,

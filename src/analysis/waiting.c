@@ -16,6 +16,7 @@ struct walk {
 	struct gh_arena *arena;
 	struct gh_waiting_vec *rows;
 	uint64_t damaged;
+	struct gh_error *err; // the first one
 };
 
 static uint64_t goid_of(const struct gh_runtime *rt, gh_addr g)
@@ -83,6 +84,43 @@ static const char *chan_role(const struct gh_sudog *sudog)
 	return "wait";
 }
 
+static void set_due(const struct walk *w, const struct gh_timer *timer, struct gh_waiting *row)
+{
+	row->has_due = w->session->has_now && timer->when_ns > 0 && !timer->is_fake;
+	if (row->has_due)
+		row->due_ns = timer->when_ns - w->session->now_ns;
+}
+
+/*
+ * When something will be sent on the channel of a timer. Up to go1.22 the channel does not know its
+ * timer, but such a timer stands in a heap.
+ */
+static struct gh_error *find_due(struct walk *w, struct gh_waiting *row)
+{
+	const struct gh_runtime *rt = w->session->rt;
+	gh_addr addr = gh_field_or_zero(rt, row->addr, GH_F_hchan_timer);
+	struct gh_timers timers;
+	struct gh_timer timer;
+	struct gh_error *err;
+
+	if (gh_has(&rt->layout, GH_F_hchan_timer)) {
+		if (addr && gh_timer_read(rt, addr, &timer))
+			set_due(w, &timer, row);
+		return NULL;
+	}
+	err = gh_timers_load(rt, NULL, &w->session->poll, &timers);
+	if (err)
+		return err;
+	for (size_t i = 0; i < timers.list.len; i++) {
+		const struct gh_timer *t = &timers.list.data[i];
+
+		if (t->arg == row->addr && (t->kind == GH_TIMER_TIMER || t->kind == GH_TIMER_TICKER))
+			set_due(w, t, row);
+	}
+	gh_timers_deinit(&timers);
+	return NULL;
+}
+
 static bool add_row(struct walk *w, const struct gh_waiting *row)
 {
 	return gh_waiting_vec_push(w->rows, *row);
@@ -103,6 +141,8 @@ static bool add_chan(struct walk *w, const struct gh_sudog *sudog)
 	closed = gh_field_or_zero(rt, sudog->chan, GH_F_hchan_closed);
 	row.closed = closed != 0;
 	row.type = chan_type(w, sudog->chan);
+	if (row.capacity == 1 && row.type && strcmp(row.type, "chan time.Time") == 0)
+		w->err = w->err ? w->err : find_due(w, &row);
 	row.receivers = walk_queue(
 		w, sudog->chan + (uint64_t)rt->layout.offset[GH_F_hchan_recvq], &row);
 	row.senders = walk_queue(
@@ -138,6 +178,8 @@ static const char *lock_name(enum gh_blocked_on on)
 static bool add_lock(struct walk *w, const struct gh_blocked *blocked)
 {
 	struct gh_waiting row = {.what = lock_name(blocked->on),
+				 .is_lock = true,
+				 .lock = SIZE_MAX,
 				 .addr = blocked->lock ? blocked->lock : blocked->wait->object};
 	const struct gh_sema_waiter_vec *waiters = &blocked->semaphores->waiters;
 
@@ -153,11 +195,8 @@ static bool add_timer(struct walk *w, const struct gh_wait *wait)
 	struct gh_waiting row = {.what = "sleep", .addr = wait->object};
 	struct gh_timer timer;
 
-	if (wait->object && w->session->has_now &&
-	    gh_timer_read(w->session->rt, wait->object, &timer) && timer.when_ns > 0) {
-		row.has_due = true;
-		row.due_ns = timer.when_ns - w->session->now_ns;
-	}
+	if (wait->object && gh_timer_read(w->session->rt, wait->object, &timer))
+		set_due(w, &timer, &row);
 	return add_row(w, &row);
 }
 
@@ -224,19 +263,52 @@ static struct gh_error *add_rows(void *ctx, const struct gh_blocked *blocked)
 	case GH_WAIT_NONE:
 		break;
 	}
+	if (w->err)
+		return gh_steal(w->err);
 	return fine ? NULL : gh_error_nomem();
 }
 
 struct gh_error *gh_waiting_load(struct gh_session *session, size_t g, struct gh_arena *arena,
-				 struct gh_waiting_vec *ret, uint64_t *damaged_ret)
+				 struct gh_waiting_list *ret)
 {
 	struct walk w = {.session = session,
 			 .g = &session->goroutines.data[g],
 			 .arena = arena,
-			 .rows = ret};
+			 .rows = &ret->rows};
 	struct gh_blocked_counts counts;
-	struct gh_error *err = gh_blocked_one(session, g, add_rows, &w, &counts);
+	struct gh_error *err;
 
-	*damaged_ret = w.damaged;
+	*ret = (struct gh_waiting_list){0};
+	err = gh_blocked_one(session, g, add_rows, &w, &counts);
+	ret->damaged = w.damaged;
+	if (err)
+		gh_waiting_deinit(ret);
+	return err;
+}
+
+void gh_waiting_deinit(struct gh_waiting_list *list)
+{
+	gh_waiting_vec_deinit(&list->rows);
+	gh_locks_deinit(&list->locks);
+	*list = (struct gh_waiting_list){0};
+}
+
+struct gh_error *gh_waiting_find_locks(struct gh_session *session,
+				       struct gh_waiting_list *list)
+{
+	struct gh_error *err = NULL;
+	bool found = false;
+
+	for (size_t i = 0; i < list->rows.len && !err; i++) {
+		struct gh_waiting *row = &list->rows.data[i];
+
+		if (!row->is_lock || !row->addr)
+			continue;
+		if (!found)
+			err = gh_locks_find(session, &list->locks);
+		found = true;
+		if (!err)
+			row->lock = gh_locks_at(&list->locks, row->addr);
+	}
 	return err;
 }

@@ -3,7 +3,7 @@
 // and the others in their queues; the lock; the descriptor and its peer; the timer.
 #pragma once
 
-#include "analysis/blocked.h"
+#include "analysis/locks.h"
 #include "base/arena.h"
 
 enum { GH_PARTIES_KEPT = 16 }; // of the others in a queue, their numbers
@@ -20,14 +20,30 @@ struct gh_waiting {
 	bool has_fd;
 	uint64_t fd;
 	const char *path; // or peer; NULL: not known
-	bool has_due;
+	bool has_due; // of a sleep, or of the timer that sends on the channel
 	int64_t due_ns; // from the session's now on
+	bool is_lock;
+	size_t lock; // index into the locks; SIZE_MAX: not found there
 };
 GH_VEC(gh_waiting_vec, struct gh_waiting);
 
+struct gh_waiting_list {
+	struct gh_waiting_vec rows;
+	struct gh_locks locks; // all there are: see gh_waiting_find_locks
+	uint64_t damaged;      // sudogs and queues that cannot be
+};
+
 /**
- * Append the rows of goroutine g (index). Texts live in arena. Stage GOROUTINES is there. Errors:
- * NOMEM, CANCELLED. *damaged_ret: sudogs and queues that cannot be.
+ * What goroutine g (index) waits for. Texts live in arena. Stages GOROUTINES and TYPES are there.
+ * *ret is zeroed before. Errors: NOMEM, CANCELLED.
  */
 struct gh_error *gh_waiting_load(struct gh_session *session, size_t g, struct gh_arena *arena,
-				 struct gh_waiting_vec *ret, uint64_t *damaged_ret) GH_MUST_CHECK;
+				 struct gh_waiting_list *ret) GH_MUST_CHECK;
+void gh_waiting_deinit(struct gh_waiting_list *list);
+
+/**
+ * Where it waits for a lock: who may hold that, and who waits for it, as `goheap locks` says. Looks
+ * at all goroutines, and computes stage MARK. Errors: those of gh_locks_find.
+ */
+struct gh_error *gh_waiting_find_locks(struct gh_session *session,
+				       struct gh_waiting_list *list) GH_MUST_CHECK;

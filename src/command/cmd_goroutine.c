@@ -4,10 +4,10 @@
 #include <stdlib.h>
 
 #include "analysis/goroutine_nodes.h"
-#include "analysis/waiting.h"
 #include "base/cleanup.h"
 #include "base/ring.h"
 #include "command/code_cells.h"
+#include "command/waiting_rows.h"
 #include "goruntime/defer.h"
 #include "goruntime/traceback.h"
 #include "graph/value.h"
@@ -38,7 +38,17 @@ static const struct gh_column variable_columns[NVARIABLE] = {
 	[A_ADDRESS] = {"address", GH_UNIT_ADDRESS, true},
 };
 
-enum defer_column { D_FUNCTION, D_SITE, D_KIND, D_FRAME, D_CLOSURE, D_RECORD, NDEFER };
+enum defer_column {
+	D_FUNCTION,
+	D_SITE,
+	D_KIND,
+	D_FRAME,
+	D_CLOSURE,
+	D_RECORD,
+	D_SITE_KIND,
+	D_FRAME_FUNCTION,
+	NDEFER,
+};
 
 static const struct gh_column defer_columns[NDEFER] = {
 	[D_FUNCTION] = {"function", GH_UNIT_TEXT, false},
@@ -47,39 +57,8 @@ static const struct gh_column defer_columns[NDEFER] = {
 	[D_FRAME] = {"frame", GH_UNIT_COUNT, false},
 	[D_CLOSURE] = {"closure", GH_UNIT_ADDRESS, true},
 	[D_RECORD] = {"record", GH_UNIT_ADDRESS, true},
-};
-
-enum waiting_column {
-	W_WHAT,
-	W_ADDRESS,
-	W_TYPE,
-	W_BUFFERED,
-	W_CAPACITY,
-	W_CLOSED,
-	W_SENDERS,
-	W_RECEIVERS,
-	W_OTHERS,
-	W_FD,
-	W_PATH,
-	W_DUE_NS,
-	W_GOIDS,
-	NWAITING,
-};
-
-static const struct gh_column waiting_columns[NWAITING] = {
-	[W_WHAT] = {"what", GH_UNIT_TEXT, false},
-	[W_ADDRESS] = {"address", GH_UNIT_ADDRESS, false},
-	[W_TYPE] = {"type", GH_UNIT_TEXT, false},
-	[W_BUFFERED] = {"buffered", GH_UNIT_COUNT, false},
-	[W_CAPACITY] = {"capacity", GH_UNIT_COUNT, false},
-	[W_CLOSED] = {"closed", GH_UNIT_BOOL, false},
-	[W_SENDERS] = {"senders", GH_UNIT_COUNT, false},
-	[W_RECEIVERS] = {"receivers", GH_UNIT_COUNT, false},
-	[W_OTHERS] = {"others", GH_UNIT_COUNT, true},
-	[W_FD] = {"fd", GH_UNIT_COUNT, true},
-	[W_PATH] = {"path", GH_UNIT_TEXT, true},
-	[W_DUE_NS] = {"due_ns", GH_UNIT_NS, true},
-	[W_GOIDS] = {"goids", GH_UNIT_LIST, true},
+	[D_SITE_KIND] = {"site_kind", GH_UNIT_TEXT, true},
+	[D_FRAME_FUNCTION] = {"frame_function", GH_UNIT_TEXT, true},
 };
 
 enum ancestor_column { P_GOID, P_STATE, P_CREATED_BY, P_CREATED_SITE, P_STACK, NANCESTOR };
@@ -343,20 +322,23 @@ static struct gh_error *add_defer(const struct request *r, struct gh_table *tabl
 {
 	const struct gh_runtime *rt = r->session->rt;
 	struct gh_cell *row = gh_table_row(table);
-	struct gh_source_frame line = {0};
+	struct gh_source_frame line;
 	struct gh_func func;
+	bool is_statement = gh_defer_site(rt, d, &line);
 
 	if (!row)
 		return gh_error_nomem();
 	if (d->code && gh_func_find(rt, d->code, &func))
 		row[D_FUNCTION] = gh_function_cell(r->report, gh_func_name(rt, &func));
-	if (d->pc && gh_func_find(rt, d->pc - 1, &func)) {
-		gh_func_line(rt, &func, d->pc - 1, &line);
-		row[D_SITE] = gh_site_cell(r->report, line.file, line.line);
-	}
+	row[D_SITE] = gh_site_cell(r->report, line.file, line.line);
+	if (line.file)
+		row[D_SITE_KIND] = gh_cell_text(is_statement ? "statement" : "function");
 	row[D_KIND] = gh_cell_text(gh_defer_kind_name((enum gh_defer_kind)d->kind));
-	if (d->frame != GH_DEFER_NO_FRAME)
+	if (d->frame != GH_DEFER_NO_FRAME) {
 		row[D_FRAME] = gh_cell_u64(d->frame);
+		row[D_FRAME_FUNCTION] = gh_function_cell(
+			r->report, gh_func_name(rt, &r->frames.data[d->frame].func));
+	}
 	if (d->fn)
 		row[D_CLOSURE] = gh_cell_u64(d->fn);
 	if (d->record)
@@ -386,72 +368,14 @@ static struct gh_error *list_defers(const struct request *r)
 	return err;
 }
 
-static struct gh_error *add_parties(const struct request *r, const struct gh_waiting *w,
-				    struct gh_cell *row)
-{
-	size_t n = gh_min_u64(w->nparties, GH_PARTIES_KEPT);
-	const char **items;
-
-	row[W_OTHERS] = gh_cell_u64(w->nparties);
-	if (!n)
-		return NULL;
-	items = gh_arena_alloc(&r->report->arena, n * sizeof(*items));
-	for (size_t i = 0; items && i < n; i++) {
-		items[i] = gh_arena_printf(&r->report->arena, "%llu",
-					   (unsigned long long)w->parties[i]);
-		if (!items[i])
-			return gh_error_nomem();
-	}
-	if (!items)
-		return gh_error_nomem();
-	row[W_GOIDS] = gh_cell_list(items, n);
-	return NULL;
-}
-
-static struct gh_error *add_waiting(const struct request *r, struct gh_table *table,
-				    const struct gh_waiting *w)
-{
-	struct gh_cell *row = gh_table_row(table);
-
-	if (!row)
-		return gh_error_nomem();
-	row[W_WHAT] = gh_cell_text(w->what);
-	if (w->addr)
-		row[W_ADDRESS] = gh_cell_u64(w->addr);
-	row[W_TYPE] = gh_cell_text(w->type);
-	if (w->is_chan) {
-		row[W_BUFFERED] = gh_cell_u64(w->buffered);
-		row[W_CAPACITY] = gh_cell_u64(w->capacity);
-		row[W_CLOSED] = gh_cell_bool(w->closed);
-		row[W_SENDERS] = gh_cell_u64(w->senders);
-		row[W_RECEIVERS] = gh_cell_u64(w->receivers);
-	}
-	if (w->has_fd)
-		row[W_FD] = gh_cell_u64(w->fd);
-	row[W_PATH] = gh_cell_text(w->path);
-	if (w->has_due)
-		row[W_DUE_NS] = gh_cell_i64(w->due_ns);
-	return add_parties(r, w, row);
-}
-
 static struct gh_error *list_waiting(const struct request *r)
 {
-	struct gh_waiting_vec rows = {0};
-	uint64_t damaged = 0;
-	struct gh_error *err =
-		gh_waiting_load(r->session, (size_t)(r->g - r->session->goroutines.data),
-				&r->report->arena, &rows, &damaged);
-	struct gh_table *table =
-		err ? NULL : gh_report_table(r->report, "waiting_on", waiting_columns, NWAITING);
+	size_t index = (size_t)(r->g - r->session->goroutines.data);
+	struct gh_table *table = NULL;
+	struct gh_error *err = gh_waiting_table(r->session, index, r->report, &table);
 
-	if (!err && !table)
-		err = gh_error_nomem();
-	for (size_t i = 0; !err && i < rows.len; i++)
-		err = add_waiting(r, table, &rows.data[i]);
 	if (!err)
 		drop_if_empty(r, table);
-	gh_waiting_vec_deinit(&rows);
-	gh_report_skip(r->report, "sudogs", damaged, "they are damaged: queues may be longer");
 	return err;
 }
 
@@ -724,7 +648,7 @@ static const struct gh_option options[] = {
 static const struct gh_table_shape tables[] = {
 	{"frames", frame_columns, NFRAME},
 	{"variables", variable_columns, NVARIABLE},
-	{"waiting_on", waiting_columns, NWAITING},
+	{"waiting_on", gh_waiting_columns, GH_WAITING_COLUMNS},
 	{"defers", defer_columns, NDEFER},
 	{"ancestors", ancestor_columns, NANCESTOR},
 	{"goroutine", fact_columns, NFACT},
@@ -749,9 +673,12 @@ const struct gh_command gh_cmd_goroutine = {
 		"people see fifty of either end (-n 0: all).\n\n"
 		"variables are the arguments and local variables that lie in memory, where DWARF "
 		"tells. waiting_on has a row for each channel of a select, with what is in its "
-		"buffer, how many stand in its queues (the goroutine too) and goids of the others; "
-		"for the lock (`goheap locks` says who may hold it); for the descriptor with its "
-		"file or connection; for the timer. ancestors are who started whom, as long as they "
+		"buffer, how many stand in its queues (the goroutine too) and goids of the others, "
+		"of a timer's channel when it is due; for the lock, with who may hold it, as "
+		"`goheap locks` says, and how many wait for it; for the descriptor with its "
+		"file or connection; for the sleep. defers are what will run when the frames "
+		"return, from which statement; where the runtime keeps no place (open-coded ones) "
+		"site is the first line of what was deferred. ancestors are who started whom, as long as they "
 		"live; with GODEBUG=tracebackancestors=N also those that are gone, and where they "
 		"stood.\n",
 	.options = options,

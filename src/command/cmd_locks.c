@@ -44,10 +44,7 @@ static const struct gh_column deadlock_columns[NDEADLOCK] = {
 	[D_GOIDS] = {"goids", GH_UNIT_LIST, true},
 };
 
-enum {
-	NAMED_HOLDERS = 8, // in one text
-	NAMED_LINKS = 8,
-};
+enum { NAMED_LINKS = 8 }; // in one text
 
 struct request {
 	struct gh_session *session;
@@ -83,21 +80,12 @@ static struct gh_error *name_cell(struct request *r, const struct gh_lock *lock,
 	return err;
 }
 
-/* "goroutine 12", "goroutines 12, 14 and 9 others" */
 static struct gh_cell holder_cell(struct request *r, const struct gh_lock *lock)
 {
 	_cleanup_strbuf_ struct gh_strbuf sb = {0};
-	size_t shown = gh_min_u64(lock->nholders, NAMED_HOLDERS);
 
-	if (!lock->nholders)
-		return (struct gh_cell){0};
-	gh_strbuf_puts(&sb, lock->nholders > 1 ? "goroutines " : "goroutine ");
-	for (size_t i = 0; i < shown; i++)
-		gh_strbuf_printf(&sb, "%s%llu", i ? ", " : "",
-				 goid(r, r->locks.holders.data[lock->first_holder + i].g));
-	if (lock->nholders > shown)
-		gh_strbuf_printf(&sb, " and %zu others", lock->nholders - shown);
-	return gh_cell_text(keep(r, &sb));
+	gh_lock_describe_holders(r->session, &r->locks, lock, &sb);
+	return sb.len ? gh_cell_text(keep(r, &sb)) : (struct gh_cell){0};
 }
 
 struct waiters {

@@ -238,3 +238,18 @@ const char *gh_defer_kind_name(enum gh_defer_kind kind)
 	}
 	return "unknown";
 }
+
+bool gh_defer_site(const struct gh_runtime *rt, const struct gh_defer *defer,
+		   struct gh_source_frame *ret)
+{
+	struct gh_func func;
+
+	*ret = (struct gh_source_frame){0};
+	if (defer->pc && gh_func_find(rt, defer->pc - 1, &func))
+		gh_func_line(rt, &func, defer->pc - 1, ret);
+	if (ret->file)
+		return true;
+	if (defer->code && gh_func_find(rt, defer->code, &func))
+		gh_func_line(rt, &func, defer->code, ret);
+	return false;
+}

@@ -62,3 +62,10 @@ struct gh_error *gh_panics_load(const struct gh_runtime *rt, const struct gh_gor
 
 /** "heap", "stack", "open-coded", "range-over-func". */
 const char *gh_defer_kind_name(enum gh_defer_kind kind);
+
+/**
+ * The defer statement, where the record tells; else the first line of what was deferred, and false.
+ * ret->file is NULL where neither is known.
+ */
+bool gh_defer_site(const struct gh_runtime *rt, const struct gh_defer *defer,
+		   struct gh_source_frame *ret);

@@ -77,6 +77,27 @@ def check(of: Locks, has_dwarf: bool) -> None:
     assert not of.document["skipped"]
 
 
+def test_goroutine_names_who_holds_what_it_waits_for(stuck: Locks, healthy: Locks,
+                                                     build: programs.Build) -> None:
+    """As `locks` says; where nobody knows it names nobody."""
+    for of in (stuck, healthy):
+        asked = {lock["Address"]: "goroutine %d" % lock["Waiters"][-1] for lock in of.locks}
+        documents = goheap.ask(of.core, of.exe, *sorted(set(asked.values())))
+        for lock in of.locks:
+            row, = goheap.rows(documents[asked[lock["Address"]]], "waiting_on")
+            assert row["what"].split(",")[0] == lock["Kind"]
+            assert row["address"] == lock["Address"]
+            assert row["waiters"] == len(lock["Waiters"])
+            assert numbers(row["holder"]) == set(lock["Holders"] or [])
+            assert (row["level"] or "") == lock["Level"]
+            assert set(map(int, row["goids"] or [])) <= set(lock["Waiters"][:-1])
+            says = {"likely": "likely holds it", "possible": "may hold it"}.get(lock["Level"])
+            assert says in row["sentence"] if says else "hold" not in row["sentence"]
+            if build.variant == "plain":
+                assert row["name"] == lock["Name"]
+                assert row["name"] in row["sentence"]
+
+
 def rotated(goids: List[int]) -> Tuple[int, ...]:
     """Return a circle from its smallest number on."""
     at = goids.index(min(goids))

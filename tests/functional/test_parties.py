@@ -40,12 +40,23 @@ class Case(NamedTuple):
         return [(one, rows[~one["Address"] & (1 << 64) - 1]) for one in self.truth["Channels"]]
 
 
+def goroutines_of(truth: dict) -> List[int]:
+    """Return those that are asked for one by one."""
+    goids = [truth["Reader"], *truth["Timed"].values(), *truth["Chain"][1:]]
+    for one in truth["Channels"]:
+        goids += [group["Goids"][0] for group in one["Waiters"] or []]
+    return sorted(set(goids))
+
+
 @pytest.fixture(scope="module", params=BUILDS, ids="-".join)
 def case(request: pytest.FixtureRequest, workshop: programs.Workshop) -> Iterator[Case]:
     release, variant = request.param
     with simple.death(workshop, programs.Build("parties", release, variant)) as dead:
-        answers = goheap.ask(dead.core, dead.exe, "chans", "chans --all", "goroutines --retained")
-        yield Case(dead, release, variant == "plain", json.loads(dead.out), answers)
+        truth = json.loads(dead.out)
+        answers = goheap.ask(dead.core, dead.exe, *(
+            "goroutine %d" % goid for goid in goroutines_of(truth)), "chans", "chans --all",
+            "goroutines --retained", "retained --by goroutine")
+        yield Case(dead, release, variant == "plain", truth, answers)
 
 
 def test_contents(case: Case) -> None:
@@ -141,6 +152,100 @@ def test_owners(case: Case) -> None:
                 assert all(name in row["owners"] for name in variables)
             if len(goids) + len(variables) > 4:
                 assert row["owners"].endswith(" and others")
+
+
+def facts(case: Case, goid: int) -> dict:
+    """Return what is said of a goroutine by name."""
+    return {row["name"]: row["value"] for row in case.rows("goroutine %d" % goid, "goroutine")}
+
+
+def test_goroutine_says_what_it_waits_for(case: Case) -> None:
+    """The channel, its buffer and the other parties, each case of a select: in columns and words."""
+    for one, _ in case.channels():
+        waiting = [goid for group in one["Waiters"] or [] for goid in group["Goids"]]
+        for group in one["Waiters"] or []:
+            goid = group["Goids"][0]
+            rows = [row for row in case.rows("goroutine %d" % goid, "waiting_on")
+                    if int(row["address"], 16) == ~one["Address"] & (1 << 64) - 1
+                    and row["what"].endswith("send" if group["Sends"] else "receive")]
+            assert len(rows) == 1
+            row, = rows
+            assert (row["type"], row["buffered"], row["capacity"], row["closed"], row["senders"],
+                    row["receivers"]) == (one["Type"], one["Unread"], one["Capacity"],
+                                          one["Closed"], one["Senders"], one["Receivers"])
+            others = [other for other in waiting if other != goid]
+            assert row["others"] == len(others)
+            named = list(map(int, row["goids"] or []))
+            assert len(named) == min(len(others), 16) and set(named) <= set(others)
+            buffer = "%d of %d in its buffer" % (one["Unread"], one["Capacity"])
+            parts = [one["Type"], buffer if one["Capacity"] else "no buffer"]
+            for n, name in ((one["Senders"], "sender"), (one["Receivers"], "receiver")):
+                parts.append("%s %s%s" % (n or "no", name, "s" if n > 1 else ""))
+            assert all(part in row["sentence"] for part in parts), (parts, row["sentence"])
+
+
+def test_goroutine_says_when_its_timer_is_due(case: Case) -> None:
+    hour = 3600 * 10**9
+    for what, goid in case.truth["Timed"].items():
+        due = [row for row in case.rows("goroutine %d" % goid, "waiting_on")
+               if row["due_ns"] is not None]
+        if what == "context":  # its channel is no timer's
+            assert not due
+            continue
+        assert len(due) == 1 and hour - 120 * 10**9 < due[0]["due_ns"] <= hour
+        assert "due in 59m" in due[0]["sentence"] or "due in 1h" in due[0]["sentence"]
+
+
+def test_goroutine_says_whom_it_reads_from(case: Case) -> None:
+    row, = case.rows("goroutine %d" % case.truth["Reader"], "waiting_on")
+    assert row["what"] == "IO read" and row["fd"] > 2
+    assert row["path"].endswith("-> " + case.truth["Peer"]) and row["path"] in row["sentence"]
+
+
+def test_ancestors_live(case: Case) -> None:
+    """Who started whom, as long as they live."""
+    chain = case.truth["Chain"]
+    for i, goid in enumerate(chain[1:], 1):
+        rows = case.rows("goroutine %d" % goid, "ancestors")
+        assert [row["goid"] for row in rows] == chain[:i][::-1]
+        assert [row["state"] for row in rows] == ["waiting"] * (i - 1) + ["running"]
+        assert [row["created_by"] for row in rows] == (
+            ["main.generation"] * (i - 2) + ["main.start"] * (i > 1) + [None])
+        assert facts(case, goid)["created by"] == ("main.generation" if i > 1 else "main.start")
+        assert facts(case, goid)["parent"] == chain[i - 1]
+
+
+def test_labels(case: Case) -> None:
+    for goid in case.truth["Chain"][1:]:
+        assert facts(case, goid)["labels"] == (
+            "job=resize, size=large" if goid == case.truth["Labelled"] else None)
+
+
+def test_goroutine_retains_what_retained_says(case: Case) -> None:
+    rows = {row["owner"]: row for row in case.rows("retained --by goroutine", "groups")}
+    goids = sorted({goid for one in case.truth["Groups"] for goid in one["Goids"]})
+    asked = ["goroutine %d --retained" % goid for goid in goids]
+    answers = goheap.ask(case.dead.core, case.dead.exe, *asked)
+    for goid, command in zip(goids, asked):
+        said = {row["name"]: row["value"] for row in goheap.rows(answers[command], "goroutine")}
+        assert said["retained"] == rows["goroutine %d" % goid]["retained"]
+
+
+def test_groups_retain_what_their_members_alone_have(case: Case) -> None:
+    """Besides what describes them, which those that have nothing have, too. What two of them share,
+    or one and a variable, is not theirs.
+    """
+    groups = case.rows("goroutines --retained", "groups")
+    retained = {}
+    for one in case.truth["Groups"]:
+        rows = [row for row in groups if set(map(int, row["goids"])) <= set(one["Goids"])]
+        assert sum(row["count"] for row in rows) == len(one["Goids"])
+        assert all(row["retained_kind"] == ("exact" if row["count"] == 1 else "at_least")
+                   for row in rows)
+        retained[one["Function"]] = sum(row["retained"] for row in rows)
+    bare = retained["main.holdNothing"]
+    for one in case.truth["Groups"]:
+        assert retained[one["Function"]] - bare == one["Exclusive"], one
 
 
 def test_damaged_queues_prove_nothing(case: Case, tmp_path: pathlib.Path) -> None:

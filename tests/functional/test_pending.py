@@ -20,6 +20,7 @@ class Case(NamedTuple):
     release: str
     has_dwarf: bool
     deferred: List[dict]
+    by_goroutine: Dict[int, List[dict]]
     channels: List[dict]
     answers: Dict[str, dict]
 
@@ -41,13 +42,16 @@ BUILDS = [(release, variant) for release in RELEASES for variant in ("plain", "n
 def case(request: pytest.FixtureRequest, workshop: programs.Workshop) -> Iterator[Case]:
     release, variant = request.param
     with simple.death(workshop, programs.Build("pending", release, variant)) as dead:
-        answers = goheap.ask(dead.core, dead.exe, "defers", "defers --all", "chans",
-                             "chans --all")
         statement = json.loads(dead.out)
+        by_goroutine: Dict[int, List[dict]] = collections.defaultdict(list)
+        for goid, one in zip(statement["goids"], statement["deferred"]):
+            by_goroutine[goid].append(one)
+        answers = goheap.ask(dead.core, dead.exe, "defers", "defers --all", "chans",
+                             "chans --all", *("goroutine %d" % goid for goid in by_goroutine))
         for one in statement["channels"]:
             one["Address"] = ~one["Address"] & (1 << 64) - 1
-        yield Case(release, variant == "plain", statement["deferred"], statement["channels"],
-                   answers)
+        yield Case(release, variant == "plain", statement["deferred"], by_goroutine,
+                   statement["channels"], answers)
 
 
 def key_of(row: dict) -> tuple:
@@ -126,6 +130,31 @@ def test_nothing_was_left_out(case: Case) -> None:
     for answer in case.answers.values():
         assert not answer["skipped"]
         assert not goheap.failed_checks(answer)
+
+
+def test_goroutine_lists_the_defers_of_its_frames(case: Case) -> None:
+    """Each frame has as many of each statement as it deferred, and a goroutine no others."""
+    for goid, stated in case.by_goroutine.items():
+        command = "goroutine %d" % goid
+        frames = {row["frame"]: row["function"] for row in case.rows(command, "frames")
+                  if not row["inlined"]}
+        said: Dict[tuple, List[dict]] = collections.defaultdict(list)
+        for row in case.rows(command, "defers"):
+            assert row["frame_function"] == frames.get(row["frame"], row["frame_function"])
+            if row["frame_function"].startswith(OURS):
+                said[row["frame_function"], int(row["site"].rsplit(":", 1)[1]),
+                     row["kind"]].append(row)
+        true: Dict[tuple, List[dict]] = collections.defaultdict(list)
+        for one in stated:
+            true[one["Frame"], one["Line"], one["Kind"]].append(one)
+        for key, ones in true.items():
+            rows = said[key]
+            assert len(rows) == sum(one["Count"] for one in ones), (goid, key)
+            assert all(row["function"].startswith(ones[0]["Function"]) for row in rows)
+            assert {row["site_kind"] for row in rows} == {
+                "statement" if key[2] in ("heap", "stack") else "function"}
+        others = {row["function"] for key in said.keys() - true.keys() for row in said[key]}
+        assert others <= {"main.park"}, (goid, others)  # what Goexit is running
 
 
 def test_order_is_the_order_of_running(case: Case) -> None:

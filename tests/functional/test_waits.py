@@ -84,6 +84,25 @@ def test_groups_have_the_longest_and_the_median(waits: Waits) -> None:
             assert row["wait_ns_kind"] == "at_least"
 
 
+def test_longest_and_median_of_a_group_are_those_of_the_program(waits: Waits) -> None:
+    """Between what the collections that saw them blocked allow, and what each of them has noted."""
+    groups = [row for row in goheap.rows(waits.asked["goroutines"], "groups")
+              if set(map(int, row["goids"])) <= waits.rows.keys()]
+    for row in groups:
+        ones = [waits.waiters[int(goid)] for goid in row["goids"]]
+        most = [waits.now - one["Noted"] for one in ones]
+        least = []
+        for one in ones:
+            seen = waits.seen(one["Batch"])
+            known = seen and (seen[0] if len(seen) < REMEMBERED else seen[-REMEMBERED])
+            least.append(waits.now - known["After"] if known else 0)
+        if row["wait_ns_max"] is None:
+            assert not any(least)
+            continue
+        assert max(least) <= row["wait_ns_max"] <= max(most)
+        assert statistics.median_low(least) <= row["wait_ns_median"] <= statistics.median_low(most)
+
+
 def test_filter_by_wait(waits: Waits) -> None:
     known = sorted(row["wait_ns"] for row in waits.rows.values() if row["wait_ns"])
     middle = known[len(known) // 2]

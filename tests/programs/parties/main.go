@@ -47,13 +47,13 @@ type Channel struct {
 // Group are goroutines of one function: what they alone keep alive, besides what describes them.
 type Group struct {
 	Function  string
-	Count     int
+	Goids     []int
 	Exclusive uintptr
 }
 
 type statement struct {
 	Channels []*Channel
-	Groups   []Group
+	Groups   []*Group
 	Chain    []int // who started whom, the first one's starter before it
 	Labelled int
 	Timed    map[string]int // goroutines that wait for a timer: what they wait in
@@ -397,29 +397,39 @@ type block [32 << 10]byte
 
 var common = new(block)
 
+func (g *Group) joins() {
+	saying.Lock()
+	g.Goids = append(g.Goids, goid())
+	saying.Unlock()
+	started.Add(1)
+}
+
+//go:noinline
+func newBlock() *block { return new(block) }
+
 //go:noinline
 func use(b ...*block) {}
 
 //go:noinline
-func holdNothing(shared *block) {
-	started.Add(1)
+func holdNothing(shared *block, g *Group) {
+	g.joins()
 	<-never
 	use(shared)
 }
 
 //go:noinline
-func holdOne(shared *block) {
-	own := new(block)
-	started.Add(1)
+func holdOne(shared *block, g *Group) {
+	own := newBlock()
+	g.joins()
 	<-never
 	use(own, shared)
 }
 
 //go:noinline
-func holdThree(shared *block) {
-	a, b := new(block), new(block)
+func holdThree(shared *block, g *Group) {
+	a, b := newBlock(), newBlock()
 	c := make([]byte, 100<<10)
-	started.Add(1)
+	g.joins()
 	<-never
 	use(a, b, shared)
 	c[0]++
@@ -428,27 +438,22 @@ func holdThree(shared *block) {
 // groups: each goroutine has blocks of its own, and one that another one or a variable has, too.
 func groups() {
 	const n = 6
+	one, other := truth.Slot(unsafe.Sizeof(block{}), false), truth.Slot(100<<10, false)
 	for _, g := range []struct {
-		f    func(*block)
+		f    func(*block, *Group)
 		name string
 		each uintptr
-	}{
-		{holdNothing, "main.holdNothing", 0},
-		{holdOne, "main.holdOne", truth.Slot(unsafe.Sizeof(block{}), false)},
-		{holdThree, "main.holdThree", 2*truth.Slot(unsafe.Sizeof(block{}), false) + truth.Slot(100<<10, false)},
-	} {
-		shared := new(block)
+	}{{holdNothing, "main.holdNothing", 0}, {holdOne, "main.holdOne", one}, {holdThree, "main.holdThree", 2*one + other}} {
+		shared, group := new(block), &Group{Function: g.name, Exclusive: n * g.each}
+		said.Groups = append(said.Groups, group)
 		for i := 0; i < n; i++ {
-			if i%2 == 0 {
-				shared = common
-			} else if i == 1 {
-				shared = new(block)
-				start(func() { holdNothing(shared) })
-			}
 			wanted++
-			go g.f(shared)
+			if i%2 == 0 {
+				go g.f(common, group)
+			} else {
+				go g.f(shared, group)
+			}
 		}
-		said.Groups = append(said.Groups, Group{g.name, n, n * g.each})
 	}
 }
 

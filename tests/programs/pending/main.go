@@ -49,6 +49,7 @@ const itemSlot = 48
 var (
 	mu       sync.Mutex
 	deferred []Deferred
+	goids    []int // of the goroutines that stated these
 	channels []Channel
 	parked   sync.WaitGroup
 	never    = make(chan struct{})
@@ -57,8 +58,12 @@ var (
 )
 
 func state(d Deferred) {
+	var text [64]byte
+	var goid int
+	fmt.Sscanf(string(text[:runtime.Stack(text[:], false)]), "goroutine %d", &goid)
 	mu.Lock()
 	deferred = append(deferred, d)
+	goids = append(goids, goid)
 	mu.Unlock()
 }
 
@@ -296,7 +301,7 @@ func main() {
 	fill[struct{}]("chan struct {}", 1, 1, 2, 0, false)
 	parked.Wait()
 	time.Sleep(50 * time.Millisecond)
-	text, err := json.Marshal(map[string]any{"deferred": deferred, "channels": channels})
+	text, err := json.Marshal(map[string]any{"deferred": deferred, "channels": channels, "goids": goids})
 	if err != nil {
 		panic(err)
 	}
