@@ -20,7 +20,6 @@ struct find {
 	const struct gh_poll *poll;
 	struct gh_budget *budget;
 	struct gh_sharing *ret;
-	uint32_t *top;	       // owned: by place: the one below the root that dominates it
 	uint32_t *first;       // owned: by place: the first hold from it
 	struct gh_hold_vec holds;
 	struct place_vec todo; // shared ones whose owners became more
@@ -30,13 +29,19 @@ struct find {
 	bool nomem;
 };
 
+/* The one below the root that dominates it, or itself. */
+static uint32_t top_of(const struct find *f, uint32_t place)
+{
+	return gh_is_shared(f->tree, place) ? place : f->ret->number[place];
+}
+
 static void add_hold(struct find *f, uint64_t slot)
 {
 	const struct gh_hold *last = f->holds.len ? &f->holds.data[f->holds.len - 1] : NULL;
 	uint32_t place = f->tree->place[gh_node_of_slot(f->graph, slot)];
 
 	if (f->from == FROM_UNKNOWN)
-		f->from = f->top[f->tree->place[f->node]];
+		f->from = top_of(f, f->tree->place[f->node]);
 	if (f->from == place || (last && last->from == f->from && last->to == place))
 		return;
 	f->nomem |= !gh_hold_vec_push(&f->holds, (struct gh_hold){place, f->from});
@@ -200,15 +205,16 @@ static bool find_owners(struct find *f)
 	struct gh_hold *other = gh_alloc_array(f->holds.len, sizeof(*other));
 	struct gh_hold *found = f->holds.data;
 
-	if (!other)
-		return false;
-	sort_holds(&f->holds, /* by_to= */ false, f->first, f->tree->n, other);
-	f->holds.data = other;
-	spread(f);
-	if (!f->nomem && found)
+	f->first = gh_alloc_array(f->tree->n + 1ULL, sizeof(*f->first));
+	if (other && f->first && f->holds.len) {
+		sort_holds(&f->holds, /* by_to= */ false, f->first, f->tree->n, other);
+		f->holds.data = other;
+		spread(f);
 		sort_holds(&f->holds, /* by_to= */ true, f->first, f->tree->n, found);
+		f->holds.data = found;
+	}
+	f->nomem |= !other || !f->first;
 	free(other);
-	f->holds.data = found;
 	return !f->nomem;
 }
 
@@ -226,48 +232,38 @@ static uint32_t count_shared(const struct gh_domtree *tree)
 	return n;
 }
 
-static void list_span(struct find *f, const struct gh_span *span)
+static void add_shared(struct find *f, uint32_t place)
 {
-	struct gh_sharing *ret = f->ret;
+	uint64_t slot = gh_node_slot(f->graph, f->tree->node[place]);
+	struct gh_shared_vec *all = &f->ret->all;
 
-	for (uint32_t k = 0; k < span->nelems; k++) {
-		uint64_t slot = span->slot0 + k;
-		uint32_t place;
-
-		if (!gh_bitmap_test(f->graph->nodes, slot))
-			continue;
-		place = f->tree->place[gh_node_of_slot(f->graph, slot)];
-		if (!gh_is_shared(f->tree, place))
-			continue;
-		gh_bitmap_set(f->slots, slot);
-		ret->number[place] = (uint32_t)ret->all.len;
-		ret->all.data[ret->all.len++] =
-			(struct gh_shared){.addr = span->base + k * span->elem_bytes,
-					   .bytes = f->tree->retained[place],
-					   .objects = f->tree->count[place],
-					   .place = place};
-	}
+	gh_bitmap_set(f->slots, slot);
+	f->ret->number[place] = (uint32_t)all->len;
+	all->data[all->len++] =
+		(struct gh_shared){.addr = gh_heap_slot_base(f->graph->heap, slot),
+				   .bytes = f->tree->retained[place],
+				   .objects = f->tree->count[place],
+				   .place = place};
 }
 
 /* All that are shared, their owners not known yet. False: out of memory. */
 static bool list_shared(struct find *f, uint32_t nshared)
 {
-	const struct gh_span_vec *spans = &f->graph->heap->table.spans;
+	const uint32_t *idom = f->tree->idom;
 	struct gh_sharing *ret = f->ret;
 
 	ret->number = gh_alloc_array(f->tree->n, sizeof(*ret->number));
 	ret->seen = gh_alloc_array(gh_bitmap_words(f->tree->n), sizeof(*ret->seen));
 	ret->all.data = gh_alloc_array(nshared, sizeof(*ret->all.data));
-	f->top = gh_alloc_array(f->tree->n, sizeof(*f->top));
-	f->first = gh_alloc_array(f->tree->n + 1ULL, sizeof(*f->first));
 	f->slots = gh_alloc_array(slot_words(f), sizeof(*f->slots));
-	if (!ret->number || !ret->seen || !ret->all.data || !f->top || !f->first || !f->slots)
+	if (!ret->number || !ret->seen || !ret->all.data || !f->slots)
 		return false;
 	ret->all.cap = nshared;
 	for (uint32_t i = 1; i < f->tree->n; i++)
-		f->top[i] = f->tree->idom[i] ? f->top[f->tree->idom[i]] : i;
-	for (size_t i = 0; i < spans->len; i++)
-		list_span(f, &spans->data[i]);
+		if (gh_is_shared(f->tree, i))
+			add_shared(f, i);
+		else
+			ret->number[i] = idom[i] ? top_of(f, idom[i]) : i;
 	return true;
 }
 
@@ -297,7 +293,7 @@ struct gh_error *gh_sharing_create(struct gh_owner_graph *graph, const struct gh
 			 .poll = poll,
 			 .budget = gh_runtime_budget(graph->heap->rt),
 			 .ret = calloc(1, sizeof(**ret))};
-	uint64_t bytes = tree->n * (sizeof(*f.top) + sizeof(*f.first)) +
+	uint64_t bytes = tree->n * sizeof(*f.first) +
 			 slot_words(&f) * sizeof(*f.slots);
 	struct gh_error *err = f.ret ? gh_budget_charge(f.budget, bytes, "who shares what")
 				     : gh_error_nomem();
@@ -309,7 +305,6 @@ struct gh_error *gh_sharing_create(struct gh_owner_graph *graph, const struct gh
 		f.ret->holds = f.holds;
 		gh_budget_give(f.budget, bytes);
 	}
-	free(f.top);
 	free(f.first);
 	free(f.slots);
 	place_vec_deinit(&f.todo);

@@ -26,10 +26,12 @@ GH_VEC(gh_hold_vec, struct gh_hold);
 struct gh_sharing {
 	const struct gh_owner_graph *graph; // borrowed
 	const struct gh_domtree *tree;	    // borrowed
-	struct gh_shared_vec all;	    // by address
+	struct gh_shared_vec all;	    // by place
 	struct gh_hold_vec holds;	    // by `to`
 	uint64_t *seen;	  // owned: bit a place, for walks; empty in between
-	uint32_t *number; // owned: index into `all`, by place of a shared one; else nothing
+	// owned: by place. Of a shared one: index into `all`; else the place below the root that
+	// dominates it
+	uint32_t *number;
 	uint64_t charged_bytes;
 };
 
