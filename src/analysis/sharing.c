@@ -9,7 +9,11 @@
 #include "goruntime/runtime.h"
 #include "graph/words.h"
 
-enum { POLL_EVERY = 1 << 10 }; // spans
+enum {
+	POLL_EVERY = 1 << 10, // spans
+	PAGE_BITS = 13,	      // runtime.pageSize
+	HASHED_PAGES = 1 << 19,
+};
 #define FROM_UNKNOWN UINT32_MAX
 
 GH_VEC(place_vec, uint32_t);
@@ -24,6 +28,7 @@ struct find {
 	struct gh_hold_vec holds;
 	struct place_vec todo; // shared ones whose owners became more
 	uint64_t *slots; // owned: bit a slot of a shared one
+	uint64_t *pages; // owned: bit a page that such slots lie in, by its last 19 bits
 	gh_node node;	 // whose words are followed
 	uint32_t from;	 // the one below the root that dominates it; FROM_UNKNOWN: not looked up
 	bool nomem;
@@ -47,13 +52,21 @@ static void add_hold(struct find *f, uint64_t slot)
 	f->nomem |= !gh_hold_vec_push(&f->holds, (struct gh_hold){place, f->from});
 }
 
-/* Few words lead to what is shared, so that one bit has to be looked at. */
+static uint64_t hashed_page(gh_addr addr)
+{
+	return addr >> PAGE_BITS & (HASHED_PAGES - 1);
+}
+
+/* Few words lead to what is shared: most pages have nothing of it. */
 __attribute__((always_inline)) static inline void note_hold(void *ctx, gh_addr at, uint64_t value)
 {
 	struct find *f = ctx;
-	struct gh_word_slot t = gh_word_slot(f->graph->mark, value);
+	struct gh_word_slot t;
 
 	(void)at;
+	if (!gh_bitmap_test(f->pages, hashed_page(value)))
+		return;
+	t = gh_word_slot(f->graph->mark, value);
 	if (t.slot != GH_SLOT_NONE && gh_bitmap_test(f->slots, t.slot))
 		add_hold(f, t.slot);
 }
@@ -232,15 +245,26 @@ static uint32_t count_shared(const struct gh_domtree *tree)
 	return n;
 }
 
+static void add_pages(struct find *f, gh_addr base)
+{
+	uint64_t bytes = gh_slot_bytes(f->graph->mark, base, gh_page_at(f->graph->mark, base));
+	uint64_t first = base >> PAGE_BITS, last = (base + bytes - 1) >> PAGE_BITS;
+
+	for (uint64_t i = 0; i <= last - first && i < HASHED_PAGES; i++)
+		gh_bitmap_set(f->pages, (first + i) & (HASHED_PAGES - 1));
+}
+
 static void add_shared(struct find *f, uint32_t place)
 {
 	uint64_t slot = gh_node_slot(f->graph, f->tree->node[place]);
+	gh_addr base = gh_heap_slot_base(f->graph->heap, slot);
 	struct gh_shared_vec *all = &f->ret->all;
 
 	gh_bitmap_set(f->slots, slot);
+	add_pages(f, base);
 	f->ret->number[place] = (uint32_t)all->len;
 	all->data[all->len++] =
-		(struct gh_shared){.addr = gh_heap_slot_base(f->graph->heap, slot),
+		(struct gh_shared){.addr = base,
 				   .bytes = f->tree->retained[place],
 				   .objects = f->tree->count[place],
 				   .place = place};
@@ -256,7 +280,8 @@ static bool list_shared(struct find *f, uint32_t nshared)
 	ret->seen = gh_alloc_array(gh_bitmap_words(f->tree->n), sizeof(*ret->seen));
 	ret->all.data = gh_alloc_array(nshared, sizeof(*ret->all.data));
 	f->slots = gh_alloc_array(slot_words(f), sizeof(*f->slots));
-	if (!ret->number || !ret->seen || !ret->all.data || !f->slots)
+	f->pages = gh_alloc_array(gh_bitmap_words(HASHED_PAGES), sizeof(*f->pages));
+	if (!ret->number || !ret->seen || !ret->all.data || !f->slots || !f->pages)
 		return false;
 	ret->all.cap = nshared;
 	for (uint32_t i = 1; i < f->tree->n; i++)
@@ -307,6 +332,7 @@ struct gh_error *gh_sharing_create(struct gh_owner_graph *graph, const struct gh
 	}
 	free(f.first);
 	free(f.slots);
+	free(f.pages);
 	place_vec_deinit(&f.todo);
 	if (err) {
 		gh_sharing_destroy(f.ret);
