@@ -2,13 +2,12 @@
 // What threads do. See threads.h.
 #include "analysis/threads.h"
 
-#include <limits.h>
 #include <stdlib.h>
 
+#include "analysis/fds.h"
 #include "base/cleanup.h"
 #include "goruntime/process.h"
 #include "goruntime/syscalls.h"
-#include "target/procfs.h"
 
 enum {
 	POLL_EVERY = 64,
@@ -103,42 +102,34 @@ static const char *blocked_in(const struct gh_thread_info *info)
 	return info->t.state == GH_THREAD_CGO ? "C code" : NULL;
 }
 
-/* What /proc says of a process that was copied a moment ago. */
-static void ask_proc(const struct gh_session *session, struct gh_threads *threads,
-		     struct gh_thread_info *info)
-{
-	char text[PATH_MAX];
-
-	if (!session->target->snapshot || !session->target->pid ||
-	    !gh_proc_descriptor(session->target->pid, info->fd, text, sizeof(text)))
-		return;
-	info->fd_kind = strncmp(text, "pipe:", 5) == 0	   ? GH_DESCRIPTOR_PIPE
-			: strncmp(text, "socket:", 7) == 0 ? GH_DESCRIPTOR_SOCKET
-			: text[0] == '/'		   ? GH_DESCRIPTOR_FILE
-							   : GH_DESCRIPTOR_UNKNOWN;
-	if (!info->path)
-		info->path = gh_arena_strndup(&threads->arena, text, strlen(text));
-}
-
-static void find_descriptor(const struct gh_session *session, struct gh_threads *threads,
-			    const struct gh_frame_vec *frames, struct gh_thread_info *info)
+static struct gh_error *find_descriptor(struct gh_fds *fds, const struct gh_frame_vec *frames,
+					struct gh_thread_info *info)
 {
 	_cleanup_(gh_descriptor_deinit) struct gh_descriptor found = {0};
+	const struct gh_session *session = fds->session;
+	struct gh_fd known;
+	struct gh_error *err;
 
 	gh_syscall_kind_of(info->t.call, &info->has_fd);
 	if (!info->t.is_in_kernel || info->t.args[0] > INT32_MAX)
 		info->has_fd = false;
 	if (!info->has_fd)
-		return;
+		return NULL;
 	info->fd = info->t.args[0];
 	if (info->t.goroutine)
 		gh_descriptor_find(session->rt, info->t.goroutine, frames, info->fd, &found);
 	info->fd_kind = found.kind;
 	if (found.addr && found.name.len && !session->no_values)
-		info->path = gh_arena_strndup(&threads->arena, gh_strbuf_str(&found.name),
+		info->path = gh_arena_strndup(fds->arena, gh_strbuf_str(&found.name),
 					      found.name.len);
-	if (info->fd_kind == GH_DESCRIPTOR_UNKNOWN && !session->no_values)
-		ask_proc(session, threads, info);
+	if (info->fd_kind != GH_DESCRIPTOR_UNKNOWN)
+		return NULL;
+	err = gh_fds_find(fds, info->fd, &known);
+	if (err)
+		return err;
+	info->fd_kind = known.kind;
+	info->path = session->no_values ? NULL : known.path;
+	return NULL;
 }
 
 /* What the frames of its goroutine tell of the call and of the place in the program. */
@@ -162,9 +153,9 @@ static void look_at_frames(const struct gh_session *session,
 }
 
 /* Its goroutine's place in the program. */
-static struct gh_error *look_at_stack(const struct gh_session *session, struct gh_threads *threads,
-				      struct gh_thread_info *info)
+static struct gh_error *look_at_stack(struct gh_fds *fds, struct gh_thread_info *info)
 {
+	const struct gh_session *session = fds->session;
 	const struct gh_goroutine *g = info->t.goroutine;
 	struct gh_trace_frame_vec logical = {0};
 	struct gh_frame_vec frames = {0};
@@ -175,7 +166,7 @@ static struct gh_error *look_at_stack(const struct gh_session *session, struct g
 		err = gh_traceback_frames(session->rt, &frames, &logical);
 	if (!err) {
 		look_at_frames(session, &logical, info);
-		find_descriptor(session, threads, &frames, info);
+		err = find_descriptor(fds, &frames, info);
 	}
 	gh_trace_frame_vec_deinit(&logical);
 	gh_frame_vec_deinit(&frames);
@@ -205,12 +196,13 @@ static const char *c_function(const struct gh_session *session, struct names *na
 	return names->of[names->next++ % n].name;
 }
 
-static struct gh_error *add_thread(struct gh_session *session, struct gh_threads *threads,
+static struct gh_error *add_thread(struct gh_threads *threads, struct gh_fds *fds,
 				   const struct gh_mthread *t, struct names *names)
 {
+	struct gh_session *session = fds->session;
 	struct gh_thread_info info = {.t = *t, .function = t->function};
 	bool works = t->state != GH_THREAD_LOCKED && t->goroutine;
-	struct gh_error *err = look_at_stack(session, threads, &info);
+	struct gh_error *err = look_at_stack(fds, &info);
 
 	if (err)
 		return err;
@@ -246,7 +238,17 @@ static const char *common(const char *so_far, const char *one, bool first)
 	return first || (so_far && one && strcmp(so_far, one) == 0) ? one : NULL;
 }
 
-/* Each kind of call with more threads in it than processors could keep busy. */
+/* A system call that the scheduler was not told of: nobody else gets the processor meanwhile. */
+static bool is_raw(const struct gh_thread_info *info)
+{
+	return info->t.state == GH_THREAD_SYSCALL && info->t.goroutine &&
+	       info->t.goroutine->status == GH_G_RUNNING;
+}
+
+/*
+ * Each kind of call with more threads in it than processors could keep busy, or with many that keep
+ * one from others.
+ */
 static struct gh_error *judge(struct gh_threads *threads)
 {
 	uint64_t many = gh_max_u64(MANY, threads->gomaxprocs);
@@ -266,7 +268,12 @@ static struct gh_error *judge(struct gh_threads *threads)
 		at = (size_t)(v - threads->verdicts.data);
 		v->call = common(v->call, info->t.call, v->count == 0);
 		v->cgo = common(v->cgo, info->cgo, v->count == 0);
+		v->path = common(v->path, info->path, v->count == 0);
+		v->has_fd = info->has_fd && (v->count == 0 || (v->has_fd && v->fd == info->fd));
+		v->fd = info->fd;
+		v->fd_kind = info->fd_kind;
 		v->count++;
+		v->raw += is_raw(info);
 		if (info->has_wait && info->wait_ns >= LONG_NS && at < GH_ARRAY_SIZE(longs))
 			longs[at]++;
 		if (info->has_wait && (!v->has_wait || info->wait_ns > v->wait_ns_max))
@@ -276,8 +283,9 @@ static struct gh_error *judge(struct gh_threads *threads)
 	for (size_t i = 0; i < threads->verdicts.len; i++) {
 		struct gh_thread_verdict *v = &threads->verdicts.data[i];
 
-		v->is_likely = i < GH_ARRAY_SIZE(longs) && longs[i] * 2 >= v->count;
-		if (v->count >= many)
+		v->is_likely = (i < GH_ARRAY_SIZE(longs) && longs[i] * 2 >= v->count) ||
+			       (v->raw >= MANY && v->raw * 2 >= threads->gomaxprocs);
+		if (v->count >= many || v->raw >= MANY)
 			threads->verdicts.data[n++] = *v;
 	}
 	threads->verdicts.len = n;
@@ -291,6 +299,7 @@ struct gh_error *gh_threads_load(struct gh_session *session, struct gh_threads *
 	struct gh_mthread_vec ms = {0};
 	struct gh_process process;
 	struct names names = {0};
+	struct gh_fds fds = {.session = session, .arena = &ret->arena};
 	struct gh_error *err = gh_session_goroutines(session);
 
 	*ret = (struct gh_threads){0};
@@ -300,14 +309,29 @@ struct gh_error *gh_threads_load(struct gh_session *session, struct gh_threads *
 		if (i % POLL_EVERY == 0)
 			err = gh_poll(&session->poll, "looking at threads", i, ms.len);
 		if (!err)
-			err = add_thread(session, ret, &ms.data[i], &names);
+			err = add_thread(ret, &fds, &ms.data[i], &names);
 	}
 	gh_mthread_vec_deinit(&ms);
+	gh_fds_deinit(&fds);
 	if (err)
 		return err;
 	gh_process_read(session->rt, &process);
 	ret->gomaxprocs = process.has_gomaxprocs ? process.gomaxprocs : 0;
 	return judge(ret);
+}
+
+void gh_thread_verdict_describe(const struct gh_thread_verdict *v, struct gh_strbuf *sb)
+{
+	gh_strbuf_puts(sb, v->kind);
+	if (v->call || v->cgo)
+		gh_strbuf_printf(sb, " (%s%s%s%s)", v->call ? v->call : "",
+				 v->call && v->cgo ? ", " : "", v->cgo ? "in C from " : "",
+				 v->cgo ? v->cgo : "");
+	if (v->path)
+		gh_strbuf_printf(sb, " of %s", v->path);
+	else if (v->has_fd)
+		gh_strbuf_printf(sb, " of file descriptor %llu%s", (unsigned long long)v->fd,
+				 v->fd_kind ? "" : ", which nothing in memory names");
 }
 
 void gh_threads_deinit(struct gh_threads *threads)

@@ -30,8 +30,14 @@ struct gh_thread_verdict {
 	const char *kind; // of info.blocked
 	const char *call; // of most of them; NULL: several, or not known
 	const char *cgo;  // likewise
+	bool has_fd;	  // all are about one descriptor
+	uint64_t fd;
+	enum gh_descriptor_kind fd_kind;
+	const char *path; // of all of them; NULL: several, or not known
 	uint64_t count;
-	bool is_likely; // half of them for a second at least; else it is possible
+	uint64_t raw;	// of these: in calls that the scheduler was not told of: each keeps a P
+	bool is_likely; // half of them for a second at least, or they keep half of the Ps; else it
+			// is possible
 	bool has_wait;
 	int64_t wait_ns_max;
 };
@@ -47,4 +53,8 @@ struct gh_threads {
 
 /** *ret is to be deinit in any case. Computes stage GOROUTINES. Errors: NOMEM, CANCELLED. */
 struct gh_error *gh_threads_load(struct gh_session *session, struct gh_threads *ret) GH_MUST_CHECK;
+
+/** Append "read (read, in C from f) of file descriptor 5, which nothing in memory names". */
+void gh_thread_verdict_describe(const struct gh_thread_verdict *verdict, struct gh_strbuf *sb);
+
 void gh_threads_deinit(struct gh_threads *threads);

@@ -318,22 +318,25 @@ static struct gh_error *list_each(const struct listing *l)
 	return table ? NULL : gh_error_nomem();
 }
 
-/* "60 of 71 threads are blocked in one kind of call: pipe read (read, in C from slow_read), …" */
+/* "60 of 71 threads are blocked in one kind of call: pipe read (read, in C from slow_read) …" */
 static const char *sentence(const struct listing *l, const struct gh_thread_verdict *v)
 {
 	_cleanup_strbuf_ struct gh_strbuf sb = {0};
 
-	gh_strbuf_printf(&sb, "%llu of %zu threads are blocked in one kind of call: %s",
-			 (unsigned long long)v->count, l->threads->infos.len, v->kind);
-	if (v->call || v->cgo)
-		gh_strbuf_printf(&sb, " (%s%s%s%s)", v->call ? v->call : "",
-				 v->call && v->cgo ? ", " : "", v->cgo ? "in C from " : "",
-				 v->cgo ? v->cgo : "");
+	gh_strbuf_printf(&sb, "%llu of %zu threads are blocked in one kind of call: ",
+			 (unsigned long long)v->count, l->threads->infos.len);
+	gh_thread_verdict_describe(v, &sb);
 	if (v->has_wait) {
 		gh_strbuf_puts(&sb, ", the longest for at least ");
 		gh_format_ns(&sb, v->wait_ns_max);
 	}
 	gh_strbuf_puts(&sb, "; each goroutine in such a call keeps a thread");
+	if (v->raw)
+		gh_strbuf_printf(&sb,
+				 ", and %llu of them a processor of GOMAXPROCS %llu: the scheduler "
+				 "was not told",
+				 (unsigned long long)v->raw,
+				 (unsigned long long)l->threads->gomaxprocs);
 	return gh_arena_strndup(&l->report->arena, gh_strbuf_str(&sb), sb.len);
 }
 
@@ -459,13 +462,14 @@ const struct gh_command gh_cmd_threads = {
 	.help = "state: running (Go code), syscall, cgo (C that Go called), runtime (its own work), "
 		"idle (parked), locked (parked until the goroutine that is locked to it can run), "
 		"dying, foreign (of C alone). call is the system call by its number in the "
-		"registers, fd its descriptor, path what memory knows of that: the name of the "
-		"os.File, the addresses of the connection. cgo is the C function that Go called, "
+		"registers, fd its descriptor, path what memory, or /proc with --pid, knows of "
+		"that: the name of the os.File, the addresses of the connection. cgo is the C "
+		"function that Go called, "
 		"kind what sort of thing the call waits for. wait_ns is the goroutine's, a lower "
 		"bound.\n\n"
 		"verdicts says where more threads are blocked in one kind of call than there are "
-		"processors, and at least 16: likely where half of them have been for a second, "
-		"else possible.\n",
+		"processors, and at least 16, or where 16 keep a processor each: likely where half "
+		"of them have been for a second, or keep half of the processors, else possible.\n",
 	.options = options,
 	.examples = examples,
 	.tables = tables,

@@ -98,6 +98,21 @@ static bool is_poll_fd(const struct gh_runtime *rt, gh_addr addr, uint64_t fd, u
 	return len && len <= MAX_NAME && gh_image_at(rt->image, gh_u64_at(p + name_at), len);
 }
 
+bool gh_descriptor_number(const struct gh_runtime *rt, gh_addr addr, uint64_t *ret)
+{
+	return gh_read_u64(rt->image, addr + FD_SYSFD, ret) && *ret <= INT32_MAX;
+}
+
+void gh_descriptor_describe(const struct gh_runtime *rt, gh_addr addr, bool is_socket,
+			    struct gh_descriptor *ret)
+{
+	ret->addr = addr;
+	if (is_socket)
+		describe_socket(rt, addr, ret);
+	else
+		describe_file(rt, addr, ret);
+}
+
 struct methods {
 	bool of_file, of_net;
 	uint32_t last; // index of the outermost frame of such a method
@@ -145,11 +160,7 @@ void gh_descriptor_find(const struct gh_runtime *rt, const struct gh_goroutine *
 		if (!gh_read_u64(rt->image, at, &word) || word < 4096 ||
 		    !is_poll_fd(rt, word, fd, name_at))
 			continue;
-		ret->addr = word;
-		if (methods.of_net)
-			describe_socket(rt, word, ret);
-		else
-			describe_file(rt, word, ret);
+		gh_descriptor_describe(rt, word, methods.of_net, ret);
 		return;
 	}
 }

@@ -19,6 +19,13 @@ struct gh_descriptor {
 	gh_addr addr;	       // of the os.file or netFD; 0: none was found
 	struct gh_strbuf name; // path; "tcp 127.0.0.1:80 -> 127.0.0.1:4711". Owned
 };
+/** The number of an os.file or netFD; false: it is closed, or cannot be read. */
+bool gh_descriptor_number(const struct gh_runtime *rt, gh_addr addr, uint64_t *ret);
+
+/** Fill kind, addr and name of *ret, which is zeroed or as gh_descriptor_find left it. */
+void gh_descriptor_describe(const struct gh_runtime *rt, gh_addr addr, bool is_socket,
+			    struct gh_descriptor *ret);
+
 void gh_descriptor_deinit(struct gh_descriptor *descriptor);
 
 /**

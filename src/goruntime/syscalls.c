@@ -383,9 +383,9 @@ static const char *const amd64[] = {
 
 const char *gh_syscall_name(uint16_t machine, uint64_t number)
 {
-	if (machine != EM_X86_64 || number >= GH_ARRAY_SIZE(amd64))
-		return NULL;
-	return amd64[number];
+	if (machine == EM_AARCH64)
+		return number < GH_SYSCALLS_ARM64 ? gh_syscalls_arm64[number] : NULL;
+	return machine == EM_X86_64 && number < GH_ARRAY_SIZE(amd64) ? amd64[number] : NULL;
 }
 
 const char *gh_syscall_of_function(const char *function)

@@ -19,7 +19,11 @@ enum gh_syscall_kind {
 	GH_SYSCALL_DEVICE,
 };
 
-/** By number, for EM_X86_64; NULL: not known. */
+enum { GH_SYSCALLS_ARM64 = 463 };
+/** By number; NULL: none. */
+extern const char *const gh_syscalls_arm64[GH_SYSCALLS_ARM64];
+
+/** By number, for EM_X86_64 and EM_AARCH64; NULL: not known. */
 const char *gh_syscall_name(uint16_t machine, uint64_t number);
 
 /** By the function of package syscall that makes it: "write" of "syscall.write". NULL: none. */

@@ -2,8 +2,6 @@
 // Threads and Ms. See thread.h.
 #include "goruntime/thread.h"
 
-#include <elf.h>
-#include <errno.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
@@ -16,18 +14,7 @@ enum {
 	MAX_MS = 1 << 20,      // of a list that may be damaged
 	MAX_SYSTEM_FRAMES = 64,
 	SYSTEM_STACK = 64 << 10, // bytes above sp that are walked
-	MAX_SYSCALL = 1024,
-	SYSCALL_BYTES = 2,
-	BEFORE_SYSCALL = 16, // bytes in which its number is loaded
 };
-
-/* Places of registers in struct user_regs_struct and in struct sigcontext (amd64). */
-struct places {
-	uint8_t rax, args[GH_SYSCALL_ARGS]; // rdi, rsi, rdx, r10, r8, r9
-};
-static const struct places of_thread = {10, {14, 13, 12, 7, 9, 8}};
-static const struct places of_signal = {13, {8, 9, 12, 2, 0, 1}};
-enum { ORIG_RAX = 15 }; // of a thread
 
 static int compare_tid(const void *a, const void *b)
 {
@@ -166,80 +153,6 @@ static const struct gh_goroutine *goroutine_at(const struct loader *loader, gh_a
 	return NULL;
 }
 
-static bool is_syscall_at(const struct gh_runtime *rt, gh_addr pc, bool otherwise)
-{
-	const uint8_t *p = gh_image_at(rt->image, pc, SYSCALL_BYTES);
-
-	return p ? p[0] == 0x0f && p[1] == 0x05 : otherwise;
-}
-
-/* The constant that is loaded into eax before the system call at pc. */
-static bool loaded_number(const struct gh_runtime *rt, gh_addr pc, uint64_t *ret)
-{
-	const uint8_t *p = gh_image_at(rt->image, pc - BEFORE_SYSCALL, BEFORE_SYSCALL);
-
-	for (int i = BEFORE_SYSCALL - 5; p && i >= 0; i--) {
-		uint32_t number = gh_u32_at(p + i + 1);
-
-		if (p[i] == 0xb8 && number < MAX_SYSCALL) { // mov $n, %eax
-			*ret = number;
-			return true;
-		}
-		if (i >= 2 && p[i] == 0xc0 && p[i - 1] == 0xc7 && number < MAX_SYSCALL) {
-			*ret = number; // mov $n, %rax
-			return true;
-		}
-	}
-	return false;
-}
-
-/*
- * A handler returns to the system call (then rax is its number again), or behind it with EINTR or, of
- * a goroutine that is in a system call, with what was done so far (then the number is lost but where
- * code has it as a constant).
- */
-static bool number_of_signal(const struct gh_runtime *rt, const struct gh_stack_context *ctx,
-			     const struct gh_mthread *t, bool *known_ret, uint64_t *ret)
-{
-	bool calls = t->goroutine && t->goroutine->status == GH_G_SYSCALL;
-	uint64_t rax = ctx->regs[of_signal.rax];
-
-	*known_ret = true;
-	if (is_syscall_at(rt, ctx->pc, false) && rax < MAX_SYSCALL) {
-		*ret = rax;
-		return true;
-	}
-	if (!is_syscall_at(rt, ctx->pc - SYSCALL_BYTES, false) ||
-	    (rax != (uint64_t)-EINTR && !calls))
-		return false;
-	*known_ret = loaded_number(rt, ctx->pc - SYSCALL_BYTES, ret);
-	return true;
-}
-
-static void read_call(const struct gh_runtime *rt, const struct gh_stack_context *ctx,
-		      struct gh_mthread *t)
-{
-	const struct places *places = ctx->from_signal ? &of_signal : &of_thread;
-	uint64_t number = 0;
-	bool known = true;
-
-	if (rt->target->machine != EM_X86_64 || !ctx->nregs)
-		return;
-	if (ctx->from_signal) {
-		t->is_in_kernel = number_of_signal(rt, ctx, t, &known, &number);
-	} else {
-		number = t->thread->nregs > ORIG_RAX ? t->thread->regs[ORIG_RAX] : UINT64_MAX;
-		t->is_in_kernel = number < MAX_SYSCALL &&
-				  is_syscall_at(rt, ctx->pc - SYSCALL_BYTES, true);
-	}
-	if (!t->is_in_kernel)
-		return;
-	if (known)
-		t->call = gh_syscall_name(rt->target->machine, number);
-	for (size_t i = 0; i < GH_SYSCALL_ARGS; i++)
-		t->args[i] = ctx->regs[places->args[i]];
-}
-
 /* What frames of a system stack tell. Further ones down count more than those above them. */
 static const struct {
 	const char *function;
@@ -311,7 +224,7 @@ static void describe(const struct loader *loader, struct gh_mthread *t)
 		gh_thread_context(rt, t->thread, t->m, &ctx);
 		t->in_handler = ctx.from_signal;
 		t->pc = ctx.pc;
-		read_call(rt, &ctx, t);
+		gh_thread_call(rt, &ctx, t);
 		if (gh_func_find(rt, ctx.pc, &func))
 			t->function = gh_func_name(rt, &func);
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Threads: which M each is, what it does, in which system call it stands. Mirrors runtime/proc.go,
-// runtime2.go (m), os_linux.go, go1.22 to go1.27; system calls are told on amd64 only.
+// runtime2.go (m), os_linux.go, go1.22 to go1.27; and what registers tell of a system call.
 #pragma once
 
 #include "goruntime/unwind.h"
@@ -61,3 +61,7 @@ GH_VEC(gh_mthread_vec, struct gh_mthread);
 struct gh_error *gh_mthreads_load(const struct gh_runtime *rt,
 				  const struct gh_goroutine_vec *goroutines,
 				  struct gh_mthread_vec *ret, uint64_t *damaged_ret) GH_MUST_CHECK;
+
+/** Fill call, args and is_in_kernel: called by gh_mthreads_load. */
+void gh_thread_call(const struct gh_runtime *rt, const struct gh_stack_context *ctx,
+		    struct gh_mthread *t);

@@ -3,6 +3,7 @@
 #include "graph/roots.h"
 
 #include "base/cleanup.h"
+#include "goruntime/special.h"
 #include "graph/stacktypes.h"
 
 enum {
@@ -162,20 +163,14 @@ static void visit_finalizer(struct visit *v, gh_addr record, gh_addr object)
 /* runtime/mgcmark.go:markrootSpans. */
 static void visit_special(struct visit *v, const struct gh_span *span, gh_addr record)
 {
-	const struct gh_runtime *rt = v->rt;
-	const struct gh_layout *layout = &rt->layout;
-	uint64_t number, offset;
-	enum gh_special_kind kind;
+	const struct gh_layout *layout = &v->rt->layout;
+	struct gh_special special;
 
-	if (!gh_field(rt, record, GH_F_special_kind, &number) ||
-	    !gh_field(rt, record, GH_F_special_offset, &offset) ||
-	    number >= rt->release->nspecial_kinds || offset >= gh_span_bytes(span))
+	if (!gh_special_read(v->rt, span, record, &special))
 		return;
-	kind = rt->release->special_kinds[number];
-	switch (kind) {
+	switch (special.kind) {
 	case GH_SPECIAL_FINALIZER:
-		visit_finalizer(v, record,
-				span->base + offset / span->elem_bytes * span->elem_bytes);
+		visit_finalizer(v, record, special.object);
 		break;
 	case GH_SPECIAL_WEAK_HANDLE:
 		v->owner = (struct gh_root_owner){.kind = GH_ROOT_WEAK, .name = "weak handles"};

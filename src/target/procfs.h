@@ -74,6 +74,12 @@ ssize_t gh_proc_read(uint32_t pid, gh_addr addr, void *to, uint64_t len);
  */
 bool gh_proc_descriptor(uint32_t pid, uint64_t fd, char *ret, size_t size);
 
+/**
+ * The socket with that inode: "tcp 127.0.0.1:80 -> 127.0.0.1:4711", "unix /run/x". False: not known.
+ * Reads the kernel's lists, which are as long as there are sockets.
+ */
+bool gh_proc_socket(uint32_t pid, uint64_t inode, char *ret, size_t size);
+
 /** A number of /proc/PID/status, such as "TracerPid:"; 0 when it is not there. */
 uint64_t gh_proc_status(uint32_t pid, const char *field);
 

@@ -6,14 +6,16 @@ what each thread did.
 """
 
 import json
+import pathlib
 import random
+import re
 import struct
 from typing import Dict, Iterator, List
 
 import pytest
 
 from conftest import RELEASES
-from lib import gocore, goheap, programs, simple
+from lib import armcore, gocore, goheap, programs, simple
 
 CALLS = {0: "read", 1: "write", 34: "pause", 35: "nanosleep", 202: "futex", 281: "epoll_pwait"}
 READS, WRITES = "read", "file write"
@@ -156,6 +158,163 @@ def test_state_filter(blocked: Blocked) -> None:
     command = "threads --all --state cgo"
     asked = goheap.ask(blocked.dead.core, blocked.dead.exe, command)
     assert goheap.rows(asked[command], "threads") == blocked.of(state="cgo")
+
+
+@pytest.mark.parametrize("word", ["c", "raw"])
+@pytest.mark.parametrize("of_release", RELEASES)
+def test_one_kind_alone(workshop: programs.Workshop, of_release: str, word: str) -> None:
+    """Sixty threads in one kind of call; of raw ones nobody has noted since when."""
+    with simple.death(workshop, programs.Build("blocked", of_release, "plain"), [word]) as dead:
+        blocked = Blocked(dead, word)
+        suspects = goheap.rows(goheap.ask(dead.core, dead.exe, "suspects")["suspects"], "suspects")
+    truth = blocked.truth
+    [verdict] = blocked.verdicts
+    assert (verdict["kind"], verdict["level"], verdict["count"]) == (READS, "likely", 60)
+    assert (verdict["call"], verdict["cgo"]) == ("read", "slow_read" if word == "c" else None)
+    assert "read%s of file descriptor %d, which nothing in memory names" % (
+        " (read, in C from slow_read)" if word == "c" else " (read)", truth["ReadFD"]) in \
+        verdict["sentence"]
+    assert (verdict["wait_ns_max"] is None) == (word == "raw")
+    [found] = [row for row in suspects if row["rule"] == "threads-stuck"]
+    assert found["level"] == "likely" and found["title"].startswith("60 of ")
+    assert ("60 of them a processor of GOMAXPROCS 64" in verdict["sentence"]) == (word == "raw")
+
+
+@pytest.fixture(scope="module", params=RELEASES)
+def kinds(request: pytest.FixtureRequest, workshop: programs.Workshop) -> Iterator[Blocked]:
+    with simple.death(workshop, programs.Build("blocked", request.param, "plain"),
+                      ["kinds"]) as dead:
+        yield Blocked(dead, "kinds")
+
+
+def agree(rows: List[dict], stated: List[dict], live: bool) -> None:
+    """Compare threads with what the program says of them."""
+    for kind in stated:
+        path = kind["Live"] if live and kind["Live"] else kind["Path"]
+        name = kind["LiveKind"] if live and kind["LiveKind"] else kind["Kind"]
+        found = [row for row in rows
+                 if (row["state"], row["call"], row["kind"]) ==
+                 (kind["State"], kind["Call"], name) and row["path"] == (path or None)
+                 and kind["Fd"] in (-1, row["fd"])]
+        assert len(found) == kind["Count"], (kind, rows)
+
+
+def test_kinds_of_calls(kinds: Blocked) -> None:
+    """DNS by the C library, file locks, opening a FIFO, a child, sockets, terminals, pipes."""
+    agree(kinds.rows, kinds.truth["Kinds"], live=False)
+    assert {row["cgo"] for row in kinds.rows if row["kind"] == "DNS"} == {"getaddrinfo"}
+    assert sum(kind["Count"] for kind in kinds.truth["Kinds"]) == \
+        len([row for row in kinds.rows if row["kind"] and row["state"] != "dying"])
+    for row in kinds.rows:
+        if row["fd"] is not None and row["kind"] and row["state"] == "syscall":
+            number, *args = kinds.kernel(row)
+            assert row["fd"] == int(args[0], 16)
+
+
+SYNCS = {74: "fsync", 75: "fdatasync", 277: "sync_file_range", 306: "syncfs"}
+PRSTATUS, REGS_AT, ORIG_RAX = 336, 112, 15
+
+
+def set_call(core: pathlib.Path, tid: int, number: int) -> None:
+    """Let a thread of a core stand in another system call."""
+    data = core.read_bytes()
+    head = struct.pack("<III8s", 5, PRSTATUS, 1, b"CORE")
+    at = data.index(head)
+    while struct.unpack_from("<I", data, at + len(head) + 32)[0] != tid:
+        at = data.index(head, at + 1)
+    with open(core, "r+b") as file:
+        file.seek(at + len(head) + REGS_AT + 8 * ORIG_RAX)
+        file.write(struct.pack("<Q", number))
+
+
+def test_fsync(workshop: programs.Workshop) -> None:
+    """No test can make a disk hang: threads that write get the number of what waits for one."""
+    with simple.death(workshop, programs.Build("blocked", RELEASES[-1], "plain"),
+                      ["quiet"]) as dead:
+        truth, wanted = json.loads(dead.out), {}
+        before = goheap.rows(goheap.ask(dead.core, dead.exe, "threads --all")["threads --all"],
+                             "threads")
+        writers = [row for row in before if row["kind"] == WRITES]
+        assert len(writers) == truth["InWrite"]
+        for i, row in enumerate(writers):
+            number = sorted(SYNCS)[i % len(SYNCS)]
+            set_call(dead.core, row["tid"], number)
+            wanted[row["tid"]] = (SYNCS[number], "fsync", row["fd"], row["path"])
+        asked = goheap.ask(dead.core, dead.exe, "threads --all", "threads")
+    rows = {row["tid"]: row for row in goheap.rows(asked["threads --all"], "threads")}
+    for tid, known in wanted.items():
+        row = rows[tid]
+        assert (row["call"], row["kind"], row["fd"], row["path"]) == known
+    found = {row["kind"]: row for row in goheap.rows(asked["threads"], "verdicts")}
+    assert set(found) == {READS, "fsync"}
+    assert found["fsync"]["count"] == len(wanted) and found["fsync"]["call"] is None
+
+
+@pytest.mark.parametrize("end", (RELEASES[0], RELEASES[-1]))
+def test_by_pid(workshop: programs.Workshop, end: str, tmp_path: pathlib.Path) -> None:
+    """Paths and peers that memory does not know, /proc does."""
+    process = programs.start(workshop.build(programs.Build("blocked", end, "plain")), tmp_path, {},
+                             ["kinds", "stay"])
+    try:
+        programs.wait_for_line(tmp_path / "stdout", process, programs.RUN_SECONDS)
+        truth = json.loads((tmp_path / "stdout").read_text())
+        answer = goheap.run(["--pid", process.pid, "threads", "--all", "--json"])
+        agree(goheap.rows(json.loads(answer.out), "threads"), truth["Kinds"], live=True)
+        answer = goheap.run(["--pid", process.pid, "threads", "--all", "--json", "--no-values"])
+        assert not [row for row in goheap.rows(json.loads(answer.out), "threads") if row["path"]]
+    finally:
+        process.kill()
+        process.wait()
+
+
+NUMBERED = re.compile(r"\[(\d+)\] = \"(\w+)\"")
+GO_NUMBERED = re.compile(r"SYS_(\w+)\s*=\s*(\d+)")
+# Numbers of other names, and of none.
+OTHER_NAMES = {"fstatat": "newfstatat", "sync_file_range2": None, "arch_specific_syscall": None}
+
+
+@pytest.mark.parametrize("arch,name", [("amd64", "syscalls.c"), ("arm64", "syscalls_arm64.c")])
+def test_numbers_of_calls(arch: str, name: str) -> None:
+    """Our tables against the one of package syscall."""
+    ours = dict(NUMBERED.findall((programs.ROOT / "src" / "goruntime" / name).read_text()))
+    root = pathlib.Path(programs.go(RELEASES[-1], ["env", "GOROOT"]).strip())
+    text = (root / "src" / "syscall" / ("zsysnum_linux_%s.go" % arch)).read_text()
+    compared = 0
+    for theirs, number in GO_NUMBERED.findall(text):
+        name_of_it = OTHER_NAMES.get(theirs.lower(), theirs.lower())
+        if name_of_it and number in ours:
+            compared += 1
+            assert ours[number] == name_of_it
+    assert compared > 250
+
+
+ARM64_CALLS = {63: ("read", True), 64: ("write", True), 82: ("fsync", True), 98: ("futex", False),
+               56: ("openat", False), 207: ("recvfrom", True), 260: ("wait4", False),
+               32: ("flock", True)}
+FUTEX_EINTR = (1 << 64) - 4
+
+
+def test_calls_on_arm64(tmp_path: pathlib.Path) -> None:
+    """Registers of arm64, in a core that was made by hand."""
+    exe = tmp_path / "captured"
+    programs.go(RELEASES[-1], ["build", "-o", str(exe), "./captured"], more={"GOARCH": "arm64"})
+    binary = armcore.Executable(exe)
+    pc = binary.system_call("internal/runtime/syscall/linux.Syscall6")
+    threads = {100 + i: armcore.registers(pc, number, 7 + i)
+               for i, number in enumerate(sorted(ARM64_CALLS))}
+    threads[200] = armcore.registers(pc + 4, 98, FUTEX_EINTR)  # interrupted for good
+    threads[201] = armcore.registers(pc + 4, 63, 3)  # has read: is no longer in the kernel
+    threads[202] = armcore.registers(pc + 8, 63, 3)
+    threads[203] = armcore.registers(pc, 5000, 3)  # no such call
+    armcore.write(tmp_path / "core", binary, threads, {})
+    asked = goheap.ask(tmp_path / "core", exe, "threads --all")["threads --all"]
+    rows = {row["tid"]: row for row in goheap.rows(asked, "threads")}
+    assert asked["target"]["goarch"] == "arm64" and set(rows) == set(threads)
+    for i, number in enumerate(sorted(ARM64_CALLS)):
+        call, has_fd = ARM64_CALLS[number]
+        assert (rows[100 + i]["call"], rows[100 + i]["fd"]) == (call, 7 + i if has_fd else None)
+    assert rows[200]["call"] == "futex"
+    assert {rows[tid]["call"] for tid in (201, 202, 203)} == {None}
 
 
 WORDS, ROUNDS = 40, 12

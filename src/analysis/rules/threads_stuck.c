@@ -3,8 +3,11 @@
 // the threads that the process may have.
 #include "analysis/finding.h"
 #include "analysis/threads.h"
+#include "base/cleanup.h"
 
 extern const struct gh_rule gh_rule_threads_stuck;
+
+enum { SHORTEST_NS = 100000000 }; // that is worth a word
 
 /* Where most of the kind are: the first site will do, as groups of `threads` tell all. */
 static const char *site_of(struct gh_findings *f, const struct gh_threads *threads,
@@ -22,19 +25,22 @@ static const char *site_of(struct gh_findings *f, const struct gh_threads *threa
 static void add(struct gh_findings *f, const struct gh_threads *threads,
 		const struct gh_thread_verdict *v)
 {
+	_cleanup_strbuf_ struct gh_strbuf what = {0};
+
+	gh_thread_verdict_describe(v, &what);
+	if (v->has_wait && v->wait_ns_max >= SHORTEST_NS)
+		gh_strbuf_printf(&what, ", one for at least %.1f s",
+				 (double)v->wait_ns_max / 1e9);
 	gh_findings_add(
 		f, &gh_rule_threads_stuck,
 		(struct gh_finding){
 			.level = v->is_likely ? GH_LEVEL_LIKELY : GH_LEVEL_POSSIBLE,
-			.title = gh_findings_text(f, "%llu threads are blocked: %s",
-						  (unsigned long long)v->count, v->kind),
+			.title = gh_findings_text(f, "%llu of %zu threads are blocked in one kind of "
+						     "call",
+						  (unsigned long long)v->count,
+						  threads->infos.len),
 			.site = site_of(f, threads, v->kind),
-			.evidence = gh_findings_text(
-				f, "in %s%s%s", v->cgo ? "C: " : v->call ? "" : "several calls",
-				v->cgo ? v->cgo : v->call ? v->call : "",
-				v->has_wait && v->wait_ns_max >= 100000000 ? gh_findings_text(f, ", one for at least %.1f s",
-							       (double)v->wait_ns_max / 1e9)
-					    : ""),
+			.evidence = gh_findings_text(f, "%s", gh_strbuf_str(&what)),
 			.fix = "use what waits without a thread, or limit how many such calls run at a "
 			       "time",
 			.more = "goheap threads",

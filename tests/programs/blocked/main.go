@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
+//go:debug netdns=cgo
+
 // Threads that are blocked: in C, in system calls that the scheduler knows of and in some that it does
 // not, writing to files; threads of C alone, and goroutines that are locked to theirs. What the
-// kernel says of each thread is the truth. With the word "clean" none of that.
+// kernel says of each thread is the truth. With the word "c" only the former, with "raw" only such
+// that the scheduler does not know of, with "kinds" a few of every kind, see kinds.go; with "clean"
+// none of that, but as much work as there are processors, and goroutines that wait.
 package main
 
 // void start_alone(int n);
@@ -27,6 +31,7 @@ const (
 	inC       = 60
 	inSyscall = 60
 	inRaw     = 3
+	inRawOnly = 60
 	inWrite   = 20
 	alone     = 4
 	locked    = 5
@@ -38,6 +43,7 @@ type statement struct {
 	ReadFD                                        int
 	WriteFDs                                      []int
 	Threads                                       map[string]string // number and arguments of the call
+	Kinds                                         []kind
 }
 
 var (
@@ -132,17 +138,74 @@ func block(s *statement) {
 	settle(inC + inSyscall + inWrite + locked + inRaw)
 }
 
+func blockInC(s *statement) {
+	s.InC = inC
+	s.ReadFD, _ = pipe()
+	for i := 0; i < inC; i++ {
+		go readInC(s.ReadFD)
+	}
+	settle(inC)
+	runtime.GC()
+	time.Sleep(1200 * time.Millisecond)
+}
+
+func blockRaw(s *statement) {
+	s.InRaw = inRawOnly
+	s.ReadFD, _ = pipe()
+	runtime.GOMAXPROCS(inRawOnly + 4)
+	for i := 0; i < inRawOnly; i++ {
+		go readRaw(s.ReadFD)
+	}
+	settle(inRawOnly)
+}
+
+var sum atomic.Int64
+
+func compute() {
+	for {
+		sum.Add(1)
+	}
+}
+
+// work keeps all processors busy while many goroutines wait, some of them for pipes.
+func work() {
+	for i := 0; i < 7; i++ {
+		go compute()
+	}
+	r, _, err := os.Pipe()
+	if err != nil {
+		panic(err)
+	}
+	for i := 0; i < 100; i++ {
+		go func() { <-never }()
+		go r.Read(make([]byte, 1))
+	}
+	time.Sleep(100 * time.Millisecond)
+}
+
 func main() {
 	runtime.LockOSThread()
 	debug.SetGCPercent(-1)
 	runtime.GOMAXPROCS(8)
 	runtime.GC() // the first one notes no waits
 	var s statement
-	if os.Args[1] != "clean" {
+	switch os.Args[1] {
+	case "clean":
+		work()
+	case "c":
+		blockInC(&s)
+	case "raw":
+		blockRaw(&s)
+	case "kinds":
+		blockInKinds(&s)
+	default:
 		block(&s)
 	}
 	s.Threads = threads()
 	json.NewEncoder(os.Stdout).Encode(s)
+	if len(os.Args) > 2 && os.Args[2] == "stay" {
+		<-never
+	}
 	if os.Args[1] == "crash" {
 		syscall.Tgkill(syscall.Getpid(), syscall.Gettid(), syscall.SIGABRT)
 		select {}
