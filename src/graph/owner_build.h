@@ -9,11 +9,14 @@
 #include "graph/owners.h"
 #include "graph/words.h"
 
-struct owner_found {
+GH_VEC(owner_word_vec, struct gh_owner_word);
+
+/** Words that were found one after the other for one owner; up to the next run. */
+struct owner_run {
 	gh_node owner;
-	struct gh_owner_word word;
+	uint32_t first; // of the words
 };
-GH_VEC(owner_found_vec, struct owner_found);
+GH_VEC(owner_run_vec, struct owner_run);
 
 /** A goroutine by the address of its g. */
 struct g_owner {
@@ -32,7 +35,8 @@ struct owner_build {
 	const struct gh_owner_input *in;
 	struct gh_owner_graph *graph;
 	struct gh_mark *m;
-	struct owner_found_vec found;
+	struct owner_word_vec found;
+	struct owner_run_vec runs;
 	struct g_owner *by_g; // owned: one a goroutine of the input, sorted
 	uint64_t *own;	      // owned: bit a slot that describes an owner
 	struct owner_range_vec ranges; // of the goroutine at hand, by lo

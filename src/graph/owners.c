@@ -54,9 +54,16 @@ gh_node gh_owner_runtime(struct owner_build *b, const char *name)
 
 void gh_owner_hold(struct owner_build *b, gh_node owner, gh_addr at, uint64_t value)
 {
-	if (value - b->m->lo < b->m->span_bytes)
-		b->nomem |= !owner_found_vec_push(&b->found,
-						  (struct owner_found){owner, {at, value}});
+	const struct owner_run *last = b->runs.len ? &b->runs.data[b->runs.len - 1] : NULL;
+
+	if (value - b->m->lo >= b->m->span_bytes)
+		return;
+	if (b->found.len >= UINT32_MAX) // more than an owner can count
+		b->nomem = true;
+	if (!last || last->owner != owner)
+		b->nomem |= !owner_run_vec_push(
+			&b->runs, (struct owner_run){owner, (uint32_t)b->found.len});
+	b->nomem |= !owner_word_vec_push(&b->found, (struct gh_owner_word){at, value});
 }
 
 static void describe_slot(struct owner_build *b, gh_node owner, gh_addr addr, bool is_list)
@@ -267,43 +274,64 @@ static void hold_own(struct owner_build *b)
 	}
 }
 
-/* Drop words that lead to nothing, or to what describes an owner; the rest by owner. */
+/* Does the word lead to something live that does not describe an owner? */
+static bool is_hold(const struct owner_build *b, const struct gh_owner_word *word)
+{
+	struct gh_word_slot t = gh_word_slot(b->m, word->value);
+
+	return t.slot != GH_SLOT_NONE && !gh_bitmap_test(b->own, t.slot) &&
+	       gh_state_is_live(gh_state_at(&b->m->states, t.slot));
+}
+
+/* Words and runs that are left move together, and owners count theirs. */
+static void drop_words(struct owner_build *b)
+{
+	struct gh_owner *owners = b->graph->owners.data;
+	uint32_t n = 0;
+
+	for (size_t r = 0; r < b->runs.len; r++) {
+		struct owner_run *run = &b->runs.data[r];
+		size_t i = run->first;
+		size_t end = r + 1 < b->runs.len ? b->runs.data[r + 1].first : b->found.len;
+
+		run->first = n;
+		for (; i < end; i++)
+			if (is_hold(b, &b->found.data[i]))
+				b->found.data[n++] = b->found.data[i];
+		owners[run->owner].nwords += n - run->first;
+	}
+	b->found.len = n;
+}
+
+/* Drop words that hold nothing; the rest by owner. */
 static struct gh_error *sort_words(struct owner_build *b)
 {
 	struct gh_owner_graph *graph = b->graph;
 	struct gh_owner *owners = graph->owners.data;
-	uint64_t n = 0, next = 0;
+	uint64_t next = 0;
 	struct gh_error *err;
 
-	if (b->found.len > UINT32_MAX) // more than an owner can count
-		return gh_error_nomem();
-	for (size_t i = 0; i < b->found.len; i++) {
-		struct gh_word_slot t = gh_word_slot(b->m, b->found.data[i].word.value);
-
-		if (t.slot == GH_SLOT_NONE || gh_bitmap_test(b->own, t.slot) ||
-		    !gh_state_is_live(gh_state_at(&b->m->states, t.slot)))
-			continue;
-		b->found.data[n++] = b->found.data[i];
-		owners[b->found.data[n - 1].owner].nwords++;
-	}
-	err = gh_budget_charge(gh_runtime_budget(b->in->heap->rt), n * sizeof(*graph->words),
-			       "what owners hold");
+	drop_words(b);
+	graph->nwords = graph->words_cap = b->found.len;
+	err = gh_budget_charge(gh_runtime_budget(b->in->heap->rt),
+			       graph->nwords * sizeof(*graph->words), "what owners hold");
 	if (err)
 		return err;
-	graph->charged_bytes += n * sizeof(*graph->words);
-	graph->words = gh_alloc_array(n, sizeof(*graph->words));
+	graph->charged_bytes += graph->nwords * sizeof(*graph->words);
+	graph->words = gh_alloc_array(graph->nwords, sizeof(*graph->words));
 	if (!graph->words)
 		return gh_error_nomem();
-	graph->nwords = graph->words_cap = n;
 	for (size_t i = 0; i < graph->owners.len; i++) {
 		owners[i].first_word = next;
 		next += owners[i].nwords;
 		owners[i].nwords = 0;
 	}
-	for (uint64_t i = 0; i < n; i++) {
-		struct gh_owner *o = &owners[b->found.data[i].owner];
+	for (size_t r = 0; r < b->runs.len; r++) {
+		struct gh_owner *o = &owners[b->runs.data[r].owner];
+		size_t end = r + 1 < b->runs.len ? b->runs.data[r + 1].first : b->found.len;
 
-		graph->words[o->first_word + o->nwords++] = b->found.data[i].word;
+		for (size_t i = b->runs.data[r].first; i < end; i++)
+			graph->words[o->first_word + o->nwords++] = b->found.data[i];
 	}
 	return NULL;
 }
@@ -370,7 +398,8 @@ struct gh_error *gh_owner_graph_create(const struct gh_owner_input *in, const st
 	graph->mark = in->mark;
 	b.own = gh_alloc_array(gh_bitmap_words(in->heap->table.nslots) + 1, sizeof(*b.own));
 	err = b.own ? find_owners(&b, poll) : gh_error_nomem();
-	owner_found_vec_deinit(&b.found);
+	owner_word_vec_deinit(&b.found);
+	owner_run_vec_deinit(&b.runs);
 	owner_range_vec_deinit(&b.ranges);
 	gh_defer_vec_deinit(&b.defers);
 	gh_stack_places_deinit(&b.places);
