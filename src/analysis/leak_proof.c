@@ -79,8 +79,12 @@ static bool add_channels(struct maker *m, const struct gh_blocked *b, struct gh_
 		c->nobjects++;
 		c->capacity = (uint32_t)gh_min_u64(
 			gh_field_or_zero(rt, s->chan, GH_F_hchan_dataqsiz), UINT32_MAX);
-		c->has_done |= s->role == GH_SUDOG_RECEIVE &&
-			       !gh_field_or_zero(rt, s->chan, GH_F_hchan_elemsize);
+		if (s->role != GH_SUDOG_RECEIVE || c->capacity ||
+		    gh_field_or_zero(rt, s->chan, GH_F_hchan_elemsize))
+			continue;
+		if (!gh_addr_vec_push(&m->ret->signals, s->chan))
+			return false;
+		c->nsignals++;
 	}
 	return true;
 }
@@ -91,7 +95,8 @@ static struct gh_error *note(void *ctx, const struct gh_blocked *b)
 	const struct gh_goroutine *g = &m->session->goroutines.data[b->g];
 	struct gh_leak_candidate c = {.g = b->g,
 				      .kind = (uint8_t)kind_of(b),
-				      .first = m->ret->objects.len};
+				      .first = m->ret->objects.len,
+				      .first_signal = m->ret->signals.len};
 	bool fine = true;
 
 	if (g->system || !is_candidate(g, (enum gh_wait_kind)c.kind))
@@ -263,6 +268,7 @@ void gh_leak_proof_deinit(struct gh_leak_proof *proof)
 {
 	gh_leak_candidate_vec_deinit(&proof->all);
 	gh_addr_vec_deinit(&proof->objects);
+	gh_addr_vec_deinit(&proof->signals);
 	gh_goroutine_node_vec_deinit(&proof->nodes);
 }
 

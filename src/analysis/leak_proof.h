@@ -14,17 +14,20 @@ struct gh_leak_candidate {
 	uint32_t g;   // index into session->goroutines
 	uint8_t kind; // enum gh_wait_kind; WAIT_GROUP also where the runtime says semacquire
 	bool is_range;	   // receives with `for range` or `v, ok :=`
-	bool has_done;	   // of a select: receives from a channel of empty values, as a context's
 	bool cannot_know;  // what it waits for was not found
 	bool is_proven;
 	uint32_t capacity; // of the channel it sends to
 	size_t first, nobjects; // of objects
+	size_t first_signal;	// of signals
+	uint32_t nsignals;
 };
 GH_VEC(gh_leak_candidate_vec, struct gh_leak_candidate);
 
 struct gh_leak_proof {
 	struct gh_leak_candidate_vec all; // in the order of goroutines
 	struct gh_addr_vec objects;	  // channels, locks' semaphores, notifyLists
+	// channels of empty values without a buffer that they receive from, as a context's
+	struct gh_addr_vec signals;
 	struct gh_goroutine_node_vec nodes;
 	uint64_t nproven;
 	uint64_t proven_bytes; // what all proven ones together keep alive, themselves included

@@ -4,6 +4,9 @@
 
 #include <stdlib.h>
 
+#include "analysis/contexts.h"
+#include "analysis/leak_patterns.h"
+
 /* Ten at one place are no accident; a minute is longer than most requests may take. */
 const struct gh_leaks_query gh_leaks_query = {.count = 10, .wait_ns = 60000000000LL};
 
@@ -42,75 +45,6 @@ static const struct {
 	{"google.golang.org/grpc/internal/", "a connection of gRPC waits for work"},
 };
 
-struct pattern {
-	const char *pattern, *fix;
-};
-
-static struct pattern of_send(const struct gh_leak_candidate *c, bool shared)
-{
-	if (c->capacity == 1 && !shared)
-		return (struct pattern){"double send",
-					"send once, or in a select with the context's Done"};
-	if (shared || c->capacity)
-		return (struct pattern){"missing receiver",
-					"keep receiving until all senders are done, or let them "
-					"give up in a select"};
-	return (struct pattern){"premature return",
-				"give the channel room for the result (make(chan T, 1)), or send "
-				"in a select with the context's Done"};
-}
-
-static struct pattern of_receive(const struct gh_leak_candidate *c)
-{
-	if (c->is_range)
-		return (struct pattern){"range over a channel never closed",
-					"close the channel when nothing more is sent"};
-	return (struct pattern){"missing sender",
-				"close the channel on every path of the sender, or receive in a "
-				"select with the context's Done"};
-}
-
-/* shared: several of the group wait for one object. */
-static struct pattern pattern_of(const struct gh_leak_candidate *c, bool shared)
-{
-	switch ((enum gh_wait_kind)c->kind) {
-	case GH_WAIT_SEND:
-		return of_send(c, shared);
-	case GH_WAIT_RECEIVE:
-		return of_receive(c);
-	case GH_WAIT_SELECT:
-		if (c->has_done)
-			return (struct pattern){"forgotten context",
-						"call the context's cancel function (defer "
-						"cancel()), or close the done channel"};
-		return (struct pattern){"select without a way out",
-					"add a case that ends it: the context's Done"};
-	case GH_WAIT_FOREVER:
-		return (struct pattern){"wait that nothing ends",
-					"make the channel before it is used; end the goroutine "
-					"instead of select {}"};
-	case GH_WAIT_MUTEX:
-	case GH_WAIT_READ_LOCK:
-	case GH_WAIT_WRITE_LOCK:
-		return (struct pattern){"lock never released",
-					"unlock on every path: defer Unlock right after Lock"};
-	case GH_WAIT_WAIT_GROUP:
-		return (struct pattern){"missing Done",
-					"defer Done first thing in each goroutine that was added"};
-	case GH_WAIT_COND:
-		return (struct pattern){"missing Signal",
-					"call Signal or Broadcast whenever the condition changes"};
-	case GH_WAIT_NONE:
-	case GH_WAIT_SEMAPHORE:
-	case GH_WAIT_SLEEP:
-	case GH_WAIT_IO:
-	case GH_WAIT_COROUTINE:
-	case GH_WAIT_RUNTIME:
-		break;
-	}
-	return (struct pattern){NULL, NULL};
-}
-
 struct finder {
 	struct gh_leaks *ret;
 	struct gh_leaks_query query;
@@ -118,6 +52,10 @@ struct finder {
 	struct gh_trace_frame_vec frames; // scratch
 	int64_t *waits;			  // owned: scratch, of the largest group
 	gh_addr *objects;		  // owned: likewise
+	gh_addr *signals;		  // owned: channels as a context's, sorted, each once
+	uint8_t *origins;		  // owned: enum gh_chan_origin of each
+	size_t nsignals;
+	struct gh_frame_vec physical;	  // scratch
 };
 
 static bool is_wanted(void *ctx, const struct gh_goroutine *g)
@@ -221,32 +159,82 @@ static int64_t median_wait(struct finder *f, const struct gh_leak *leak)
 	return f->waits[leak->count / 2];
 }
 
-static void judge(struct finder *f, struct gh_leak *leak)
+static enum gh_chan_origin origin_of(const struct finder *f, gh_addr chan)
+{
+	const gh_addr *found =
+		f->nsignals ? bsearch(&chan, f->signals, f->nsignals, sizeof(chan), by_address)
+			    : NULL;
+
+	return found ? (enum gh_chan_origin)f->origins[found - f->signals] : GH_ORIGIN_UNKNOWN;
+}
+
+/* Whose channels they are: what one of them shows goes for all, as they run the same code. */
+static void see_origins(const struct finder *f, const struct gh_leak *leak,
+			struct gh_leak_evidence *e)
+{
+	for (size_t i = 0; i < leak->count && !e->context; i++) {
+		const struct gh_leak_candidate *c =
+			candidate(f, f->ret->members[leak->first + i]);
+
+		for (uint32_t k = 0; c && k < c->nsignals; k++) {
+			enum gh_chan_origin origin = origin_of(
+				f, f->ret->proof.signals.data[c->first_signal + k]);
+
+			e->context |= origin == GH_ORIGIN_CONTEXT;
+			e->other |= origin == GH_ORIGIN_OTHER;
+		}
+	}
+}
+
+static struct gh_error *find_pattern(struct finder *f, struct gh_leak *leak, size_t different)
+{
+	struct gh_session *s = f->ret->session;
+	uint32_t first = f->ret->members[leak->first];
+	struct gh_leak_evidence e = {.candidate = candidate(f, first),
+				     .shared = different < leak->count};
+	struct gh_leak_pattern pattern;
+	enum gh_unwind_end end;
+	struct gh_error *err;
+
+	if (!e.candidate)
+		return NULL;
+	f->physical.len = 0;
+	err = gh_stack_unwind(s->rt, &s->goroutines.data[first], &f->physical, &end);
+	if (err)
+		return err;
+	gh_chancode_read(s->rt, &f->physical,
+			 f->ret->proof.signals.data + e.candidate->first_signal,
+			 e.candidate->nsignals, &e.code);
+	see_origins(f, leak, &e);
+	pattern = gh_leak_pattern(&e);
+	leak->pattern = pattern.pattern;
+	leak->fix = pattern.fix;
+	return NULL;
+}
+
+static struct gh_error *judge(struct finder *f, struct gh_leak *leak)
 {
 	uint32_t first = f->ret->members[leak->first];
 	const struct gh_leak_candidate *c = candidate(f, first);
 	size_t different = count_objects(f, leak);
-	struct pattern pattern = {NULL, NULL};
+	struct gh_error *err = find_pattern(f, leak, different);
 	bool is_pool, is_long;
 
-	if (c)
-		pattern = pattern_of(c, different < leak->count);
-	leak->pattern = pattern.pattern;
-	leak->fix = pattern.fix;
-	if (leak->tier == GH_LEAK_PROVEN)
-		return;
+	if (err || leak->tier == GH_LEAK_PROVEN)
+		return err;
 	is_pool = c && (c->kind == GH_WAIT_RECEIVE || c->kind == GH_WAIT_SELECT) &&
 		  leak->count > 1 && different * POOL_SHARE <= leak->count + POOL_SHARE - 1;
 	is_long = leak->count >= f->query.count && median_wait(f, leak) >= f->query.wait_ns;
 	leak->tier = c && !is_pool && is_long && !why_parked(f) ? GH_LEAK_LIKELY : GH_LEAK_PARKED;
 	if (leak->tier == GH_LEAK_LIKELY)
-		return;
+		return NULL;
 	leak->fix = NULL;
 	leak->pattern = why_parked(f);
 	if (!leak->pattern)
 		leak->pattern = !c ? why_no_candidate(&f->ret->session->goroutines.data[first])
 				: is_pool ? "a pool: many wait for few channels"
 					  : "others can still wake it";
+	return NULL;
 }
 
 static void sum_up(struct finder *f, struct gh_leak *leak)
@@ -274,6 +262,7 @@ static struct gh_error *add_part(struct finder *f, size_t group, bool proven)
 	struct gh_leak leak = {.tier = proven ? GH_LEAK_PROVEN : GH_LEAK_PARKED,
 			       .group = group,
 			       .first = f->nmembers};
+	struct gh_error *err;
 
 	for (size_t i = 0; i < of->count; i++) {
 		uint32_t g = f->ret->groups.members[of->first + i];
@@ -285,7 +274,9 @@ static struct gh_error *add_part(struct finder *f, size_t group, bool proven)
 	leak.count = f->nmembers - leak.first;
 	if (!leak.count)
 		return NULL;
-	judge(f, &leak);
+	err = judge(f, &leak);
+	if (err)
+		return err;
 	sum_up(f, &leak);
 	return gh_leak_vec_push(&f->ret->all, leak) ? NULL : gh_error_nomem();
 }
@@ -317,10 +308,34 @@ static int by_weight(const void *a, const void *b)
 	return x->group < y->group ? -1 : x->group > y->group;
 }
 
+/* Channels of empty values that somebody waits for: which are those of contexts? */
+static struct gh_error *find_contexts(struct finder *f)
+{
+	const struct gh_addr_vec *signals = &f->ret->proof.signals;
+	size_t n = 0;
+
+	f->signals = gh_alloc_array(signals->len, sizeof(*f->signals));
+	f->origins = gh_alloc_array(signals->len, sizeof(*f->origins));
+	if (!f->signals || !f->origins)
+		return gh_error_nomem();
+	if (!signals->len)
+		return NULL;
+	memcpy(f->signals, signals->data, signals->len * sizeof(*f->signals));
+	qsort(f->signals, signals->len, sizeof(*f->signals), by_address);
+	for (size_t i = 0; i < signals->len; i++)
+		if (!n || f->signals[n - 1] != f->signals[i])
+			f->signals[n++] = f->signals[i];
+	f->nsignals = n;
+	return gh_contexts_find(f->ret->session, f->signals, n, f->origins);
+}
+
 static struct gh_error *find(struct finder *f)
 {
 	struct gh_leaks *ret = f->ret;
-	struct gh_error *err = NULL;
+	struct gh_error *err = find_contexts(f);
+
+	if (err)
+		return err;
 
 	ret->members = gh_alloc_array(ret->groups.nmembers, sizeof(*ret->members));
 	f->waits = gh_alloc_array(ret->groups.nmembers, sizeof(*f->waits));
@@ -347,8 +362,11 @@ struct gh_error *gh_leaks_find(struct gh_session *session, const struct gh_leaks
 	if (!err)
 		err = find(&f);
 	gh_trace_frame_vec_deinit(&f.frames);
+	gh_frame_vec_deinit(&f.physical);
 	free(f.waits);
 	free(f.objects);
+	free(f.signals);
+	free(f.origins);
 	if (err)
 		gh_leaks_deinit(ret);
 	return err;

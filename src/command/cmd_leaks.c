@@ -245,7 +245,8 @@ const struct gh_command gh_cmd_leaks = {
 		"\n"
 		"parked: waits by design, or others can still wake it; pattern says why.\n"
 		"\n"
-		"pattern is what usually causes such a wait, fix what to change. retained is what "
+		"pattern is what usually causes such a wait, by what holds the channel and by the code "
+		"that waits; unknown where these leave it open. fix is what to change. retained is what "
 		"each of them alone keeps alive, summed up; the first line says what all proven "
 		"ones keep together, exactly.\n",
 	.options = options,

@@ -15,6 +15,13 @@ from lib import damage, gdb, goheap, programs, simple
 ENDS = (RELEASES[0], RELEASES[-1])
 EXPERIMENT = "go1.26."  # the profile is there with GOEXPERIMENT=goroutineleakprofile
 DAMAGED = 12
+# What to change, by what was wrong.
+ADVICE = {"premature return": "make(chan T, 1)", "missing sender": "close the channel",
+          "missing receiver": "keep receiving", "double send": "send once",
+          "range over a channel never closed": "close the channel when nothing more is sent",
+          "forgotten context": "defer cancel()", "done channel never closed": "close the done channel",
+          "wait that nothing ends": "make the channel", "lock never released": "defer Unlock",
+          "missing Done": "defer Done", "missing Signal": "Signal or Broadcast"}
 
 
 class Leaks:
@@ -81,6 +88,7 @@ def test_patterns(leaky: Leaks) -> None:
             wrong += ["%s is called %s" % (leaky.pattern[int(goid)], row["pattern"])
                       for goid in row["goids"] if leaky.pattern[int(goid)] != row["pattern"]]
             assert row["fix"] and row["count"] == len(row["goids"])
+            assert ADVICE[row["pattern"]] in row["fix"]
             assert row["wait_site"].split("/")[-1].startswith("main.go:")
         else:
             assert row["pattern"] and not row["fix"]

@@ -134,6 +134,190 @@ func forgottenContext() {
 	}()
 }
 
+//go:noinline
+func watch(ctx context.Context, payload *[512]byte) {
+	blocks()
+	<-ctx.Done()
+	payload[0] = 0
+}
+
+// forgottenWatch: the context is garbage once its channel is known.
+func forgottenWatch() {
+	ctx, cancel := context.WithCancel(context.Background())
+	_ = cancel
+	go watch(ctx, new([512]byte))
+}
+
+// forgottenCause needs the context when it has ended.
+func forgottenCause() {
+	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), 1, 2))
+	_ = cancel
+	go func() {
+		blocks()
+		<-ctx.Done()
+		println(ctx.Err())
+	}()
+}
+
+func forgottenLoop() {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	_ = cancel
+	work := make(chan int)
+	go func() {
+		blocks()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-work:
+			}
+		}
+	}()
+}
+
+// forgottenChannel hands on the channel alone, with another one beside it.
+func forgottenChannel() {
+	ctx, cancel := context.WithCancel(context.Background())
+	_ = cancel
+	quit, done := make(chan struct{}), ctx.Done()
+	go func() {
+		blocks()
+		for n := 0; ; n++ {
+			select {
+			case <-quit:
+				return
+			case <-done:
+				println(ctx.Err(), n)
+			}
+		}
+	}()
+}
+
+// doneNeverClosed looks like a context's, and is the program's own.
+func doneNeverClosed() {
+	done := make(chan struct{})
+	go func() {
+		blocks()
+		<-done
+	}()
+}
+
+type service struct {
+	name string
+	done chan struct{}
+}
+
+// Done stands where contexts have theirs.
+func (s *service) Done() <-chan struct{} { return s.done }
+func (s *service) Close()                { close(s.done) }
+
+type ending interface {
+	Close()
+	Done() <-chan struct{}
+}
+
+//go:noinline
+func await(e ending) {
+	blocks()
+	<-e.Done()
+	e.Close()
+}
+
+func serviceNeverClosed() { go await(&service{"a", make(chan struct{})}) }
+
+//go:noinline
+func serve(s *service, work chan int) {
+	blocks()
+	for {
+		select {
+		case <-s.done:
+			return
+		case <-work:
+			s.name += "!"
+		}
+	}
+}
+
+func selectNeverClosed() { go serve(&service{"b", make(chan struct{})}, make(chan int)) }
+
+// oneOrNone asks whether the channel was closed, once.
+func oneOrNone() {
+	c := make(chan int)
+	go func() {
+		blocks()
+		if v, ok := <-c; ok {
+			println(v)
+		}
+	}()
+}
+
+// rangeLoop is a range by another name.
+func rangeLoop() {
+	c := make(chan int)
+	go func() {
+		blocks()
+		for {
+			v, ok := <-c
+			if !ok {
+				return
+			}
+			println(v)
+		}
+	}()
+}
+
+// firstWins: the buffer has room for the first answer, and nobody takes the second.
+func firstWins() {
+	c := make(chan error, 1)
+	c <- nil
+	go answer(c)
+}
+
+//go:noinline
+func answer(c chan error) {
+	blocks()
+	c <- io.EOF
+}
+
+// generator: its consumer stopped early.
+func generator() {
+	c := make(chan int)
+	go func() {
+		blocks()
+		for i := 0; ; i++ {
+			c <- i
+		}
+	}()
+}
+
+// crowd sends to one channel.
+func crowd() {
+	c := make(chan int)
+	for i := 0; i < 3; i++ {
+		go func() {
+			blocks()
+			c <- 1
+		}()
+	}
+}
+
+// eitherSend has two sends, of which it comes by one.
+func eitherSend() {
+	c := make(chan error, 1)
+	c <- nil
+	go either(c, len(os.Args) > 100)
+}
+
+//go:noinline
+func either(c chan error, which bool) {
+	blocks()
+	if which {
+		c <- nil
+	} else {
+		c <- io.EOF
+	}
+}
+
 func doubleSend() {
 	c := make(chan error, 1)
 	go func() {
@@ -384,6 +568,19 @@ func main() {
 		leaks("missing sender", 1, missingSender)
 		leaks("range over a channel never closed", 1, rangeNeverClosed)
 		leaks("forgotten context", 1, forgottenContext)
+		leaks("forgotten context", 1, forgottenWatch)
+		leaks("forgotten context", 1, forgottenCause)
+		leaks("forgotten context", 1, forgottenLoop)
+		leaks("forgotten context", 1, forgottenChannel)
+		leaks("missing sender", 1, doneNeverClosed)
+		leaks("missing sender", 1, serviceNeverClosed)
+		leaks("done channel never closed", 1, selectNeverClosed)
+		leaks("missing sender", 1, oneOrNone)
+		leaks("range over a channel never closed", 1, rangeLoop)
+		leaks("missing receiver", 1, firstWins)
+		leaks("missing receiver", 1, generator)
+		leaks("missing receiver", 3, crowd)
+		leaks("missing receiver", 1, eitherSend)
 		leaks("double send", 1, doubleSend)
 		leaks("wait that nothing ends", 1, nilChannel)
 		leaks("wait that nothing ends", 1, selectNothing)
