@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 #include "dwarf/offset_map.h"
-#include "graph/gotype.h"
+#include "graph/edges.h"
 #include "graph/words.h"
 
 enum {
@@ -84,57 +84,24 @@ static gh_node find_owner(const struct lister *l, const struct gh_defer *d)
 	return found ? found->node : GH_NODE_NONE;
 }
 
-static int by_offset(const void *a, const void *b)
+/* By the closure that is met first: it may lie on the stack. */
+static struct gh_error *read_captured(struct lister *l, const struct gh_defer *d,
+				      struct gh_deferred_code *code)
 {
-	const struct gh_dcapture *x = a, *y = b;
+	struct gh_session *s = l->session;
+	struct gh_closure_object closure = {.pc = code->pc, .on_stack = true};
 
-	return x->offset < y->offset ? -1 : x->offset > y->offset;
-}
-
-/* "&x" is a pointer to a variable that lives elsewhere. */
-static void describe_captures(struct lister *l, const struct gh_dcapture_vec *captures,
-			      struct gh_deferred_code *code)
-{
-	struct gh_types *types = l->session->types;
-	_cleanup_strbuf_ struct gh_strbuf sb = {0};
-
-	code->end = CODE_WORD;
-	for (size_t i = 0; i < captures->len; i++) {
-		const struct gh_dcapture *c = &captures->data[i];
-		struct gh_gotype type = gh_gotype_of_dwarf(types, c->type);
-		const struct gh_dtype_info *info = gh_dwarf_type(l->session->rt->dwarf, c->type);
-
-		if (c->offset == (uint64_t)GH_NO_OFFSET || !info)
-			continue;
-		code->has_gaps |= c->offset >= gh_align_up(code->end, 8) + 8;
-		code->end = c->offset + info->size;
-		code->captured_bytes += info->size;
-		gh_strbuf_printf(&sb, "%s%s %s", sb.len ? ", " : "", c->name,
-				 gh_gotype_name(types, type));
-	}
-	code->captured = gh_arena_strndup(l->list->arena, gh_strbuf_str(&sb), sb.len);
-}
-
-static struct gh_error *read_captures(struct lister *l, struct gh_deferred_code *code)
-{
-	const struct gh_runtime *rt = l->session->rt;
-	struct gh_dcapture_vec captures = {0};
-	struct gh_error *err;
-
-	if (!rt->dwarf || !l->session->types)
+	if (!s->types || !s->mark)
 		return NULL;
-	err = gh_dwarf_captures(rt->dwarf, code->pc - rt->target->exe_bias, &captures);
-	if (!err && captures.len)
-		qsort(captures.data, captures.len, sizeof(*captures.data), by_offset);
-	if (!err && captures.len)
-		describe_captures(l, &captures, code);
-	gh_dcapture_vec_deinit(&captures);
-	return err;
+	if (d->fn && gh_edges_closure(s->mark, d->fn, &closure))
+		closure.pc = code->pc;
+	return gh_captured_read(s, &closure, l->list->arena, &code->captured);
 }
 
 /* Index of the code, read when it is met first. */
-static struct gh_error *code_of(struct lister *l, gh_addr pc, uint32_t *ret)
+static struct gh_error *code_of(struct lister *l, const struct gh_defer *d, uint32_t *ret)
 {
+	gh_addr pc = d->code;
 	struct gh_deferred_code_vec *codes = &l->list->codes;
 	struct gh_deferred_code code = {.pc = pc};
 	uint32_t known = gh_offset_map_get(&l->codes, pc);
@@ -147,7 +114,7 @@ static struct gh_error *code_of(struct lister *l, gh_addr pc, uint32_t *ret)
 	}
 	if (pc && gh_func_find(l->session->rt, pc, &func))
 		code.function = gh_func_name(l->session->rt, &func);
-	err = pc ? read_captures(l, &code) : NULL;
+	err = pc ? read_captured(l, d, &code) : NULL;
 	if (err)
 		return err;
 	*ret = (uint32_t)codes->len;
@@ -195,32 +162,71 @@ static void see_owner(struct lister *l, gh_node node, gh_addr closure)
 	}
 }
 
+static bool is_on_stack(const struct gh_goroutine *g, gh_addr addr)
+{
+	return addr >= g->stack_lo && addr < g->stack_hi;
+}
+
 /*
  * Bytes of the variables. DWARF names those that the compiler kept whole; the heap slot of a
  * closure bounds what there can be; a closure in static data captured nothing.
  */
 static void measure_captured(const struct lister *l, const struct gh_goroutine *g,
-			     const struct gh_defer *d, const struct gh_deferred_code *code,
+			     const struct gh_defer *d, const struct gh_captured *c,
 			     struct gh_defer_row *row)
 {
-	bool on_stack = d->fn >= g->stack_lo && d->fn < g->stack_hi;
+	bool on_stack = is_on_stack(g, d->fn);
 	struct gh_slot_ref ref;
 	bool in_heap = d->fn && gh_heap_find(l->session->heap, d->fn, &ref);
 
 	row->captured = GH_EXACT;
-	if (code->captured) {
-		row->captured_bytes = code->captured_bytes;
-		if (code->has_gaps || on_stack ||
-		    (in_heap && ref.elem_bytes / 2 >= gh_align_up(code->end, 8)))
+	if (c->text && c->strength >= GH_STRENGTH_DECLARED) {
+		row->captured_bytes = c->bytes;
+		if (c->has_gaps || on_stack ||
+		    (in_heap && ref.elem_bytes / 2 >= gh_align_up(c->end, 8)))
 			row->captured = GH_AT_LEAST;
 	} else if (in_heap) {
 		row->captured_bytes = ref.elem_bytes - CODE_WORD;
 		row->captured = GH_AT_MOST;
 	} else if (on_stack) {
-		row->captured_bytes = l->stack_words * 8;
+		row->captured_bytes = gh_max_u64(l->stack_words * 8, c->read - CODE_WORD);
 		row->captured = GH_AT_LEAST;
 	}
 	row->captured_bytes += l->direct_bytes;
+}
+
+/* Objects directly behind a variable in a frame. */
+static void see_variable(struct lister *l, gh_addr addr, const struct gh_captured_ref *ref)
+{
+	const struct gh_edge *edges = ref->type ? gh_types_edges(l->session->types, ref->type) : NULL;
+	uint64_t nwords = edges ? gh_types_get(l->session->types, ref->type)->nwords : 0;
+	uint64_t value;
+
+	for (uint64_t i = 0; i < gh_min_u64(nwords, MAX_DIRECT); i++)
+		if (gh_read_u64(l->session->rt->image, addr + i * 8, &value))
+			see_direct(l, 0, value);
+}
+
+/* Variables that the closure has pointers to, if they lie in the frame: that holds them. */
+static void see_frame(struct lister *l, const struct gh_goroutine *g, const struct gh_defer *d,
+		      const struct gh_captured *c, struct gh_defer_row *row)
+{
+	uint64_t bytes = 0, value;
+
+	l->direct.len = 0;
+	l->direct_bytes = 0;
+	for (size_t i = 0; i < c->nrefs; i++) {
+		const struct gh_captured_ref *ref = &c->refs[i];
+
+		if (!gh_read_u64(l->session->rt->image, d->fn + ref->offset, &value) ||
+		    value < g->stack_lo || value >= g->stack_hi)
+			continue;
+		row->refers_to_frame = true;
+		bytes += ref->size;
+		see_variable(l, value, ref);
+	}
+	row->has_in_frame = row->refers_to_frame;
+	row->in_frame_bytes = bytes + l->direct_bytes;
 }
 
 static void measure(struct lister *l, const struct gh_goroutine *g, const struct gh_defer *d,
@@ -235,8 +241,11 @@ static void measure(struct lister *l, const struct gh_goroutine *g, const struct
 		see_owner(l, node, d->fn);
 		row->retained = gh_domtree_retained(l->session->domtree, node);
 		row->has_retained = true;
+		row->retained_exactly = code->captured.is_whole || !is_on_stack(g, d->fn);
 	}
-	measure_captured(l, g, d, code, row);
+	measure_captured(l, g, d, &code->captured, row);
+	if (d->fn)
+		see_frame(l, g, d, &code->captured, row);
 }
 
 static struct gh_error *push_row(struct lister *l, const struct gh_defer_row *row)
@@ -264,7 +273,7 @@ static struct gh_error *add_defer(struct lister *l, const struct gh_goroutine *g
 				   .kind = d->kind};
 	struct gh_source_frame line;
 	const struct gh_deferred_code *code;
-	struct gh_error *err = code_of(l, d->code, &row.code);
+	struct gh_error *err = code_of(l, d, &row.code);
 
 	if (err)
 		return err;

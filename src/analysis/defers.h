@@ -3,6 +3,7 @@
 // keeps. See goruntime/defer.h for what a defer is.
 #pragma once
 
+#include "analysis/captured.h"
 #include "analysis/session.h"
 #include "goruntime/defer.h"
 
@@ -14,10 +15,7 @@ const char *gh_bound_name(enum gh_bound bound); // NULL: unknown
 struct gh_deferred_code {
 	gh_addr pc;
 	const char *function; // full name; borrowed; NULL: not known
-	const char *captured;	 // "p *main.item, buf []uint8"; NULL: not known, "": nothing
-	uint64_t captured_bytes; // of the variables named there
-	uint64_t end;		 // of the last of them in the closure; 8: there are none
-	bool has_gaps;		 // between them: the compiler told not all
+	struct gh_captured captured;
 };
 GH_VEC(gh_deferred_code_vec, struct gh_deferred_code);
 
@@ -27,13 +25,17 @@ struct gh_defer_row {
 	const char *file;   // of the site; NULL: not known
 	uint64_t goid;
 	uint64_t captured_bytes, retained;
+	uint64_t in_frame_bytes; // of variables that it refers to in a frame, and directly behind
 	int32_t line;
 	uint32_t code;	    // index into codes
 	uint32_t chain;	    // pending ones of the same statement in the same frame
 	uint8_t kind;	    // enum gh_defer_kind
 	uint8_t captured;   // enum gh_bound
 	bool is_statement;  // the site is the defer statement, else the function's first line
-	bool has_retained;  // exact
+	bool has_retained;
+	bool retained_exactly; // else at least: nobody knows where the closure on the stack ends
+	bool refers_to_frame;  // to variables of the goroutine's stack: they are the goroutine's
+	bool has_in_frame;     // in_frame_bytes is known
 };
 GH_VEC(gh_defer_row_vec, struct gh_defer_row);
 

@@ -20,10 +20,12 @@ enum column {
 	COUNT,
 	CHAIN_MAX,
 	CAPTURED,
+	CAPTURED_STRENGTH,
 	CAPTURED_BYTES,
 	CAPTURED_BYTES_KIND,
 	RETAINED,
 	RETAINED_KIND,
+	IN_FRAME_BYTES,
 	FLAGS,
 	KIND,
 	GOIDS,
@@ -38,10 +40,12 @@ static const struct gh_column columns[NCOLUMNS] = {
 	[COUNT] = {"count", GH_UNIT_COUNT, false},
 	[CHAIN_MAX] = {"chain_max", GH_UNIT_COUNT, true},
 	[CAPTURED] = {"captured", GH_UNIT_TEXT, true},
+	[CAPTURED_STRENGTH] = {"captured_strength", GH_UNIT_TEXT, true},
 	[CAPTURED_BYTES] = {"captured_bytes", GH_UNIT_BYTES, false},
 	[CAPTURED_BYTES_KIND] = {"captured_bytes_kind", GH_UNIT_TEXT, true},
 	[RETAINED] = {"retained", GH_UNIT_BYTES, false},
 	[RETAINED_KIND] = {"retained_kind", GH_UNIT_TEXT, true},
+	[IN_FRAME_BYTES] = {"in_frame_bytes", GH_UNIT_BYTES, true},
 	[FLAGS] = {"flags", GH_UNIT_LIST, false},
 	[KIND] = {"kind", GH_UNIT_TEXT, true},
 	[GOIDS] = {"goids", GH_UNIT_LIST, true},
@@ -55,10 +59,12 @@ enum one_column {
 	ONE_SITE_KIND,
 	ONE_KIND,
 	ONE_CAPTURED,
+	ONE_CAPTURED_STRENGTH,
 	ONE_CAPTURED_BYTES,
 	ONE_CAPTURED_BYTES_KIND,
 	ONE_RETAINED,
 	ONE_RETAINED_KIND,
+	ONE_IN_FRAME_BYTES,
 	ONE_FLAGS,
 	ONE_CHAIN,
 	ONE_RECORD,
@@ -74,10 +80,12 @@ static const struct gh_column one_columns[NONE_COLUMNS] = {
 	[ONE_SITE_KIND] = {"site_kind", GH_UNIT_TEXT, true},
 	[ONE_KIND] = {"kind", GH_UNIT_TEXT, false},
 	[ONE_CAPTURED] = {"captured", GH_UNIT_TEXT, true},
+	[ONE_CAPTURED_STRENGTH] = {"captured_strength", GH_UNIT_TEXT, true},
 	[ONE_CAPTURED_BYTES] = {"captured_bytes", GH_UNIT_BYTES, false},
 	[ONE_CAPTURED_BYTES_KIND] = {"captured_bytes_kind", GH_UNIT_TEXT, true},
 	[ONE_RETAINED] = {"retained", GH_UNIT_BYTES, false},
 	[ONE_RETAINED_KIND] = {"retained_kind", GH_UNIT_TEXT, true},
+	[ONE_IN_FRAME_BYTES] = {"in_frame_bytes", GH_UNIT_BYTES, true},
 	[ONE_FLAGS] = {"flags", GH_UNIT_LIST, false},
 	[ONE_CHAIN] = {"chain", GH_UNIT_COUNT, true},
 	[ONE_RECORD] = {"record", GH_UNIT_ADDRESS, true},
@@ -93,10 +101,10 @@ struct listing {
 /* Rows [from, to) of the list in the order of groups. */
 struct group {
 	size_t from, to;
-	uint64_t captured_bytes, retained;
+	uint64_t captured_bytes, retained, in_frame_bytes;
 	uint32_t chain;
 	enum gh_bound captured;
-	bool is_big;
+	bool is_big, refers_to_frame;
 };
 GH_VEC(group_vec, struct group);
 
@@ -178,24 +186,40 @@ static bool group_rows(struct listing *l, struct group_vec *ret)
 		last->retained += row->retained;
 		last->chain = row->chain > last->chain ? row->chain : last->chain;
 		last->is_big |= is_big(l, row);
+		last->in_frame_bytes += row->in_frame_bytes;
+		last->refers_to_frame |= row->refers_to_frame;
 	}
 	if (ret->len)
 		qsort(ret->data, ret->len, sizeof(*ret->data), by_weight);
 	return true;
 }
 
-static struct gh_cell flags_cell(struct listing *l, uint32_t chain, bool big)
+static struct gh_cell flags_cell(struct listing *l, uint32_t chain, bool big, bool frame)
 {
-	static const char *const both[] = {"defer in loop", "oversized capture"};
-	bool loops = chain >= LOOP_CHAIN;
+	const char **flags = gh_arena_alloc(&l->report->arena, 3 * sizeof(*flags));
+	size_t n = 0;
 
-	return loops || big ? gh_cell_list(loops ? both : both + 1, (size_t)loops + big)
-			    : gh_cell_list(both, 0);
+	if (!flags)
+		return (struct gh_cell){0};
+	if (chain >= LOOP_CHAIN)
+		flags[n++] = "defer in loop";
+	if (big)
+		flags[n++] = "oversized capture";
+	if (frame)
+		flags[n++] = "variables of the frame";
+	return gh_cell_list(flags, n);
 }
 
 static struct gh_cell captured_cell(const struct listing *l, const struct gh_defer_row *row)
 {
-	return gh_cell_text(l->list.codes.data[row->code].captured);
+	return gh_cell_text(l->list.codes.data[row->code].captured.text);
+}
+
+static struct gh_cell strength_cell(const struct listing *l, const struct gh_defer_row *row)
+{
+	const struct gh_captured *c = &l->list.codes.data[row->code].captured;
+
+	return gh_cell_text(c->text ? gh_strength_name(c->strength) : NULL);
 }
 
 /* Goroutines of rows [from, to), each once: they are sorted; the first few of many. */
@@ -232,15 +256,19 @@ static struct gh_error *add_group(struct listing *l, struct gh_table *table, con
 	cells[COUNT] = gh_cell_u64(g->to - g->from);
 	cells[CHAIN_MAX] = gh_cell_u64(g->chain);
 	cells[CAPTURED] = captured_cell(l, row);
+	cells[CAPTURED_STRENGTH] = strength_cell(l, row);
 	if (gh_bound_name(g->captured)) {
 		cells[CAPTURED_BYTES] = gh_cell_u64(g->captured_bytes);
 		cells[CAPTURED_BYTES_KIND] = gh_cell_text(gh_bound_name(g->captured));
 	}
 	if (row->has_retained) {
 		cells[RETAINED] = gh_cell_u64(g->retained);
-		cells[RETAINED_KIND] = gh_cell_text(g->to - g->from > 1 ? "at_least" : "exact");
+		cells[RETAINED_KIND] = gh_cell_text(
+			g->to - g->from > 1 || !row->retained_exactly ? "at_least" : "exact");
 	}
-	cells[FLAGS] = flags_cell(l, g->chain, g->is_big);
+	if (g->refers_to_frame)
+		cells[IN_FRAME_BYTES] = gh_cell_u64(g->in_frame_bytes);
+	cells[FLAGS] = flags_cell(l, g->chain, g->is_big, g->refers_to_frame);
 	cells[KIND] = gh_cell_text(gh_defer_kind_name(row->kind));
 	cells[GOIDS] = goids_cell(l, g);
 	return NULL;
@@ -290,15 +318,19 @@ static void fill_one(void *ctx, size_t index, struct gh_cell *cells)
 	cells[ONE_SITE_KIND] = gh_cell_text(site_kind(row));
 	cells[ONE_KIND] = gh_cell_text(gh_defer_kind_name(row->kind));
 	cells[ONE_CAPTURED] = captured_cell(l, row);
+	cells[ONE_CAPTURED_STRENGTH] = strength_cell(l, row);
 	if (row->captured != GH_BOUND_UNKNOWN) {
 		cells[ONE_CAPTURED_BYTES] = gh_cell_u64(row->captured_bytes);
 		cells[ONE_CAPTURED_BYTES_KIND] = gh_cell_text(gh_bound_name(row->captured));
 	}
 	if (row->has_retained) {
 		cells[ONE_RETAINED] = gh_cell_u64(row->retained);
-		cells[ONE_RETAINED_KIND] = gh_cell_text("exact");
+		cells[ONE_RETAINED_KIND] =
+			gh_cell_text(row->retained_exactly ? "exact" : "at_least");
 	}
-	cells[ONE_FLAGS] = flags_cell(l, row->chain, is_big(l, row));
+	if (row->has_in_frame)
+		cells[ONE_IN_FRAME_BYTES] = gh_cell_u64(row->in_frame_bytes);
+	cells[ONE_FLAGS] = flags_cell(l, row->chain, is_big(l, row), row->refers_to_frame);
 	cells[ONE_CHAIN] = gh_cell_u64(row->chain);
 	cells[ONE_RECORD] = address_cell(row->record);
 	cells[ONE_CLOSURE] = address_cell(row->closure);
@@ -418,7 +450,9 @@ const struct gh_command gh_cmd_defers = {
 		"\n"
 		"flags: `defer in loop`: 16 and more of one statement are pending in one call: they "
 		"run when the function returns, not when the loop goes round. `oversized capture`: "
-		"over 1 MiB (--big) stays until then.\n",
+		"over 1 MiB (--big) stays until then. `variables of the frame`: it refers to variables "
+		"that live in the frame: what they hold (in_frame_bytes, with --json) is the "
+		"goroutine's, and in no retained of a defer.\n",
 	.options = options,
 	.examples = examples,
 	.tables = tables,

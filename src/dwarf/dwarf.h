@@ -135,3 +135,10 @@ struct gh_error *gh_dwarf_captures(struct gh_dwarf *dwarf, gh_addr pc,
  */
 struct gh_error *gh_dwarf_other_variables(struct gh_dwarf *dwarf, gh_addr pc,
 					  struct gh_dcapture_vec *ret) GH_MUST_CHECK;
+
+/**
+ * Arguments of the function whose entry is pc, a receiver first, results aside; with `inlined` those
+ * of the calls that were inlined right into it. Appends to *ret, without offsets.
+ */
+struct gh_error *gh_dwarf_parameters(struct gh_dwarf *dwarf, gh_addr pc, bool inlined,
+				     struct gh_dcapture_vec *ret) GH_MUST_CHECK;

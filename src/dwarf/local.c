@@ -40,6 +40,7 @@ struct gh_dwarf_body {
 	struct range_vec ranges;
 	struct place_vec places; // by scope
 	struct gh_dcapture_vec captures, others;
+	struct gh_dcapture_vec params, inlined; // of the function; of the calls inlined into it
 };
 
 static void body_destroy(struct gh_dwarf_body *body)
@@ -51,6 +52,8 @@ static void body_destroy(struct gh_dwarf_body *body)
 	place_vec_deinit(&body->places);
 	gh_dcapture_vec_deinit(&body->captures);
 	gh_dcapture_vec_deinit(&body->others);
+	gh_dcapture_vec_deinit(&body->params);
+	gh_dcapture_vec_deinit(&body->inlined);
 	free(body);
 }
 
@@ -184,6 +187,28 @@ static bool add_capture(const struct reader *r, Dwarf_Die *die, const struct gh_
 	return local->is_param || gh_dcapture_vec_push(&r->body->others, capture);
 }
 
+/* Results are parameters of their own kind (cmd/internal/dwarf: DW_AT_variable_parameter). */
+static bool is_result(Dwarf_Die *die)
+{
+	Dwarf_Attribute attr;
+	bool is = false;
+
+	return dwarf_attr_integrate(die, DW_AT_variable_parameter, &attr) &&
+	       dwarf_formflag(&attr, &is) == 0 && is;
+}
+
+static bool add_param(const struct reader *r, Dwarf_Die *die, uint32_t scope,
+		      const struct gh_dlocal *local)
+{
+	uint32_t parent = r->body->scopes.data[scope].parent;
+	struct gh_dcapture param = {
+		.name = local->name, .offset = (uint64_t)GH_NO_OFFSET, .type = local->type};
+
+	if (is_result(die) || (parent != NO_SCOPE && parent != 0))
+		return true;
+	return gh_dcapture_vec_push(parent ? &r->body->params : &r->body->inlined, param);
+}
+
 /* All places of a variable. False: out of memory. */
 static bool add_places(const struct reader *r, Dwarf_Attribute *attr, struct place place)
 {
@@ -220,6 +245,8 @@ static bool add_variable(const struct reader *r, Dwarf_Die *die, uint32_t scope,
 	place.local.by_ref = place.local.name[0] == '&';
 	// of this function itself: an inlined closure has no object at hand
 	if (r->body->scopes.data[scope].parent == NO_SCOPE && !add_capture(r, die, &place.local))
+		return false;
+	if (is_param && !add_param(r, die, scope, &place.local))
 		return false;
 	return !gh_dwarf_location_attr(die, DW_AT_location, /* integrate= */ false, &attr) ||
 	       add_places(r, &attr, place);
@@ -393,30 +420,41 @@ struct gh_error *gh_dwarf_locals(struct gh_dwarf *dwarf, gh_addr pc, struct gh_d
 	return NULL;
 }
 
-static struct gh_error *copy_captures(struct gh_dwarf *dwarf, gh_addr pc, bool others,
-				      struct gh_dcapture_vec *ret)
+enum part { CAPTURES, OTHERS, PARAMS, INLINED };
+
+static struct gh_error *copy_part(struct gh_dwarf *dwarf, gh_addr pc, enum part part,
+				  struct gh_dcapture_vec *ret)
 {
 	const struct gh_dwarf_func *func = NULL;
 	const struct gh_dwarf_body *body = NULL;
 	struct gh_error *err = body_at(dwarf, pc, &func, &body);
-	const struct gh_dcapture_vec *from;
+	const struct gh_dcapture_vec *parts[4];
 
 	if (err || !body || func->low != pc)
 		return err;
-	from = others ? &body->others : &body->captures;
-	for (size_t i = 0; i < from->len; i++)
-		if (!gh_dcapture_vec_push(ret, from->data[i]))
+	parts[CAPTURES] = &body->captures;
+	parts[OTHERS] = &body->others;
+	parts[PARAMS] = &body->params;
+	parts[INLINED] = &body->inlined;
+	for (size_t i = 0; i < parts[part]->len; i++)
+		if (!gh_dcapture_vec_push(ret, parts[part]->data[i]))
 			return gh_error_nomem();
 	return NULL;
 }
 
 struct gh_error *gh_dwarf_captures(struct gh_dwarf *dwarf, gh_addr pc, struct gh_dcapture_vec *ret)
 {
-	return copy_captures(dwarf, pc, /* others= */ false, ret);
+	return copy_part(dwarf, pc, CAPTURES, ret);
 }
 
 struct gh_error *gh_dwarf_other_variables(struct gh_dwarf *dwarf, gh_addr pc,
 					  struct gh_dcapture_vec *ret)
 {
-	return copy_captures(dwarf, pc, /* others= */ true, ret);
+	return copy_part(dwarf, pc, OTHERS, ret);
+}
+
+struct gh_error *gh_dwarf_parameters(struct gh_dwarf *dwarf, gh_addr pc, bool inlined,
+				     struct gh_dcapture_vec *ret)
+{
+	return copy_part(dwarf, pc, inlined ? INLINED : PARAMS, ret);
 }

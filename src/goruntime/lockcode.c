@@ -2,8 +2,9 @@
 // See lockcode.h.
 #include "goruntime/lockcode.h"
 
-#include <elf.h>
 #include <stdlib.h>
+
+#include "goruntime/callcode.h"
 
 bool gh_lock_op_named(const char *function, enum gh_lock_op_kind *ret)
 {
@@ -119,8 +120,10 @@ static void find_inlined(struct reader *r, gh_addr hi)
 	}
 }
 
-static void see_call(struct reader *r, gh_addr at, gh_addr target)
+/* That bytes inside other instructions lead to such a function, or to a lock, is no chance. */
+static void see_call(void *ctx, gh_addr at, gh_addr target)
 {
+	struct reader *r = ctx;
 	enum gh_lock_op_kind kind;
 	struct gh_func callee;
 
@@ -129,52 +132,15 @@ static void see_call(struct reader *r, gh_addr at, gh_addr target)
 		add_op(r, at, kind);
 }
 
-static void see_address(struct reader *r, gh_addr target)
+static void see_address(void *ctx, gh_addr target)
 {
+	struct reader *r = ctx;
 	const struct gh_module *m = r->func->module;
 
 	if ((target >= m->data && target < m->edata) || (target >= m->bss && target < m->ebss) ||
 	    (target >= m->noptrdata && target < m->enoptrdata) ||
 	    (target >= m->noptrbss && target < m->enoptrbss))
 		r->nomem |= !gh_addr_vec_push(&r->ret->statics, target);
-}
-
-/*
- * CALL rel32 is e8; an operand relative to the next instruction is its last four bytes where no
- * constant follows. Bytes inside other instructions may look the same: that one of them leads to
- * the very entry of such a function, or to a lock, does not happen by chance.
- */
-static void scan_amd64(struct reader *r, const uint8_t *code, uint64_t len)
-{
-	for (uint64_t i = 0; i + 4 <= len && !r->nomem; i++) {
-		gh_addr next = r->func->entry + i + 4;
-		gh_addr target = next + (uint64_t)(int64_t)(int32_t)gh_u32_at(code + i);
-
-		if (i && code[i - 1] == 0xe8)
-			see_call(r, next - 5, target);
-		// ModRM: mode 0, register 5: relative to the next instruction
-		if (i && (code[i - 1] & 0xc7) == 0x05)
-			see_address(r, target);
-	}
-}
-
-/* BL imm26; ADRP and an ADD of twelve bits behind it. */
-static void scan_arm64(struct reader *r, const uint8_t *code, uint64_t len)
-{
-	for (uint64_t i = 0; i + 4 <= len && !r->nomem; i += 4) {
-		gh_addr pc = r->func->entry + i;
-		uint32_t op = gh_u32_at(code + i), add = i + 8 <= len ? gh_u32_at(code + i + 4) : 0;
-
-		if (op >> 26 == 0x25)
-			see_call(r, pc, pc + (uint64_t)((int64_t)((uint64_t)op << 38) >> 36));
-		if ((op & 0x9f000000) == 0x90000000 && (add & 0xffc00000) == 0x91000000) {
-			uint64_t imm = (uint64_t)(op >> 5 & 0x7ffff) << 2 | (op >> 29 & 3);
-			int64_t pages = (int64_t)(imm << 43) >> 43;
-
-			see_address(r, (pc & ~4095ULL) + (uint64_t)pages * 4096 +
-					       (add >> 10 & 0xfff));
-		}
-	}
 }
 
 static int by_place(const void *a, const void *b)
@@ -196,16 +162,10 @@ struct gh_error *gh_lockcode_load(const struct gh_runtime *rt, const struct gh_f
 {
 	struct reader r = {.rt = rt, .func = func, .ret = ret};
 	uint64_t len = func->end > func->entry ? func->end - func->entry : 0;
-	const uint8_t *code;
 
 	*ret = (struct gh_lockcode){0};
-	len = gh_min_u64(len, GH_LOCKCODE_MAX);
-	code = len ? gh_image_at(rt->image, func->entry, len) : NULL;
-	find_inlined(&r, func->entry + len);
-	if (code && rt->target->machine == EM_AARCH64)
-		scan_arm64(&r, code, len);
-	else if (code)
-		scan_amd64(&r, code, len);
+	find_inlined(&r, func->entry + gh_min_u64(len, GH_LOCKCODE_MAX));
+	gh_code_visit(rt, func, GH_LOCKCODE_MAX, see_call, see_address, &r);
 	gh_source_frame_vec_deinit(&r.frames);
 	if (r.nomem) {
 		gh_lockcode_deinit(ret);

@@ -215,6 +215,14 @@ static const char *package_path(const struct gh_runtime *rt, const struct gh_rty
 
 static void append_name(const struct gh_runtime *rt, gh_addr addr, struct gh_strbuf *sb, int depth);
 
+/* A stand-in for all types that look alike: its name is a whole type literal, dots and all. */
+static bool is_shape(const char *s, uint64_t len)
+{
+	static const char prefix[] = "go.shape.";
+
+	return len >= sizeof(prefix) - 1 && !memcmp(s, prefix, sizeof(prefix) - 1);
+}
+
 /* "http.Server" with path "net/http" -> "net/http.Server"; brackets of generics stay as they are.
  */
 static void append_named(const struct gh_runtime *rt, const struct gh_rtype *t,
@@ -231,7 +239,7 @@ static void append_named(const struct gh_runtime *rt, const struct gh_rtype *t,
 		;
 	for (dot = end; dot > 0 && s[dot - 1] != '.'; dot--)
 		;
-	if (path && path_len && dot) {
+	if (path && path_len && dot && !is_shape(s, len)) {
 		gh_strbuf_add(sb, path, path_len);
 		gh_strbuf_putc(sb, '.');
 		s += dot;

@@ -4,6 +4,7 @@
 // (cmd/compile/internal/typecheck/func.go: ClosureType, MethodValueType; go1.22 to go1.27). All of
 // these types have descriptors, but nothing links them to functions. Knows nothing of edges.
 #include "base/cleanup.h"
+#include "goruntime/callcode.h"
 #include "goruntime/sizeclass.h"
 #include "graph/types_table.h"
 
@@ -12,6 +13,7 @@ enum {
 	MAX_CANDIDATES = 256, // of one object: more will not agree
 	MAX_CLOSURE_STRUCTS = 1 << 20,
 	MAX_DEPTH = 8, // of fields and pointers compared
+	MAX_ON_STACK = 1 << 16, // bytes of a closure there
 };
 
 bool gh_rtype_is_closure_struct(const struct gh_runtime *rt, const struct gh_rtype *type)
@@ -185,4 +187,53 @@ bool gh_types_closure_structs(struct gh_types *types, const struct gh_closure_ob
 	if (too_many)
 		ret->len = 0;
 	return true;
+}
+
+gh_addr gh_types_closure_struct(struct gh_types *types, const struct gh_closure_object *object)
+{
+	const struct gh_runtime *rt = types->rt;
+	gh_addr pc = object->pc - rt->target->exe_bias, ret = 0;
+	struct gh_dcapture_vec captures = {0};
+	struct gh_rtype_vec candidates = {0};
+	struct gh_error *err = NULL;
+	struct gh_rtype t;
+
+	if (object->on_stack)
+		return 0;
+	if (object->rtype)
+		return gh_rtype_read(rt, object->rtype, &t) && gh_rtype_is_closure_struct(rt, &t)
+			       ? object->rtype
+			       : 0;
+	if (rt->dwarf)
+		err = gh_dwarf_captures(rt->dwarf, pc, &captures);
+	if (!err && rt->dwarf)
+		err = gh_dwarf_other_variables(rt->dwarf, pc, &captures);
+	if (!err && gh_types_closure_structs(types, object, &captures, &candidates) &&
+	    candidates.len == 1)
+		ret = candidates.data[0];
+	gh_error_destroy(err);
+	gh_dcapture_vec_deinit(&captures);
+	gh_rtype_vec_deinit(&candidates);
+	return ret;
+}
+
+uint64_t gh_types_closure_words(struct gh_types *types, gh_addr pc)
+{
+	const struct gh_runtime *rt = types->rt;
+	struct gh_dcapture_vec captures = {0};
+	uint64_t end = 8;
+	struct gh_func func;
+
+	if (gh_func_find(rt, pc, &func))
+		end = gh_code_closure_bytes(rt, &func);
+	if (rt->dwarf)
+		gh_error_destroy(
+			gh_dwarf_captures(rt->dwarf, pc - rt->target->exe_bias, &captures));
+	for (size_t i = 0; i < captures.len; i++)
+		if (captures.data[i].offset < MAX_ON_STACK)
+			end = gh_max_u64(end, captures.data[i].offset +
+						      gh_dwarf_type(rt->dwarf, captures.data[i].type)
+							      ->size);
+	gh_dcapture_vec_deinit(&captures);
+	return (gh_min_u64(end, MAX_ON_STACK) + 7) / 8;
 }

@@ -104,6 +104,25 @@ struct gh_header_type gh_edges_header(struct gh_mark *m, gh_addr base)
 	return ret;
 }
 
+bool gh_edges_closure(struct gh_mark *m, gh_addr base, struct gh_closure_object *ret)
+{
+	struct object o;
+	gh_addr data;
+
+	if (!open_object(m, base, &o))
+		return false;
+	data = o.base + o.k->header;
+	if (data != base)
+		return false;
+	*ret = (struct gh_closure_object){
+		.pc = gh_u64_at(o.host + o.k->header),
+		.words = (o.k->elem_bytes - o.k->header) / 8,
+		.bits = o.k->heap_bits_offset ? gh_heap_bits(o.host, o.base, o.page, o.k) : 0,
+		.rtype = o.k->heap_bits_offset ? 0 : gh_edges_header(m, o.base).rtype,
+	};
+	return true;
+}
+
 /* Of its words `n` from `first` on. */
 static void visit_headed(const struct walk *w, const struct object *o, uint16_t code,
 			 uint64_t first, uint64_t n)

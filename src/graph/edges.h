@@ -52,6 +52,9 @@ struct gh_header_type {
 };
 struct gh_header_type gh_edges_header(struct gh_mark *mark, gh_addr base);
 
+/** What is seen of the closure whose words begin at addr. False: no object begins there. */
+bool gh_edges_closure(struct gh_mark *mark, gh_addr addr, struct gh_closure_object *ret);
+
 /** Do pointers to parts tell what is in such an object: of unknown type, or a user arena's chunk?
  */
 bool gh_edges_is_open(const struct gh_mark *mark, struct gh_code code);

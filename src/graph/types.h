@@ -118,6 +118,15 @@ struct gh_closure_object {
  */
 gh_type_id gh_types_closure(struct gh_types *types, const struct gh_closure_object *object);
 
+/**
+ * The struct { F uintptr; X0 …; X1 … } of such an object: the one that the allocator noted, or the
+ * only one of the program that fits; else 0.
+ */
+gh_addr gh_types_closure_struct(struct gh_types *types, const struct gh_closure_object *object);
+
+/** Words of a closure of that function, its code included, as far as DWARF and its code tell. */
+uint64_t gh_types_closure_words(struct gh_types *types, gh_addr pc);
+
 /** Does a value of `outer` begin with one of `inner`, at some depth? A pointer to it is one to
  * both.
  */

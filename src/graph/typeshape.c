@@ -648,8 +648,12 @@ void gh_types_lay_out_closure(struct gh_types *types, gh_type_id id,
 	types->all.data[id].no_edges = true;
 	if (gh_rtype_read(types->rt, object->rtype, &t))
 		l.n = t.ptr_bytes / 8;
-	else if (!object->bits)
+	else if (object->on_stack)
+		l.n = gh_min_u64(l.n, gh_types_closure_words(types, object->pc));
+	if (!object->rtype && !object->bits) {
+		types->all.data[id].nwords = object->on_stack ? l.n : 0; // where it ends, no more
 		return;
+	}
 	if (!make_room(&l))
 		return;
 	put_receiver(&l, object);

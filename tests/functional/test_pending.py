@@ -91,7 +91,8 @@ def test_groups_are_as_stated(case: Case) -> None:
                                         else "function"), rows
     big = {key for key, rows in groups.items() if "oversized capture" in rows[0]["flags"]}
     assert big == {key for key, ones in stated.items()
-                   if any(one["Captured"] > 1 << 20 for one in ones)}
+                   if any(max(one["Captured"], one["Retains"] // one["Count"]) > 1 << 20
+                          for one in ones)}
 
 
 def test_each_defer_has_a_row(case: Case) -> None:
@@ -113,17 +114,65 @@ def test_each_defer_has_a_row(case: Case) -> None:
             assert any(one <= size <= one + SLACK for one in sizes), (row, sizes)
 
 
+def types_of(text: str) -> List[str]:
+    """Return the types of "p *main.item, b []uint8", or of "*main.item, []uint8"."""
+    return [part.split(" ")[-1] for part in text.split(", ")]
+
+
 def test_captured_variables_are_named(case: Case) -> None:
-    named = {row["function"]: row["captured"] for row in case.rows("defers", "groups")}
-    if not case.names_captured:
-        assert not any(named.values())
-        return
-    assert named["main.loop.func1"] == "p *main.item"
-    assert named["main.loopBytes.func1"] == "block []uint8"
-    assert named["main.byReference.func1"] == "&p **main.item"
-    exact = [row for row in case.rows("defers --all", "defers")
-             if row["function"] in ("main.loop.func1", "main.loopBytes.func1")]
-    assert {row["captured_bytes_kind"] for row in exact} == {"exact"}
+    """Names come from DWARF, types from the program's structs too; a guess is called one."""
+    stated = {key: {one["Names"] for one in ones} for key, ones in expected(case).items()}
+    checked = 0
+    for row in ours(case.rows("defers", "groups")):
+        names, = stated[key_of(row)] or {""}
+        if not names:
+            continue
+        is_wrapper = ".deferwrap" in row["function"]
+        if not case.has_dwarf:
+            assert row["captured"] is None or (
+                row["captured_strength"] in ("inferred", "exact")
+                and types_of(row["captured"]) == types_of(names)), (row, names)
+            continue
+        assert row["captured"] == names, (row, names)
+        assert row["captured_strength"] == ("declared" if case.names_captured and not is_wrapper
+                                            else "inferred"), row
+        checked += 1
+    assert checked >= 12 or not case.has_dwarf
+    if case.names_captured:
+        exact = [row for row in case.rows("defers --all", "defers")
+                 if row["function"] in ("main.loop.func1", "main.loopBytes.func1")]
+        assert {row["captured_bytes_kind"] for row in exact} == {"exact"}
+
+
+def test_what_lies_beside_is_not_the_defers(case: Case) -> None:
+    """A closure on the stack ends where its function's code stops reading."""
+    stated = expected(case)
+    checked = 0
+    for row in ours(case.rows("defers --all", "defers")):
+        one = stated[key_of(row)][0]
+        if not one["Exactly"]:
+            continue
+        checked += 1
+        if row["retained_kind"] == "exact":
+            assert row["retained"] == one["Retains"], (row, one)
+        else:
+            assert row["retained_kind"] == "at_least" and row["retained"] <= one["Retains"]
+        if case.has_dwarf and one["Names"]:
+            assert row["retained_kind"] == "exact", row
+    assert checked == 9
+
+
+def test_variables_of_a_frame_are_the_goroutines(case: Case) -> None:
+    """What is captured by reference from a frame: said, and not counted as retained."""
+    rows = {row["function"]: row for row in case.rows("defers --all", "defers")}
+    row = rows["main.byReference.func1"]
+    assert row["retained"] == 0
+    if case.has_dwarf:
+        assert row["flags"] == ["variables of the frame"]
+        assert row["in_frame_bytes"] == 8 + 48
+    for name in ("main.loop.func1", "main.byReferenceInLoop.func1", "main.one.func1"):
+        assert "variables of the frame" not in rows[name]["flags"]
+        assert rows[name]["in_frame_bytes"] is None
 
 
 def test_nothing_was_left_out(case: Case) -> None:

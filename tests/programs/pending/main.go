@@ -27,6 +27,8 @@ type Deferred struct {
 	Chain    int     // of these, in one call
 	Captured uintptr // bytes of variables and of objects directly behind them, of one
 	Retains  uintptr // at least, of all
+	Exactly  bool    // Retains is all that it retains
+	Names    string  // of what was captured, with types; "": not stated
 }
 
 // Channel is one channel.
@@ -107,7 +109,7 @@ func loop(n int) {
 		p := newItem()
 		defer func() { use(p) }()
 	}
-	state(Deferred{"main.loop.func1", "main.loop", here() - 2, "heap", n, n, 8 + itemSlot, uintptr(n) * itemSlot})
+	state(Deferred{"main.loop.func1", "main.loop", here() - 2, "heap", n, n, 8 + itemSlot, uintptr(n) * itemSlot, false, "p *main.item"})
 	park()
 }
 
@@ -118,7 +120,7 @@ func loopBytes(n, size int) {
 		defer func() { useBytes(block) }()
 	}
 	bytes := max(truth.Slot(uintptr(size), false), 16) // smaller ones share a block
-	state(Deferred{"main.loopBytes.func1", "main.loopBytes", here() - 3, "heap", n, n, 24 + bytes, uintptr(n) * bytes})
+	state(Deferred{"main.loopBytes.func1", "main.loopBytes", here() - 3, "heap", n, n, 24 + bytes, uintptr(n) * bytes, false, "block []uint8"})
 	park()
 }
 
@@ -129,7 +131,7 @@ func loopArguments(n int) {
 		defer use(p)
 	}
 	state(Deferred{"main.loopArguments.deferwrap1", "main.loopArguments", here() - 2, "heap", n, n, 8 + itemSlot,
-		uintptr(n) * itemSlot})
+		uintptr(n) * itemSlot, false, "p *main.item"})
 	park()
 }
 
@@ -137,7 +139,7 @@ func loopArguments(n int) {
 func one() {
 	p := newItem()
 	defer func() { use(p) }()
-	state(Deferred{"main.one.func1", "main.one", here() - 1, "open-coded", 1, 1, 8 + itemSlot, itemSlot})
+	state(Deferred{"main.one.func1", "main.one", here() - 1, "open-coded", 1, 1, 8 + itemSlot, itemSlot, false, "p *main.item"})
 	park()
 }
 
@@ -146,7 +148,7 @@ func byReference() {
 	p := newItem()
 	defer func() { use(p) }()
 	p = newItem()
-	state(Deferred{"main.byReference.func1", "main.byReference", here() - 2, "open-coded", 1, 1, 8, 0})
+	state(Deferred{"main.byReference.func1", "main.byReference", here() - 2, "open-coded", 1, 1, 8, 0, false, "&p **main.item"})
 	park()
 }
 
@@ -161,7 +163,7 @@ func eight() {
 	defer func() { sum += 7 }()
 	defer func() { sum += 8 }()
 	for i := 0; i < 8; i++ {
-		state(Deferred{fmt.Sprintf("main.eight.func%d", i+1), "main.eight", first + i, "open-coded", 1, 1, 0, 0})
+		state(Deferred{fmt.Sprintf("main.eight.func%d", i+1), "main.eight", first + i, "open-coded", 1, 1, 0, 0, false, ""})
 	}
 	park()
 }
@@ -179,7 +181,7 @@ func nine() {
 	defer func() { sum += 8 }()
 	defer func() { sum += 9 }()
 	for i := 0; i < 9; i++ {
-		state(Deferred{fmt.Sprintf("main.nine.func%d", i+1), "main.nine", first + i, "stack", 1, 1, 0, 0})
+		state(Deferred{fmt.Sprintf("main.nine.func%d", i+1), "main.nine", first + i, "stack", 1, 1, 0, 0, false, ""})
 	}
 	park()
 }
@@ -191,7 +193,7 @@ func conditional(n int) {
 	}
 	if n < 0 {
 		defer func() { sum -= n }()
-		state(Deferred{"main.conditional.func2", "main.conditional", here() - 1, "open-coded", 1, 1, 8, 0})
+		state(Deferred{"main.conditional.func2", "main.conditional", here() - 1, "open-coded", 1, 1, 8, 0, false, ""})
 	}
 	park()
 }
@@ -201,7 +203,7 @@ func generic[T any](value T) {
 	for i := 0; i < 3; i++ {
 		defer func() { kept = append(kept, p) }()
 	}
-	state(Deferred{"main.generic[...]", "main.generic[...]", here() - 2, "heap", 3, 3, 0, 0})
+	state(Deferred{"main.generic[...]", "main.generic[...]", here() - 2, "heap", 3, 3, 0, 0, false, ""})
 	park()
 }
 
@@ -210,12 +212,12 @@ func generic[T any](value T) {
 func panicking() {
 	p := newItem()
 	defer func() { use(p) }()
-	state(Deferred{"main.panicking.func1", "main.panicking", here() - 1, "open-coded", 1, 1, 8 + itemSlot, itemSlot})
+	state(Deferred{"main.panicking.func1", "main.panicking", here() - 1, "open-coded", 1, 1, 8 + itemSlot, itemSlot, false, "p *main.item"})
 	func() {
 		for i := 0; i < 4; i++ {
 			defer func() { sum++ }()
 		}
-		state(Deferred{"main.panicking.func2.1", "main.panicking.func2", here() - 2, "heap", 4, 4, 0, 0})
+		state(Deferred{"main.panicking.func2.1", "main.panicking.func2", here() - 2, "heap", 4, 4, 0, 0, false, ""})
 		defer func() {
 			if recover() != nil {
 				park()
@@ -227,7 +229,7 @@ func panicking() {
 
 func goexiting() {
 	defer func() { sum++ }()
-	state(Deferred{"main.goexiting.func1", "main.goexiting", here() - 1, "open-coded", 1, 1, 0, 0})
+	state(Deferred{"main.goexiting.func1", "main.goexiting", here() - 1, "open-coded", 1, 1, 0, 0, false, ""})
 	defer park()
 	runtime.Goexit()
 }
@@ -292,6 +294,7 @@ func main() {
 	stay(panicking)
 	stay(goexiting)
 	stay(done)
+	forms()
 	ranging()
 	fill[int]("chan int", 10, 7, 0, 0, false)
 	fill[int]("chan int", 3, 3, 5, 0, false)

@@ -20,8 +20,8 @@ func rangeOver() {
 		defer func() { use(p) }()
 		if i == 24 {
 			state(Deferred{"main.rangeOver", "main.rangeOver", here() - 2, "range-over-func", 25, 25, 8 + itemSlot,
-				25 * itemSlot})
-			state(Deferred{"main.each.func1", "main.each", 8, "open-coded", 1, 1, 0, 0})
+				25 * itemSlot, false, "p *main.item"})
+			state(Deferred{"main.each.func1", "main.each", 8, "open-coded", 1, 1, 0, 0, false, ""})
 			park()
 		}
 	}
