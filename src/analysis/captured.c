@@ -162,6 +162,21 @@ static bool add_struct_fields(struct reader *r, gh_addr rtype)
 	return true;
 }
 
+/* "&x" that lies in the closure itself: its code reads beyond a pointer, and nothing else is there. */
+static void take_value(const struct reader *r, uint64_t next, struct field *field)
+{
+	struct gh_gotype_info info, elem;
+
+	if (field->name[0] != '&' || !gh_gotype_read(r->types, field->type, &info) ||
+	    info.kind != GH_KIND_POINTER || !gh_gotype_read(r->types, info.elem, &elem) ||
+	    elem.size <= 8 || next < field->offset + elem.size ||
+	    r->read_bytes <= field->offset + 8)
+		return;
+	field->name++;
+	field->type = info.elem;
+	field->size = elem.size;
+}
+
 /*
  * Only what DWARF places. Else what the call of a wrapper takes, one after the other, or the one
  * variable that the function has, if that is what its code reads of the closure: constants and what
@@ -181,6 +196,10 @@ static bool add_dwarf_fields(struct reader *r, bool with_places)
 				      .type = gh_gotype_of_dwarf(r->types, c->type),
 				      .is_declared = with_places};
 
+		if (with_places)
+			take_value(r, i + 1 < from->len ? from->data[i + 1].offset : UINT64_MAX,
+				   &field);
+		field.name = name_of_program(field.name);
 		end = field.offset + field.size;
 		if (!field_vec_push(&r->fields, field))
 			return false;
@@ -247,10 +266,14 @@ struct gh_error *gh_captured_read(struct gh_session *session,
 	struct reader r = {
 		.session = session, .types = session->types, .dwarf = session->rt->dwarf};
 	gh_addr rtype = gh_types_closure_struct(session->types, closure);
+	gh_type_id id = gh_types_closure(session->types, closure);
 	struct gh_error *err = read_dwarf(&r, closure->pc);
 	bool ok = true;
 
-	r.read_bytes = gh_types_closure_words(session->types, closure->pc) * 8;
+	r.read_bytes = gh_types_closure_words(session->types, closure->pc, false) * 8;
+	if (closure->on_stack && id) // the stack's own pointers told, where DWARF leaves it open
+		r.read_bytes = gh_max_u64(r.read_bytes,
+					  gh_types_get(session->types, id)->nwords * 8);
 	*ret = (struct gh_captured){.end = CODE_WORD, .read = r.read_bytes};
 	if (!err && rtype)
 		ok = add_struct_fields(&r, rtype);

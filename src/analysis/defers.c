@@ -14,6 +14,7 @@ enum {
 	CHARGED_ROWS = 4096, // taken from the budget at a time
 	MAX_DIRECT = 1 << 12, // objects behind one closure that are told apart
 	CODE_WORD = 8,	     // of a closure
+	CLOSURE_WORDS = 64,  // looked at, of one on the stack
 	MAX_STATEMENTS = 4096, // of a frame
 };
 
@@ -89,7 +90,8 @@ static struct gh_error *read_captured(struct lister *l, const struct gh_defer *d
 				      struct gh_deferred_code *code)
 {
 	struct gh_session *s = l->session;
-	struct gh_closure_object closure = {.pc = code->pc, .on_stack = true};
+	struct gh_closure_object closure = {
+		.pc = code->pc, .words = CLOSURE_WORDS, .on_stack = true};
 
 	if (!s->types || !s->mark)
 		return NULL;

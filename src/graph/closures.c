@@ -217,7 +217,18 @@ gh_addr gh_types_closure_struct(struct gh_types *types, const struct gh_closure_
 	return ret;
 }
 
-uint64_t gh_types_closure_words(struct gh_types *types, gh_addr pc)
+/* "&x" is a pointer, or x in the closure itself: see put_address_of in typeshape.c. */
+static uint64_t size_of_capture(const struct gh_types *types, const struct gh_dcapture *c,
+				bool widest)
+{
+	const struct gh_dtype_info *info = gh_dwarf_type(types->rt->dwarf, c->type);
+
+	if (!widest || c->name[0] != '&' || info->kind != GH_DK_POINTER || !info->elem)
+		return info->size;
+	return gh_max_u64(info->size, gh_dwarf_type(types->rt->dwarf, info->elem)->size);
+}
+
+uint64_t gh_types_closure_words(struct gh_types *types, gh_addr pc, bool widest)
 {
 	const struct gh_runtime *rt = types->rt;
 	struct gh_dcapture_vec captures = {0};
@@ -231,9 +242,9 @@ uint64_t gh_types_closure_words(struct gh_types *types, gh_addr pc)
 			gh_dwarf_captures(rt->dwarf, pc - rt->target->exe_bias, &captures));
 	for (size_t i = 0; i < captures.len; i++)
 		if (captures.data[i].offset < MAX_ON_STACK)
-			end = gh_max_u64(end, captures.data[i].offset +
-						      gh_dwarf_type(rt->dwarf, captures.data[i].type)
-							      ->size);
+			end = gh_max_u64(end,
+					 captures.data[i].offset +
+						 size_of_capture(types, &captures.data[i], widest));
 	gh_dcapture_vec_deinit(&captures);
 	return (gh_min_u64(end, MAX_ON_STACK) + 7) / 8;
 }

@@ -124,8 +124,11 @@ gh_type_id gh_types_closure(struct gh_types *types, const struct gh_closure_obje
  */
 gh_addr gh_types_closure_struct(struct gh_types *types, const struct gh_closure_object *object);
 
-/** Words of a closure of that function, its code included, as far as DWARF and its code tell. */
-uint64_t gh_types_closure_words(struct gh_types *types, gh_addr pc);
+/**
+ * Words of a closure of that function, its code included, as far as DWARF and its code tell: at
+ * least, or at most what DWARF leaves open (widest).
+ */
+uint64_t gh_types_closure_words(struct gh_types *types, gh_addr pc, bool widest);
 
 /** Does a value of `outer` begin with one of `inner`, at some depth? A pointer to it is one to
  * both.

@@ -639,6 +639,17 @@ static void put_receiver(struct layout *l, const struct gh_closure_object *objec
 		put_rtype(l, rtype, 8, 0);
 }
 
+/* As far as something is known to be there. */
+static uint64_t words_on_stack(const struct layout *l, gh_addr pc)
+{
+	uint64_t n = gh_types_closure_words(l->types, pc, false);
+
+	for (uint64_t i = n; i < l->n; i++)
+		if (l->edges[i].kind != GH_EDGE_UNKNOWN)
+			n = i + 1;
+	return gh_min_u64(n, l->n);
+}
+
 void gh_types_lay_out_closure(struct gh_types *types, gh_type_id id,
 			      const struct gh_closure_object *object)
 {
@@ -649,9 +660,11 @@ void gh_types_lay_out_closure(struct gh_types *types, gh_type_id id,
 	if (gh_rtype_read(types->rt, object->rtype, &t))
 		l.n = t.ptr_bytes / 8;
 	else if (object->on_stack)
-		l.n = gh_min_u64(l.n, gh_types_closure_words(types, object->pc));
+		l.n = gh_min_u64(l.n, gh_types_closure_words(types, object->pc, true));
 	if (!object->rtype && !object->bits) {
-		types->all.data[id].nwords = object->on_stack ? l.n : 0; // where it ends, no more
+		if (object->on_stack) // where it ends, no more
+			types->all.data[id].nwords =
+				gh_types_closure_words(types, object->pc, false);
 		return;
 	}
 	if (!make_room(&l))
@@ -661,7 +674,7 @@ void gh_types_lay_out_closure(struct gh_types *types, gh_type_id id,
 		put_rtype(&l, object->rtype, 0, 0);
 	else
 		put_closure(&l, object);
-	types->all.data[id].nwords = l.n;
+	types->all.data[id].nwords = object->on_stack ? words_on_stack(&l, object->pc) : l.n;
 	types->all.data[id].edges = l.edges;
 	types->all.data[id].no_edges = false;
 }
