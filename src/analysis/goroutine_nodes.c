@@ -4,7 +4,9 @@
 
 #include <stdlib.h>
 
+#include "base/cleanup.h"
 #include "graph/domtree.h"
+#include "graph/reach.h"
 
 static int compare_node(const void *a, const void *b)
 {
@@ -55,4 +57,42 @@ bool gh_goroutine_retained(const struct gh_session *session,
 		return false;
 	*ret = gh_domtree_retained(session->domtree, node);
 	return true;
+}
+
+/* Is it one of them, or does it lie in one? */
+static bool is_gone(const struct gh_owner_graph *graph, const uint64_t *gone, gh_node owner)
+{
+	while (owner != GH_NODE_ROOT && !gh_bitmap_test(gone, owner))
+		owner = graph->owners.data[owner].parent;
+	return owner != GH_NODE_ROOT;
+}
+
+struct gh_error *gh_goroutines_retained(struct gh_session *session,
+					const struct gh_goroutine_node_vec *nodes,
+					const uint32_t *goroutines, size_t n, uint64_t *ret)
+{
+	const struct gh_owner_graph *graph = session->owners;
+	_cleanup_free_ uint64_t *gone =
+		gh_alloc_array(gh_bitmap_words(graph->owners.len), sizeof(*gone));
+	struct gh_reach *reach = NULL;
+	struct gh_error *err =
+		gone ? gh_reach_create(graph, NULL, &reach) : gh_error_nomem();
+
+	for (size_t i = 0; i < n && !err; i++) {
+		const struct gh_goroutine *g = &session->goroutines.data[goroutines[i]];
+		gh_node node = gh_goroutine_node(nodes, g);
+
+		if (node != GH_NODE_NONE)
+			gh_bitmap_set(gone, node);
+	}
+	for (gh_node owner = 1; owner < graph->owners.len && !err; owner++)
+		if (!is_gone(graph, gone, owner))
+			gh_reach_owner(reach, owner);
+	if (!err)
+		err = gh_reach_drain(reach, &session->poll);
+	if (!err)
+		*ret = graph->live_bytes -
+		       gh_min_u64(gh_reach_sum(reach).bytes, graph->live_bytes);
+	gh_reach_destroy(reach);
+	return err;
 }

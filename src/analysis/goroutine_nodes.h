@@ -21,3 +21,13 @@ gh_node gh_goroutine_node(const struct gh_goroutine_node_vec *nodes, const struc
 bool gh_goroutine_retained(const struct gh_session *session,
 			   const struct gh_goroutine_node_vec *nodes,
 			   const struct gh_goroutine *g, uint64_t *ret);
+
+/**
+ * Bytes that nothing would lead to without n goroutines (indices) together: what several of them
+ * share is among it. Exact: one mark. What is no owner keeps nothing. Needs
+ * stage DOMINATORS. Errors: NOMEM, LIMIT, CANCELLED.
+ */
+struct gh_error *gh_goroutines_retained(struct gh_session *session,
+					const struct gh_goroutine_node_vec *nodes,
+					const uint32_t *goroutines, size_t n,
+					uint64_t *ret) GH_MUST_CHECK;

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "command/code_cells.h"
 #include "command/filter.h"
+#include "command/heap_notes.h"
 
 enum group_column {
 	G_COUNT,
@@ -92,7 +93,10 @@ static const struct gh_column columns[NCOLUMNS] = {
 	[RETAINED_KIND] = {"retained_kind", GH_UNIT_TEXT, true},
 };
 
-enum { MAX_LABELS = 8 }; // different ones of a group that are listed
+enum {
+	MAX_LABELS = 8,	 // different ones of a group that are listed
+	EXACT_ROWS = 20, // groups whose bytes are found by marking without them
+};
 
 /* What the words ask for. */
 struct request {
@@ -108,6 +112,7 @@ struct request {
 	struct gh_function_filter func, top, created_by;
 	uint64_t hidden_system;
 	struct gh_goroutine_node_vec nodes; // where it is known what each retains; else empty
+	size_t exact_rows; // of groups: that are still to be exact
 };
 
 static void request_deinit(struct request *r)
@@ -286,6 +291,36 @@ static void fill_retained(const struct request *r, const struct gh_stack_groups 
 	row[G_RETAINED_KIND] = gh_cell_text(group->count == 1 ? "exact" : "at_least");
 }
 
+/* The first groups by one mark each, as far as time and memory allow. */
+static struct gh_error *make_exact(struct request *r, const struct gh_stack_groups *groups,
+				   struct gh_table *table)
+{
+	struct gh_error *err = NULL;
+	size_t done = 0;
+
+	for (size_t i = 0; i < groups->len && done < r->exact_rows && !err; i++) {
+		const struct gh_stack_group *group = &groups->data[i];
+		struct gh_cell *row = &table->cells[i * NGROUP];
+		uint64_t bytes = 0;
+
+		if (group->count == 1 || row[G_RETAINED].kind == GH_CELL_NULL)
+			continue;
+		err = gh_poll(&r->session->poll, "marking without each group", done,
+			      gh_min_u64(r->exact_rows, groups->len));
+		if (!err)
+			err = gh_goroutines_retained(r->session, &r->nodes,
+						     groups->members + group->first, group->count,
+						     &bytes);
+		if (err)
+			break;
+		row[G_RETAINED] = gh_cell_u64(bytes);
+		row[G_RETAINED_KIND] = gh_cell_text("exact");
+		done++;
+	}
+	return gh_settle_part(r->session, r->report, err,
+			      "bytes of some groups are at least, not exact");
+}
+
 /* Numbers as texts, side by side in one piece of the report's memory. */
 static struct gh_error *fill_goids(const struct request *r, const struct gh_stack_groups *groups,
 				   const struct gh_stack_group *group, struct gh_cell *row)
@@ -383,7 +418,7 @@ static struct gh_error *add_group(const struct request *r, const struct gh_stack
 	return err ? err : fill_labels(r, groups, group, row);
 }
 
-static struct gh_error *list_groups(const struct request *r, const struct gh_stack_groups *groups)
+static struct gh_error *list_groups(struct request *r, const struct gh_stack_groups *groups)
 {
 	struct gh_table *table = gh_report_table(r->report, "groups", group_columns, NGROUP);
 	uint64_t count = 0, stack_bytes = 0;
@@ -398,6 +433,8 @@ static struct gh_error *list_groups(const struct request *r, const struct gh_sta
 		count += groups->data[i].count;
 		stack_bytes += groups->data[i].stack_bytes;
 	}
+	if (!err)
+		err = make_exact(r, groups, table);
 	if (err)
 		return err;
 	total = gh_table_total(table);
@@ -646,6 +683,7 @@ static struct gh_error *parse(const struct gh_args *args, struct request *r)
 	r->state = gh_args_option(args, "--state");
 	r->each = r->ngoids || gh_args_option(args, "--all");
 	r->with_system = r->each || gh_args_option(args, "--system");
+	r->exact_rows = gh_args_option(args, "--retained") ? EXACT_ROWS : 0;
 	return err;
 }
 
@@ -717,8 +755,9 @@ const struct gh_command gh_cmd_goroutines = {
 		"runtime_wait_ns is what the runtime's own tracebacks say in minutes; it begins "
 		"when the collection before ended, and can be too long by the time between the "
 		"two. `goheap goroutine 17` shows one of them in full.\n\n"
-		"retained is what each of them alone keeps alive; what several share goes with "
-		"the whole group only, so that the sum is a lower bound.\n",
+		"retained (--retained) is what would go with the whole group, of the first 20 "
+		"exactly, by marking without it; of the others what each of them alone keeps "
+		"alive, summed up: a lower bound, as what several share is not in it.\n",
 	.options = options,
 	.examples = examples,
 	.tables = tables,

@@ -231,21 +231,26 @@ def test_goroutine_retains_what_retained_says(case: Case) -> None:
         assert said["retained"] == rows["goroutine %d" % goid]["retained"]
 
 
-def test_groups_retain_what_their_members_alone_have(case: Case) -> None:
-    """Besides what describes them, which those that have nothing have, too. What two of them share,
-    or one and a variable, is not theirs.
+def test_groups_retain_what_would_go_with_them(case: Case) -> None:
+    """Besides what describes them, which those that have nothing have, too. What a variable has as
+    well is not theirs; what several of a group share is the group's, and no single one's.
     """
-    groups = case.rows("goroutines --retained", "groups")
-    retained = {}
+    groups = {frozenset(map(int, row["goids"])): row
+              for row in case.rows("goroutines --retained", "groups")}
+    each = {row["owner"]: row["retained"]
+            for row in case.rows("retained --by goroutine", "groups")}
+    bare, *others = case.truth["Groups"]
+    together, alone = {}, {}
     for one in case.truth["Groups"]:
-        rows = [row for row in groups if set(map(int, row["goids"])) <= set(one["Goids"])]
-        assert sum(row["count"] for row in rows) == len(one["Goids"])
-        assert all(row["retained_kind"] == ("exact" if row["count"] == 1 else "at_least")
-                   for row in rows)
-        retained[one["Function"]] = sum(row["retained"] for row in rows)
-    bare = retained["main.holdNothing"]
-    for one in case.truth["Groups"]:
-        assert retained[one["Function"]] - bare == one["Exclusive"], one
+        row = groups[frozenset(one["Goids"])]
+        assert row["count"] == len(one["Goids"]) and row["retained_kind"] == "exact"
+        together[one["Function"]] = row["retained"] - one["Together"]
+        alone[one["Function"]] = sum(each["goroutine %d" % goid] for goid in one["Goids"]) \
+            - one["Exclusive"]
+    assert bare["Exclusive"] == 0 and together[bare["Function"]] == alone[bare["Function"]]
+    for one in others:
+        assert together[one["Function"]] == together[bare["Function"]], one
+        assert alone[one["Function"]] == alone[bare["Function"]], one
 
 
 def test_damaged_queues_prove_nothing(case: Case, tmp_path: pathlib.Path) -> None:

@@ -48,7 +48,8 @@ type Channel struct {
 type Group struct {
 	Function  string
 	Goids     []int
-	Exclusive uintptr
+	Exclusive uintptr // of each alone, summed up
+	Together  uintptr // with what several of them share
 }
 
 type statement struct {
@@ -435,7 +436,7 @@ func holdThree(shared *block, g *Group) {
 	c[0]++
 }
 
-// groups: each goroutine has blocks of its own, and one that another one or a variable has, too.
+// groups: each goroutine has blocks of its own, and one that others of it, or a variable, have, too.
 func groups() {
 	const n = 6
 	one, other := truth.Slot(unsafe.Sizeof(block{}), false), truth.Slot(100<<10, false)
@@ -444,15 +445,15 @@ func groups() {
 		name string
 		each uintptr
 	}{{holdNothing, "main.holdNothing", 0}, {holdOne, "main.holdOne", one}, {holdThree, "main.holdThree", 2*one + other}} {
-		shared, group := new(block), &Group{Function: g.name, Exclusive: n * g.each}
+		shared, group := new(block), &Group{Function: g.name, Exclusive: n * g.each, Together: n*g.each + one}
 		said.Groups = append(said.Groups, group)
 		for i := 0; i < n; i++ {
 			wanted++
+			with := shared
 			if i%2 == 0 {
-				go g.f(common, group)
-			} else {
-				go g.f(shared, group)
+				with = common
 			}
+			go g.f(with, group)
 		}
 	}
 }
