@@ -68,8 +68,12 @@ static bool is_text(const struct gh_mark *m, uint16_t code)
 /* Does the fact tell nothing that the slot's state does not? */
 static bool is_told(const struct gh_mark *m, uint16_t state, uint16_t code)
 {
-	return gh_state_is_named(m, state) ||
-	       (m->codes.data[state].form == GH_FORM_LOOSE && is_text(m, code));
+	struct gh_code known = m->codes.data[state];
+
+	if (gh_state_is_named(m, state))
+		return true;
+	return known.form == GH_FORM_LOOSE &&
+	       (is_text(m, code) || known.type == m->codes.data[code].type);
 }
 
 /*
@@ -88,7 +92,34 @@ static bool is_more_of_a_text(struct gh_mark *m, uint64_t slot, uint16_t code)
 	return false;
 }
 
-/* Forget what is told of objects that have got their name since; false: that frees too little. */
+/*
+ * Bytes of an object without pointers, where there is no room for all that is told of it: text, as
+ * text_code would have it if nothing else were told. False: not that, or not reached yet.
+ */
+static bool settle_text(struct gh_mark *m, const struct gh_slot_ref *ref, uint16_t code)
+{
+	uint16_t state = gh_state_at(&m->states, ref->slot);
+	struct gh_code known = m->codes.data[state], told = m->codes.data[code];
+	enum gh_strength strength = GH_STRENGTH_INFERRED;
+
+	if (!(ref->class & 1) || ref->class == GH_TINY_SPAN_CLASS || !gh_state_is_live(state) ||
+	    !gh_code_is_bytes(m, told))
+		return false;
+	if (known.form == GH_FORM_LOOSE) {
+		if (!gh_code_is_bytes(m, known))
+			return false;
+		strength = (enum gh_strength)known.strength;
+	}
+	code = gh_code_for(m, told.type, GH_FORM_LOOSE, strength);
+	if (code == GH_CODE_UNKNOWN)
+		return false;
+	gh_mark_put(m, ref->slot, code);
+	m->counts.inferred++;
+	return true;
+}
+
+/* Forget what is told of objects that have got their name since, and settle what is text; false:
+ * that frees too little. */
 static bool make_room(struct gh_mark *m)
 {
 	struct loose_fact *facts = m->loose.data;
@@ -97,10 +128,14 @@ static bool make_room(struct gh_mark *m)
 
 	if (m->loose_is_full)
 		return false;
-	for (size_t i = 0; i < m->loose.len; i++)
+	for (size_t i = 0; i < m->loose.len; i++) {
+		uint16_t code = (uint16_t)facts[i].at;
+
 		if (gh_heap_find(m->heap, facts[i].at >> 16, &ref) &&
-		    !is_told(m, gh_state_at(&m->states, ref.slot), (uint16_t)facts[i].at))
+		    !is_told(m, gh_state_at(&m->states, ref.slot), code) &&
+		    !settle_text(m, &ref, code))
 			facts[kept++] = facts[i];
+	}
 	m->loose_is_full = kept > m->max_loose - m->max_loose / 4;
 	m->loose.len = kept;
 	return kept < m->max_loose;
@@ -317,6 +352,15 @@ static uint16_t text_code(struct gh_mark *m, const struct object *o)
 	return gh_code_for(m, m->codes.data[bytes].type, GH_FORM_LOOSE, strength);
 }
 
+/* Known as text by a pointer into its middle, of which no more is kept: no type can be held against
+ * that. */
+static bool is_settled(const struct gh_mark *m, uint64_t slot)
+{
+	struct gh_code known = m->codes.data[gh_state_at(&m->states, slot)];
+
+	return known.form == GH_FORM_LOOSE && known.strength == GH_STRENGTH_INFERRED;
+}
+
 static uint16_t infer_one(struct gh_mark *m, const struct object *o)
 {
 	const struct mark_class *k = &m->classes[o->class];
@@ -326,6 +370,8 @@ static uint16_t infer_one(struct gh_mark *m, const struct object *o)
 
 	if (code != GH_CODE_UNKNOWN || o->class < 2 || (k->scan && !k->heap_bits_offset))
 		return code; // of large objects and those with a header the allocator knows
+	if (is_settled(m, o->slot))
+		return code;
 	key = key_of(o);
 	memo = &m->inference->memo[key % MEMO_SLOTS];
 	if (memo->key != key)

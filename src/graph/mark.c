@@ -16,7 +16,7 @@ enum {
 	POLL_EVERY = 1 << 16,	 // objects
 	THREADS_FROM = 1 << 15,	 // objects: fewer are marked before a thread has started
 	OBLET_BYTES = 128 << 10, // runtime/mgcmark.go: maxObletBytes
-	MIN_LOOSE = 1 << 16,	 // facts that are kept for inference in the smallest heap
+	MIN_LOOSE = 1 << 18,	 // facts that are kept for inference in the smallest heap
 	SLOTS_A_LOOSE_FACT = 16, // and in larger ones: a byte a slot at most
 };
 

@@ -3,6 +3,9 @@
 
 from typing import Dict, List, Tuple
 
+import pytest
+
+from conftest import RELEASES
 from lib import case, goheap, programs
 
 
@@ -74,4 +77,18 @@ def test_contradictions_are_counted(workshop: programs.Workshop, release: str) -
     found = {row["type"]: row["count"] for row in goheap.rows(document, "types")}
     assert found["main.item"] == 2 * 5 + 7
     assert found["main.first"] == 5 + 7  # the others have no type descriptor
+    workshop.forget(death)
+
+
+@pytest.mark.parametrize("end", sorted({RELEASES[0], RELEASES[-1]}))
+def test_more_pieces_than_are_noted(workshop: programs.Workshop, end: str) -> None:
+    """Buffers that only pointers into their middle hold, and records that are like them."""
+    death = workshop.run(programs.Build("cuttings", end, "plain"), "missing")
+    document = goheap.ask(death.core, death.exe, "top")["top"]
+    found = {row["type"]: row for row in goheap.rows(document, "types")}
+    assert found["main.record"]["count"] == found["main.record"]["declared_bytes"] / 80 == 20_000
+    for name in ("[]uint8", "string"):
+        assert 100_000 <= found[name]["count"] <= 101_000
+        assert found[name]["inferred_bytes"] >= 100_000 * 80
+    assert not [note for note in document["notes"] if "to infer types" in note]
     workshop.forget(death)
