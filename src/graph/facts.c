@@ -103,7 +103,9 @@ uint16_t gh_code_for(struct gh_mark *m, gh_type_id type, enum gh_form form,
 		return GH_CODE_UNKNOWN;
 	}
 	*code = (uint16_t)(m->codes.len - 1);
-	m->pointers[*code] = is_hchan(m, type) ? ANY_POINTERS : pointers_of(t);
+	m->pointers[*code] = is_hchan(m, type) || gh_types_is_open_ended(m->types, type)
+				     ? ANY_POINTERS
+				     : pointers_of(t);
 	return *code;
 }
 
@@ -134,7 +136,8 @@ struct mark_edge gh_edge_compile(struct gh_mark *m, struct gh_edge edge, enum gh
 	switch ((enum gh_edge_kind)edge.kind) {
 	case GH_EDGE_POINTER:
 		ret.code = gh_code_for(m, edge.type, GH_FORM_ONE, strength);
-		ret.bytes = saturate(size);
+		if (!gh_types_is_open_ended(m->types, edge.type))
+			ret.bytes = saturate(size);
 		break;
 	case GH_EDGE_ARRAY:
 		ret.code = gh_code_for(m, edge.type, GH_FORM_ARRAY, strength);

@@ -41,6 +41,14 @@ static const struct {
 	{"reflect.methodValueCall", "reflect.methodValue"},
 };
 
+/* Structs that end in an array of which more or less is allocated than they say, and all of it as if
+ * it had no pointers. */
+static const char *const open_ended[] = {
+	"runtime.itabTableType",	     // runtime/iface.go: itabAdd
+	"internal/abi.TypeAssertCache",	     // runtime/iface.go: buildTypeAssertCache
+	"internal/abi.InterfaceSwitchCache", // runtime/iface.go: buildInterfaceSwitchCache
+};
+
 static gh_type_id type_named(struct gh_types *types, const char *name)
 {
 	return gh_types_of_rtype(types, gh_types_rtype_named(types, name));
@@ -108,6 +116,19 @@ gh_type_id gh_types_behind(struct gh_types *types, gh_type_id id)
 		if (strncmp(name, tries[i], strlen(tries[i])) == 0)
 			return trie_node(types, types->all.data[id].source, name);
 	return id;
+}
+
+bool gh_types_is_open_ended(struct gh_types *types, gh_type_id id)
+{
+	const char *name;
+
+	if (types->all.data[id].kind != GH_KIND_STRUCT)
+		return false;
+	name = gh_types_name(types, id);
+	for (size_t i = 0; i < GH_ARRAY_SIZE(open_ended); i++)
+		if (strcmp(name, open_ended[i]) == 0)
+			return true;
+	return false;
 }
 
 gh_addr gh_types_known_closure(struct gh_types *types, const char *func_name)

@@ -68,6 +68,9 @@ gh_type_id gh_types_behind(struct gh_types *types, gh_type_id id);
 struct gh_edge gh_types_known_field(struct gh_types *types, const char *struct_name,
 				    const char *field, uint64_t len);
 
+/** Is more or less of the struct allocated than its size, and that as memory without pointers? */
+bool gh_types_is_open_ended(struct gh_types *types, gh_type_id id);
+
 /** The struct whose first word is the entry of that function, where we know one; else 0. */
 gh_addr gh_types_known_closure(struct gh_types *types, const char *func_name);
 

@@ -15,6 +15,9 @@ LOAD_SECONDS = 60
 MIN_LIVE = 200 << 20
 MIN_TYPED_BYTES, MIN_TYPED_OBJECTS, MIN_SURE_OBJECTS = 0.99, 0.97, 0.95
 SECONDS = 600  # the tool is instrumented
+MAX_MOVED_SHARE = 0.02  # of goroutines: while the runtime prints them the server runs on
+TRACEBACK_FRAMES = 100  # that the runtime prints
+MIN_STACKS, MAX_STACKS = 10, 80
 
 DEFAULT = [(broker.Broker, programs.RELEASES[-1])]
 FULL = [(broker.Broker, release) for release in programs.RELEASES] + [
@@ -71,6 +74,9 @@ def test_reports(dead: thirdparty.Server) -> None:
     documents = answer.documents()
     for document in documents.values():
         assert not goheap.failed_checks(document)
+    # The runtime's table of interfaces, once it has grown, is longer than its type says.
+    assert "runtime.itabTableType" in {
+        row["type"] for row in goheap.rows(documents["top"], "types")}
     assert not [row for row in goheap.rows(documents["doctor"], "checks")
                 if row["state"] == "fail"]
     truth = traceback.parse((dead.folder / "stderr").read_text(errors="replace"))
@@ -90,3 +96,45 @@ def check_goroutines(dead: thirdparty.Server, shown: Dict[int, dict],
     assert len(waiting) >= dead.MIN_GOROUTINES
     for goid in waiting:
         assert shown[goid]["wait_reason"] == truth[goid].wait_reason
+    created = {goid: (shown[goid]["created_by"], truth[goid].created_by)
+               for goid in common if truth[goid].frames}
+    assert not {goid: both for goid, both in created.items() if both[0] != both[1]}
+    tops = {goid: (shown[goid]["top"], truth[goid].top())
+            for goid in waiting if not shown[goid]["system"]}
+    # A goroutine that waits again may do so somewhere else.
+    moved = {goid: both for goid, both in tops.items() if both[0] != both[1]}
+    assert len(moved) <= MAX_MOVED_SHARE * len(tops), moved
+
+
+def test_stacks(dead: thirdparty.Server) -> None:
+    """One goroutine of each stack that the runtime printed, frame by frame."""
+    truth = traceback.parse((dead.folder / "stderr").read_text(errors="replace"))
+    samples = {tuple(goroutine.frames): goid for goid, goroutine in sorted(truth.items())
+               if goroutine.state == "waiting" and 0 < len(goroutine.frames) < TRACEBACK_FRAMES}
+    chosen = sorted(samples.values())[:MAX_STACKS]
+    answer = goheap.run([dead.core, dead.exe, "--json", *(
+        word for goid in chosen for word in ("-e", "goroutine %d --all" % goid))], SECONDS)
+    assert answer.code == goheap.ANSWERED, answer.err
+    moved = {}
+    documents = answer.documents()
+    for goid in chosen:
+        document = documents["goroutine %d --all" % goid]
+        ours = [(row["function"], row["file"], row["line"])
+                for row in goheap.rows(document, "frames")]
+        theirs = [tuple(frame) for frame in truth[goid].frames]
+        if ours != theirs:
+            moved[goid] = (ours, theirs)
+    assert len(chosen) >= MIN_STACKS
+    assert len(moved) <= 1 + MAX_MOVED_SHARE * len(chosen), moved
+
+
+def test_nothing_is_proven_to_leak(dead: thirdparty.Server) -> None:
+    """It is healthy: whatever waits can be woken."""
+    answer = goheap.run([dead.core, dead.exe, "--json", "-e", "leaks --all", "-e", "locks"],
+                        SECONDS)
+    assert answer.code == goheap.ANSWERED, answer.err
+    documents = answer.documents()
+    rows = goheap.rows(documents["leaks --all"], "leaks")
+    assert not [row for row in rows if row["level"] == "proven"]
+    assert sum(row["count"] for row in rows) >= dead.MIN_GOROUTINES
+    assert not goheap.rows(documents["locks"], "deadlocks")
