@@ -91,6 +91,13 @@ static void check_length(struct gh_doctor *doctor, const struct gh_target *targe
 			      (unsigned long long)target->core_bytes);
 }
 
+/*
+ * What kernels leave out of every core: memory that was mapped and never touched, and their own
+ * state for random numbers (vgetrandom). Nothing is kept in it. A coredump_filter that leaves out
+ * what matters leaves out all of its kind.
+ */
+enum { HARMLESS_BYTES = 1 << 20 };
+
 /* What of the process's memory is not there, by reason. */
 static void check_omissions(struct gh_doctor *doctor, const struct gh_target *target)
 {
@@ -110,6 +117,7 @@ static void check_omissions(struct gh_doctor *doctor, const struct gh_target *ta
 	regions = gh_image_regions(target->image, &nregions);
 	for (size_t k = 0; k < GH_ARRAY_SIZE(kinds); k++) {
 		uint64_t n = 0, bytes = 0, writable = 0;
+		bool is_harmless;
 		gh_addr lo = 0;
 
 		for (size_t i = 0; i < nregions; i++) {
@@ -119,14 +127,15 @@ static void check_omissions(struct gh_doctor *doctor, const struct gh_target *ta
 			bytes += regions[i].hi - regions[i].lo;
 			writable += regions[i].writable ? regions[i].hi - regions[i].lo : 0;
 		}
+		is_harmless = writable == 0 || kinds[k].why == GH_NOT_COPIED ||
+			      (kinds[k].why == GH_NOT_IN_CORE && writable <= HARMLESS_BYTES);
 		if (n == 0)
 			gh_doctor_add(doctor, kinds[k].name, GH_HEALTH_OK, NULL, "none");
 		else
 			gh_doctor_add(
 				doctor, kinds[k].name,
-				writable && kinds[k].why != GH_NOT_COPIED ? GH_HEALTH_WARN
-									  : GH_HEALTH_OK,
-				writable ? kinds[k].advice : NULL,
+				is_harmless ? GH_HEALTH_OK : GH_HEALTH_WARN,
+				is_harmless ? NULL : kinds[k].advice,
 				"%llu ranges from %#llx on, %llu bytes, %llu of them writable",
 				(unsigned long long)n, (unsigned long long)lo,
 				(unsigned long long)bytes, (unsigned long long)writable);

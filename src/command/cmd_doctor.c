@@ -20,8 +20,8 @@ static bool add_row(struct gh_report *report, struct gh_table *table, const stru
 	row[1] = gh_cell_text(gh_health_name(d->health));
 	row[2] = gh_cell_copy(report, d->detail, strlen(d->detail));
 	row[3] = gh_cell_text(d->advice);
-	if (d->health == GH_HEALTH_BAD && d->advice)
-		gh_report_note(report, "%s: %s", d->name, d->advice);
+	if (d->health != GH_HEALTH_OK && d->advice)
+		gh_report_note(report, "%s: %s: %s", d->name, d->detail, d->advice);
 	return true;
 }
 

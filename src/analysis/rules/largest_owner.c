@@ -35,6 +35,7 @@ static void add(struct gh_findings *f, gh_node node)
 	const struct gh_session *s = f->session;
 	const struct gh_owner *o = &s->owners->owners.data[node];
 	uint64_t retained = gh_domtree_retained(s->domtree, node);
+	uint64_t objects = gh_domtree_count(s->domtree, node);
 	_cleanup_strbuf_ struct gh_strbuf name = {0};
 	const char *owner;
 
@@ -44,12 +45,15 @@ static void add(struct gh_findings *f, gh_node node)
 		f, &gh_rule_largest_owner,
 		(struct gh_finding){
 			.level = GH_LEVEL_POSSIBLE,
-			.title = gh_findings_text(f, "%s alone keeps %llu objects alive", owner,
-						  (unsigned long long)gh_domtree_count(s->domtree,
-										       node)),
+			.title = gh_findings_text(f, "%s alone keeps %llu object%s alive", owner,
+						  (unsigned long long)objects,
+						  objects == 1 ? "" : "s"),
 			.bytes = retained,
 			.bytes_kind = "exact",
-			.evidence = "nothing else leads to them; growth cannot be seen in one core",
+			.evidence = gh_findings_text(f,
+						     "nothing else leads to %s; growth cannot be "
+						     "seen in one core",
+						     objects == 1 ? "it" : "them"),
 			.fix = advice(o->kind),
 			.more = gh_findings_text(f, "goheap dom '%s'", owner),
 			.key = owner,

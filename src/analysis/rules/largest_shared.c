@@ -11,9 +11,11 @@ enum { SHARE = 10 }; // one part in so many of all live bytes
 
 extern const struct gh_rule gh_rule_largest_shared;
 
+/* Most of it hangs on other objects, or it is large by itself. */
 static void add(struct gh_findings *f, const struct gh_sharing *sharing, const struct gh_shared *s)
 {
 	_cleanup_strbuf_ struct gh_strbuf owners = {0};
+	bool is_alone = s->objects <= 1;
 	struct gh_slot slot;
 
 	if (!gh_slot_at(f->session, s->addr, &f->arena, &slot))
@@ -23,14 +25,18 @@ static void add(struct gh_findings *f, const struct gh_sharing *sharing, const s
 		f, &gh_rule_largest_shared,
 		(struct gh_finding){
 			.level = GH_LEVEL_POSSIBLE,
-			.title = gh_findings_text(f, "one %s keeps %llu objects alive", slot.name,
-						  (unsigned long long)s->objects),
+			.title = is_alone ? gh_findings_text(f, "one %s is large", slot.name)
+					  : gh_findings_text(f, "one %s keeps %llu objects alive",
+							     slot.name,
+							     (unsigned long long)s->objects),
 			.bytes = s->bytes,
 			.bytes_kind = "exact",
-			.evidence = gh_findings_text(f, "all would go with it; held by %s",
+			.evidence = gh_findings_text(f, "%sheld by %s",
+						     is_alone ? "" : "all would go with it; ",
 						     gh_strbuf_str(&owners)),
-			.fix = "see what grows in it, and bound that",
-			.more = gh_findings_text(f, "goheap dom 0x%llx",
+			.fix = is_alone ? "see whether all of it is needed"
+					: "see what grows in it, and bound that",
+			.more = gh_findings_text(f, "goheap %s 0x%llx", is_alone ? "path" : "dom",
 						 (unsigned long long)s->addr),
 			.key = slot.name,
 		});

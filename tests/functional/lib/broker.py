@@ -8,6 +8,7 @@ hundreds of connections with subscriptions.
 import json
 import random
 import socket
+import threading
 import time
 from typing import List
 
@@ -16,6 +17,8 @@ from lib import programs, thirdparty
 STREAM_BYTES = 240 << 20
 CONNECTIONS, SUBSCRIPTIONS, CONSUMERS, SUBJECTS = 150, 40, 30, 20000
 BATCH = 200
+SETTLE_EVERY = 100 * BATCH  # messages: no more wait to be read than that
+SETTLE_SECONDS = 60
 PAUSE = 0.004  # between batches: the server must keep up with two processors
 
 
@@ -23,8 +26,9 @@ class Client:
     """One connection."""
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=SETTLE_SECONDS)
         self._file = self._socket.makefile("rb")
+        self._ponged = threading.Event()
         self._line()  # INFO
         self.send(b'CONNECT {"verbose":false,"pedantic":false}\r\nPING\r\n')
         while self._line() != b"PONG":
@@ -53,8 +57,21 @@ class Client:
     def drain(self) -> None:
         """Read and forget what comes, until the connection ends."""
         while True:
-            if self._line() == b"PING":
+            line = self._line()
+            if line == b"PING":
                 self.send(b"PONG\r\n")
+            elif line == b"PONG":
+                self._ponged.set()
+
+    def settle(self, seconds: float) -> None:
+        """Wait until the broker has read all that was sent, while somebody drains.
+
+        :raises programs.Failure: that takes too long
+        """
+        self._ponged.clear()
+        self.send(b"PING\r\n")
+        if not self._ponged.wait(seconds):
+            raise programs.Failure("the broker is still busy after %d s" % seconds)
 
     def close(self) -> None:
         """End the connection."""
@@ -143,7 +160,10 @@ class Broker(thirdparty.Server):
                 subject = (b"orders.%d.%d" if number % 3 else b"events.%d.%d") % (key % 100, key)
                 batch.append(b"PUB %s %d\r\n%s\r\n" % (subject, size, filler[:size]))
             client.send(b"".join(batch))
+            if number % SETTLE_EVERY == 0:
+                client.settle(SETTLE_SECONDS)
             time.sleep(PAUSE)
+        client.settle(SETTLE_SECONDS)
 
 
 def _subjects(i: int) -> List[str]:
