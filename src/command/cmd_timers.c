@@ -2,6 +2,7 @@
 // `timers`: what will fire and when, who could stop it, what it keeps until then.
 #include <stdlib.h>
 
+#include "analysis/alloc_site.h"
 #include "analysis/timers.h"
 #include "command/code_cells.h"
 #include "command/command.h"
@@ -21,6 +22,8 @@ enum group_column {
 	DUE_NS_MIN,
 	VERDICT,
 	OWNER,
+	CREATED_BY,
+	CREATED_SITE,
 	RETAINED,
 	RETAINED_KIND,
 	DUE_NS_MAX,
@@ -36,6 +39,8 @@ static const struct gh_column group_columns[NGROUP_COLUMNS] = {
 	[DUE_NS_MIN] = {"due_ns_min", GH_UNIT_NS, false},
 	[VERDICT] = {"verdict", GH_UNIT_TEXT, false},
 	[OWNER] = {"owner", GH_UNIT_TEXT, .below = true},
+	[CREATED_BY] = {"created_by", GH_UNIT_TEXT, .below = true},
+	[CREATED_SITE] = {"created_site", GH_UNIT_TEXT, .below = true},
 	[RETAINED] = {"retained", GH_UNIT_BYTES, false},
 	[RETAINED_KIND] = {"retained_kind", GH_UNIT_TEXT, true},
 	[DUE_NS_MAX] = {"due_ns_max", GH_UNIT_NS, true},
@@ -48,7 +53,8 @@ struct group {
 	uint64_t count, retained;
 	int64_t due_min, due_max;
 	bool has_due;
-	bool many_owners; // goroutines of one function: the text says how many
+	struct gh_source_frame created; // of one that was sampled; function NULL: none was
+	bool created_elsewhere;		// another one was
 };
 GH_VEC(group_vec, struct group);
 
@@ -64,10 +70,26 @@ static int by_weight(const void *a, const void *b)
 	return x->first < y->first ? -1 : x->first > y->first;
 }
 
+/* Where it was allocated, if the memory profile sampled that. */
+static void note_created(const struct gh_timer_rows *rows, struct group *g, uint32_t index)
+{
+	struct gh_source_frame frame;
+
+	if (g->created_elsewhere || !rows->session->heap ||
+	    !gh_alloc_site(rows->session, gh_timer_view_at(rows->view, index)->addr, &frame))
+		return;
+	if (!g->created.function)
+		g->created = frame;
+	else if (g->created.line != frame.line ||
+		 strcmp(g->created.function, frame.function) != 0)
+		g->created_elsewhere = true;
+}
+
 static void add_to_group(const struct gh_timer_rows *rows, struct group *g, uint32_t index)
 {
 	int64_t due;
 
+	note_created(rows, g, index);
 	g->count++;
 	g->retained += rows->view->facts[index].retained;
 	if (!gh_timer_rows_due(rows, index, &due))
@@ -142,6 +164,12 @@ static struct gh_error *add_group_row(struct gh_timer_rows *rows, struct gh_repo
 	}
 	cells[VERDICT] = gh_timer_rows_verdict(rows, g->first, g->count);
 	cells[OWNER] = gh_timer_rows_owner(rows, g->first, g->count);
+	if (g->created_elsewhere) {
+		cells[CREATED_BY] = gh_cell_text("several places");
+	} else if (g->created.function) {
+		cells[CREATED_BY] = gh_function_cell(report, g->created.function);
+		cells[CREATED_SITE] = gh_site_cell(report, g->created.file, g->created.line);
+	}
 	if (rows->view->facts[g->first].has_retained) {
 		cells[RETAINED] = gh_cell_u64(g->retained);
 		// what several keep together comes on top
@@ -289,6 +317,9 @@ const struct gh_command gh_cmd_timers = {
 		"cannot be stopped either, but somebody receives from it (time.Tick, time.After) or "
 		"sleeps by it. `held`: owner has a pointer to it and could stop it. `stopped`: or "
 		"fired, and still referred to.\n"
+		"\n"
+		"created_by and created_site are known only where the memory profile sampled the "
+		"allocation of one of them (see runtime.MemProfileRate); --all has it for each.\n"
 		"\n"
 		"Since go1.23 (and go 1.23 in go.mod) a timer with a channel stands in the timer "
 		"heap only while somebody waits on the channel, and goes like any other object once "

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "analysis/alloc_site.h"
 #include "command/code_cells.h"
 #include "analysis/waiters.h"
 #include "goruntime/traceback.h"
@@ -21,6 +22,8 @@ const struct gh_column gh_timer_columns[GH_TIMER_COLUMNS] = {
 	[GH_TC_OWNER] = {"owner", GH_UNIT_TEXT, false},
 	[GH_TC_RETAINED] = {"retained", GH_UNIT_BYTES, false},
 	[GH_TC_RETAINED_KIND] = {"retained_kind", GH_UNIT_TEXT, true},
+	[GH_TC_CREATED_BY] = {"created_by", GH_UNIT_TEXT, true},
+	[GH_TC_CREATED_SITE] = {"created_site", GH_UNIT_TEXT, true},
 	[GH_TC_CHANNEL_ADDRESS] = {"channel_address", GH_UNIT_ADDRESS, true},
 	[GH_TC_RECEIVERS] = {"receivers", GH_UNIT_COUNT, true},
 	[GH_TC_CLOSURE] = {"closure", GH_UNIT_ADDRESS, true},
@@ -331,6 +334,23 @@ struct gh_cell gh_timer_rows_owner(struct gh_timer_rows *rows, size_t index, uin
 	return gh_cell_text(the(rows, gh_strbuf_str(&sb)));
 }
 
+/* Where it was allocated, if the memory profile sampled that. */
+static void fill_created(struct gh_timer_rows *rows, const struct gh_timer *t,
+			 struct gh_cell *cells)
+{
+	_cleanup_strbuf_ struct gh_strbuf function = {0}, site = {0};
+	struct gh_source_frame frame;
+
+	if (!rows->session->heap || !gh_alloc_site(rows->session, t->addr, &frame))
+		return;
+	gh_function_print(&function, frame.function);
+	cells[GH_TC_CREATED_BY] = gh_cell_text(the(rows, gh_strbuf_str(&function)));
+	if (!frame.file)
+		return;
+	gh_strbuf_printf(&site, "%s:%d", frame.file, frame.line);
+	cells[GH_TC_CREATED_SITE] = gh_cell_text(the(rows, gh_strbuf_str(&site)));
+}
+
 static struct gh_cell address_cell(gh_addr addr)
 {
 	return addr ? gh_cell_u64(addr) : (struct gh_cell){0};
@@ -363,6 +383,7 @@ static void fill_row(void *ctx, size_t row, struct gh_cell *cells)
 		cells[GH_TC_WHEN_NS] = gh_cell_i64(t->when_ns);
 	cells[GH_TC_VERDICT] = gh_timer_rows_verdict(rows, row, 1);
 	cells[GH_TC_OWNER] = gh_timer_rows_owner(rows, row, 1);
+	fill_created(rows, t, cells);
 	if (fact->has_retained) {
 		cells[GH_TC_RETAINED] = gh_cell_u64(fact->retained);
 		cells[GH_TC_RETAINED_KIND] = gh_cell_text("exact");

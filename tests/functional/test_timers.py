@@ -109,6 +109,9 @@ def check(stated: dict, row: dict) -> List[str]:
         wrong.append("verdict")
     if stated["Owner"] not in (row["owner"] or ""):
         wrong.append("owner")
+    if stated["Line"] and not (row["created_by"] == "main.sampled" and
+                               row["created_site"].endswith("/main.go:%d" % stated["Line"])):
+        wrong.append("created_site")
     if stated["Keeps"] and not row["retained"] >= stated["Keeps"]:
         wrong.append("retained")
     return wrong
@@ -187,6 +190,17 @@ def test_groups_hold_all_of_them(case: Case) -> None:
     ticks = {group["channel"] for group in case.groups
              if (group["verdict"] or "").startswith("unstoppable, in use by goroutines")}
     assert {"main.ticking", "main.waiting"} <= ticks
+
+
+def test_what_was_not_sampled_has_no_site(case: Case) -> None:
+    lines = {stated["Line"] for stated in case.stated if stated["Line"]}
+    sites = {row["created_site"] for row in case.rows if row["created_by"] == "main.sampled"}
+    assert {int(site.rpartition(":")[2]) for site in sites} == lines and len(lines) == 2
+    # a thread may note one allocation more, when it learns that the rate is 0 again
+    told = sum(row["created_site"] is not None for row in case.rows)
+    assert told <= sum(stated["Line"] > 0 for stated in case.stated) + 8
+    groups = [group for group in case.groups if group["created_by"] == "main.sampled"]
+    assert {group["created_site"] for group in groups} == sites
 
 
 def test_due_times_count_from_now(case: Case) -> None:

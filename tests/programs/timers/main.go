@@ -32,6 +32,7 @@ type Stated struct {
 	From, To int64  // nanotime of the next firing; 0: none
 	Period   int64
 	Keeps    int // bytes that go with it, at least
+	Line     int // where its memory was allocated; 0: that was not sampled
 }
 
 const (
@@ -95,7 +96,7 @@ func holdTimers() {
 		d := time.Hour + time.Duration(i)*time.Millisecond
 		from, to := between(d, func() { t = time.NewTimer(d) })
 		timers = append(timers, t)
-		state(Stated{address(t), "Timer", "held", "armed", "held", "main.timers", "", from, to, 0, 0})
+		state(Stated{address(t), "Timer", "held", "armed", "held", "main.timers", "", from, to, 0, 0, 0})
 	}
 }
 
@@ -106,8 +107,37 @@ func holdTickers() {
 		from, to := between(d, func() { t = time.NewTicker(d) })
 		tickers = append(tickers, t)
 		state(Stated{flipped(unsafe.Pointer(t)), "Ticker", "held ticker", "armed", "held", "main.tickers", "",
-			from, to, int64(d), 0})
+			from, to, int64(d), 0, 0})
 	}
+}
+
+func here() int {
+	_, _, line, _ := runtime.Caller(1)
+	return line
+}
+
+// sampled makes timers while the memory profile notes each allocation.
+func sampled() {
+	profile := runtime.MemProfile // the linker leaves profiling out where nobody asks for it
+	sum += int(uintptr(unsafe.Pointer(&profile)) & 1)
+	runtime.MemProfileRate = 1
+	for i := 0; i < few; i++ {
+		s := Stated{Group: "sampled", State: "armed", Verdict: "held", Owner: "main.timers"}
+		var t *time.Timer
+		if i%2 == 0 {
+			s.Kind, s.Callback = "AfterFunc", "main.sampled."
+			s.From = nanotime() + int64(5*time.Hour)
+			t, s.Line = time.AfterFunc(5*time.Hour, func() { sum++ }), here()
+		} else {
+			s.Kind, s.From = "Timer", nanotime()+int64(5*time.Hour)
+			t, s.Line = time.NewTimer(5*time.Hour), here()
+		}
+		s.To = nanotime() + int64(5*time.Hour)
+		timers = append(timers, t)
+		s.Object = address(t)
+		state(s)
+	}
+	runtime.MemProfileRate = 0
 }
 
 func stopAndReset() {
@@ -139,7 +169,7 @@ func fired() {
 		t := time.NewTimer(time.Nanosecond)
 		timers = append(timers, t)
 		<-t.C
-		state(Stated{address(t), "Timer", "fired", "stopped", "stopped", "", "", 0, 0, 0, 0})
+		state(Stated{address(t), "Timer", "fired", "stopped", "stopped", "", "", 0, 0, 0, 0, 0})
 	}
 }
 
@@ -152,7 +182,7 @@ func dropped() {
 			t = time.AfterFunc(23*time.Hour, func() { sum += len(buffer) + int(buffer[0]) })
 		})
 		state(Stated{address(t), "AfterFunc", "dropped", "armed", "unstoppable", "", "main.dropped.", from, to, 0,
-			captured})
+			captured, 0})
 	}
 }
 
@@ -164,7 +194,7 @@ func ownCallback() {
 			t = time.AfterFunc(5*time.Hour, func() { t.Reset(time.Hour) })
 		})
 		state(Stated{address(t), "AfterFunc", "own callback", "armed", "unstoppable", "", "main.ownCallback.",
-			from, to, 0, 0})
+			from, to, 0, 0, 0})
 	}
 }
 
@@ -175,11 +205,11 @@ func byAnother() {
 		first = time.AfterFunc(6*time.Hour, func() { sum++ })
 	})
 	state(Stated{address(first), "AfterFunc", "by another", "armed", "held", "timer main.byAnother.",
-		"main.byAnother.", from, to, 0, 0})
+		"main.byAnother.", from, to, 0, 0, 0})
 	from, to = nanotime()+int64(7*time.Hour), 0
 	second = time.AfterFunc(7*time.Hour, func() { first.Stop() })
 	state(Stated{address(second), "AfterFunc", "the other", "armed", "unstoppable", "", "main.byAnother.", from,
-		nanotime() + int64(7*time.Hour), 0, 0})
+		nanotime() + int64(7*time.Hour), 0, 0, 0})
 }
 
 // droppedChannels stay in the heap of timers only where asynctimerchan is 1, or before Go 1.23.
@@ -188,10 +218,10 @@ func droppedChannels() {
 		var t *time.Timer
 		var k *time.Ticker
 		from, to := between(8*time.Hour, func() { t = time.NewTimer(8 * time.Hour) })
-		state(Stated{address(t), "Timer", "dropped channel", "armed", "unstoppable", "", "", from, to, 0, 0})
+		state(Stated{address(t), "Timer", "dropped channel", "armed", "unstoppable", "", "", from, to, 0, 0, 0})
 		from, to = between(9*time.Hour, func() { k = time.NewTicker(9 * time.Hour) })
 		state(Stated{flipped(unsafe.Pointer(k)), "Ticker", "dropped channel", "armed", "unstoppable", "", "", from, to,
-			int64(9 * time.Hour), 0})
+			int64(9 * time.Hour), 0, 0})
 	}
 }
 
@@ -235,18 +265,18 @@ func goroutines() {
 	to := nanotime() + int64(5*time.Second) // on a loaded machine they may run late
 	for i := 0; i < few; i++ {
 		h := int64(time.Hour)
-		state(Stated{0, "Ticker", "tick", "armed", "unstoppable, in use", "main.ticking", "", from + 10*h, to + 10*h, 10 * h, 0})
-		state(Stated{0, "Timer", "after", "armed", "unstoppable, in use", "main.waiting", "", from + 11*h, to + 11*h, 0, 0})
-		state(Stated{0, "Sleep", "sleep", "armed", "unstoppable, in use", "main.sleeping", "", from + 12*h, to + 12*h, 0, 0})
+		state(Stated{0, "Ticker", "tick", "armed", "unstoppable, in use", "main.ticking", "", from + 10*h, to + 10*h, 10 * h, 0, 0})
+		state(Stated{0, "Timer", "after", "armed", "unstoppable, in use", "main.waiting", "", from + 11*h, to + 11*h, 0, 0, 0})
+		state(Stated{0, "Sleep", "sleep", "armed", "unstoppable, in use", "main.sleeping", "", from + 12*h, to + 12*h, 0, 0, 0})
 		state(Stated{0, "AfterFunc", "deferred", "armed", "held", "main.stopping", "main.stopping.", from + 13*h,
-			to + 13*h, 0, 0})
+			to + 13*h, 0, 0, 0})
 	}
 }
 
 func globalTick() {
 	from, to := between(14*time.Hour, func() { tick = time.Tick(14 * time.Hour) })
 	state(Stated{0, "Ticker", "global tick", "armed", "unstoppable, in use", "main.tick", "", from, to,
-		int64(14 * time.Hour), 0})
+		int64(14 * time.Hour), 0, 0})
 }
 
 func contexts() {
@@ -256,10 +286,10 @@ func contexts() {
 	for i := 0; i < few; i++ {
 		// nobody has them: only the timer heap does
 		from, to := between(15*time.Hour, func() { context.WithTimeout(context.Background(), 15*time.Hour) })
-		state(Stated{0, "context", "forgotten context", "armed", "unstoppable", "", "", from, to, 0, 0})
+		state(Stated{0, "context", "forgotten context", "armed", "unstoppable", "", "", from, to, 0, 0, 0})
 		// the parent cancels its children
 		from, to = between(16*time.Hour, func() { context.WithTimeout(parent, 16*time.Hour) })
-		state(Stated{0, "context", "child context", "armed", "held", "", "", from, to, 0, 0})
+		state(Stated{0, "context", "child context", "armed", "held", "", "", from, to, 0, 0, 0})
 	}
 }
 
@@ -275,11 +305,11 @@ func deadlines() {
 		}
 		conns = append(conns, conn)
 		from, to := between(17*time.Hour, func() { conn.SetDeadline(time.Now().Add(17 * time.Hour)) })
-		state(Stated{0, "deadline", "deadline", "armed", "", "", "runtime.netpollDeadline", from - int64(time.Second), to + int64(time.Second), 0, 0})
+		state(Stated{0, "deadline", "deadline", "armed", "", "", "runtime.netpollDeadline", from - int64(time.Second), to + int64(time.Second), 0, 0, 0})
 		if i%2 == 0 { // a timer for each direction
 			from, to = between(18*time.Hour, func() { conn.SetReadDeadline(time.Now().Add(18 * time.Hour)) })
 			stated[len(stated)-1].Callback = "runtime.netpollWriteDeadline"
-			state(Stated{0, "deadline", "deadline", "armed", "", "", "runtime.netpollReadDeadline", from - int64(time.Second), to + int64(time.Second), 0, 0})
+			state(Stated{0, "deadline", "deadline", "armed", "", "", "runtime.netpollReadDeadline", from - int64(time.Second), to + int64(time.Second), 0, 0, 0})
 		}
 	}
 }
@@ -295,12 +325,12 @@ func firing() {
 				sum++
 			}
 		}()
-		state(Stated{flipped(unsafe.Pointer(t)), "Ticker", "firing", "armed", "held", "", "", 0, 0, int64(d), 0})
+		state(Stated{flipped(unsafe.Pointer(t)), "Ticker", "firing", "armed", "held", "", "", 0, 0, int64(d), 0, 0})
 	}
 	for i := 0; i < 2*many; i++ {
 		f := time.AfterFunc(time.Hour, func() { sum++ })
 		timers = append(timers, f)
-		state(Stated{address(f), "AfterFunc", "beside", "armed", "held", "main.timers", "main.firing.", 0, 0, 0, 0})
+		state(Stated{address(f), "AfterFunc", "beside", "armed", "held", "main.timers", "main.firing.", 0, 0, 0, 0, 0})
 	}
 	time.Sleep(50 * time.Millisecond)
 }
@@ -315,6 +345,7 @@ func main() {
 	} else {
 		apart(holdTimers)
 		apart(holdTickers)
+		apart(sampled)
 		apart(stopAndReset)
 		apart(fired)
 		apart(dropped)
