@@ -29,6 +29,7 @@ class Case(NamedTuple):
     typed: Dict[int, dict]  # what `objects` says of those that package time makes, by address
     circles: List[str]  # what is wrong with the chains behind types, json's own aside: that
     #                     reader takes the end of a path for the package's name
+    stacks: List[tuple]  # of the allocation of some, as `obj` has it, and their address
 
     def by_address(self) -> Dict[int, dict]:
         """Return the rows by the address of the time.Timer."""
@@ -74,6 +75,11 @@ def case(request: pytest.FixtureRequest, workshop: programs.Workshop) -> Iterato
                              "objects --type ^(time|runtime)[.]time", "objects --type ^time[.]",
                              "obj --why-type --sample 2000")
         statement = read(dead.out)
+        sampled = [one for one in statement["stated"] if one["Line"]][:4]
+        looked_at = [one["Object"] for one in
+                     sampled + [one for one in statement["stated"] if one["Group"] == "held"][:4]]
+        lines = ["obj 0x%x" % address for address in looked_at]
+        answers.update(goheap.ask(dead.core, dead.exe, *lines))
         typed = {**goheap.addresses(answers["objects --type ^time[.]"]),
                  **goheap.addresses(answers["objects --type ^(time|runtime)[.]time"])}
         core = gocore.Core(str(dead.core), str(dead.exe), release)
@@ -83,7 +89,10 @@ def case(request: pytest.FixtureRequest, workshop: programs.Workshop) -> Iterato
         yield Case(release, new, statement["now"], statement["stated"],
                    goheap.rows(answers["timers --all"], "timers"),
                    goheap.rows(answers["timers"], "groups"), answers["timers --all"],
-                   typed, [one for one in chains.wrong if "encoding/json" not in one])
+                   typed, [one for one in chains.wrong if "encoding/json" not in one],
+                   [(goheap.rows(answers[line], "allocation")
+                     if "allocation" in answers[line]["tables"] else [], address)
+                    for line, address in zip(lines, looked_at)])
 
 
 def is_gone(stated: dict, case: Case) -> bool:
@@ -199,8 +208,24 @@ def test_what_was_not_sampled_has_no_site(case: Case) -> None:
     # a thread may note one allocation more, when it learns that the rate is 0 again
     told = sum(row["created_site"] is not None for row in case.rows)
     assert told <= sum(stated["Line"] > 0 for stated in case.stated) + 8
-    groups = [group for group in case.groups if group["created_by"] == "main.sampled"]
-    assert {group["created_site"] for group in groups} == sites
+    groups = {group["kind"]: group for group in case.groups
+              if group["created_by"] in ("main.sampled", "several places")}
+    assert groups["AfterFunc"]["created_site"] in sites
+    assert groups["Timer"]["created_site"] in sites | {None}  # another one may be told
+
+
+def test_the_stack_of_an_allocation(case: Case) -> None:
+    """All of it, from package time on to where goroutines start; nothing where none was noted."""
+    lines = {stated["Object"]: stated["Line"] for stated in case.stated if stated["Object"]}
+    for stack, address in case.stacks:
+        functions = [row["function"] for row in stack]
+        if not lines[address]:
+            assert "main.sampled" not in functions  # and all but always nothing
+            continue
+        at = functions.index("main.sampled")
+        assert stack[at]["site"].endswith("/main.go:%d" % lines[address])
+        assert all(name.startswith(("time.", "runtime.")) for name in functions[:at])
+        assert functions[at + 1:] == ["main.apart.func1", "runtime.goexit"], functions
 
 
 def test_due_times_count_from_now(case: Case) -> None:

@@ -340,6 +340,7 @@ func firing() {
 func clearRegisters()
 
 func main() {
+	runtime.MemProfileRate = 0 // but for sampled
 	if len(os.Args) > 1 && os.Args[1] == "firing" {
 		firing()
 	} else {
