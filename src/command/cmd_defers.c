@@ -3,9 +3,11 @@
 #include <stdlib.h>
 
 #include "analysis/defers.h"
+#include "base/cleanup.h"
 #include "command/code_cells.h"
 #include "command/command.h"
 #include "command/heap_notes.h"
+#include "report/format.h"
 
 enum {
 	LOOP_CHAIN = 16,	   // pending defers of one statement that make a loop of note
@@ -364,17 +366,20 @@ static struct gh_error *add_all(struct listing *l)
 static void add_notes(const struct listing *l)
 {
 	const struct gh_defer_list *list = &l->list;
+	_cleanup_strbuf_ struct gh_strbuf limit = {0};
 	uint64_t loops = 0, big = 0;
 
 	for (size_t i = 0; i < list->rows.len; i++) {
 		loops += list->rows.data[i].chain >= LOOP_CHAIN;
 		big += is_big(l, &list->rows.data[i]);
 	}
+	gh_format_bytes(&limit, l->big_bytes);
 	l->report->headline = gh_arena_printf(
 		&l->report->arena,
-		"%llu pending defers: %llu of them pile up in loops, %llu keep over %llu KiB",
-		(unsigned long long)list->rows.len, (unsigned long long)loops,
-		(unsigned long long)big, (unsigned long long)l->big_bytes >> 10);
+		"%llu pending defer%s: %llu pile%s up in loops, %llu keep%s over %s",
+		(unsigned long long)list->rows.len, list->rows.len == 1 ? "" : "s",
+		(unsigned long long)loops, loops == 1 ? "s" : "", (unsigned long long)big,
+		big == 1 ? "s" : "", gh_strbuf_str(&limit));
 	gh_report_skip(l->report, "defers", list->skips.unreadable,
 		       "they cannot be read from the target");
 	gh_report_skip(l->report, "defers", list->skips.damaged,

@@ -120,9 +120,11 @@ static void conclude(struct request *r, uint64_t hidden)
 	gh_format_bytes(&bytes, proof->proven_bytes);
 	report->headline = gh_arena_printf(
 		&report->arena,
-		"%llu goroutines can never run again%s%s",
-		(unsigned long long)proof->nproven,
-		proof->nproven ? "; together they keep " : "",
+		"%llu goroutine%s can never run again%s%s",
+		(unsigned long long)proof->nproven, proof->nproven == 1 ? "" : "s",
+		proof->nproven == 1 ? "; it keeps "
+		: proof->nproven    ? "; together they keep "
+				    : "",
 		proof->nproven ? gh_strbuf_str(&bytes) : "");
 	if (proof->is_incomplete)
 		gh_report_note(report, "memory or stacks are missing, where somebody may still "

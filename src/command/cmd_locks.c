@@ -260,8 +260,10 @@ static void conclude(struct request *r)
 	struct gh_report *report = r->report;
 
 	report->headline = gh_arena_printf(
-		&report->arena, "%zu goroutines wait for %zu locks; %zu deadlocks",
-		r->locks.waiters.len, r->locks.all.len, r->deadlocks.all.len);
+		&report->arena, "%zu goroutine%s for %zu lock%s; %zu deadlock%s",
+		r->locks.waiters.len, r->locks.waiters.len == 1 ? " waits" : "s wait",
+		r->locks.all.len, r->locks.all.len == 1 ? "" : "s", r->deadlocks.all.len,
+		r->deadlocks.all.len == 1 ? "" : "s");
 	gh_report_skip(report, "goroutines", r->locks.counts.no_object,
 		       "the lock that they wait for was not found");
 	gh_report_skip(report, "waits", r->locks.counts.damaged,

@@ -237,6 +237,7 @@ static void set_headline(const struct gh_timer_rows *rows, struct gh_report *rep
 {
 	uint64_t armed = 0, unstoppable = 0;
 	size_t n = gh_timer_view_len(rows->view);
+	const char *s = n == 1 ? "" : "s";
 
 	for (size_t i = 0; i < n; i++) {
 		armed += gh_timer_view_at(rows->view, i)->state != GH_TIMER_STOPPED;
@@ -245,12 +246,13 @@ static void set_headline(const struct gh_timer_rows *rows, struct gh_report *rep
 	if (unstoppable)
 		report->headline = gh_arena_printf(
 			&report->arena,
-			"%llu timers, %llu of them armed; nothing can stop %llu of these",
-			(unsigned long long)n, (unsigned long long)armed,
+			"%llu timer%s, %llu of them armed; nothing can stop %llu of these",
+			(unsigned long long)n, s, (unsigned long long)armed,
 			(unsigned long long)unstoppable);
 	else
-		report->headline = gh_arena_printf(&report->arena, "%llu timers, %llu of them armed",
-						   (unsigned long long)n, (unsigned long long)armed);
+		report->headline = gh_arena_printf(&report->arena, "%llu timer%s, %llu of them armed",
+						   (unsigned long long)n, s,
+						   (unsigned long long)armed);
 }
 
 static struct gh_error *fill(struct gh_timer_rows *rows, const struct gh_args *args,
