@@ -213,7 +213,23 @@ static const char *package_path(const struct gh_runtime *rt, const struct gh_rty
 	return name ? gh_rtype_name_text(rt, name, len_ret) : NULL;
 }
 
-static void append_name(const struct gh_runtime *rt, gh_addr addr, struct gh_strbuf *sb, int depth);
+/* The types in whose name another one stands. */
+struct naming {
+	gh_addr addr;
+	int depth;
+	const struct naming *up; // NULL: the name asked for
+};
+
+static void append_name(const struct gh_runtime *rt, gh_addr addr, struct gh_strbuf *sb,
+			const struct naming *up);
+
+/* Is it part of its own name? Go has no way to say so, but interpreters patch such structs up. */
+static bool is_within(const struct naming *up, gh_addr addr)
+{
+	while (up && up->addr != addr)
+		up = up->up;
+	return up != NULL;
+}
 
 /* A stand-in for all types that look alike: its name is a whole type literal, dots and all. */
 static bool is_shape(const char *s, uint64_t len)
@@ -249,7 +265,7 @@ static void append_named(const struct gh_runtime *rt, const struct gh_rtype *t,
 }
 
 static void append_func(const struct gh_runtime *rt, const struct gh_rtype *t, struct gh_strbuf *sb,
-			int depth)
+			const struct naming *up)
 {
 	gh_addr params = t->addr + base_bytes(rt, t->kind) + (t->tflag & TFLAG_UNCOMMON ? 16 : 0);
 	uint16_t nin = 0, nout = 0;
@@ -273,14 +289,14 @@ static void append_func(const struct gh_runtime *rt, const struct gh_rtype *t, s
 			gh_strbuf_puts(sb, "...");
 			param = p.elem;
 		}
-		append_name(rt, param, sb, depth + 1);
+		append_name(rt, param, sb, up);
 	}
 	if (nout != 1)
 		gh_strbuf_putc(sb, ')');
 }
 
 static void append_struct(const struct gh_runtime *rt, const struct gh_rtype *t,
-			  struct gh_strbuf *sb, int depth)
+			  struct gh_strbuf *sb, const struct naming *up)
 {
 	enum { EMBEDDED = 8 };
 
@@ -300,18 +316,20 @@ static void append_struct(const struct gh_runtime *rt, const struct gh_rtype *t,
 			gh_strbuf_add(sb, name, len);
 			gh_strbuf_putc(sb, ' ');
 		}
-		append_name(rt, field.type, sb, depth + 1);
+		append_name(rt, field.type, sb, up);
 	}
 	gh_strbuf_puts(sb, t->nfields ? " }" : "}");
 }
 
-static void append_name(const struct gh_runtime *rt, gh_addr addr, struct gh_strbuf *sb, int depth)
+static void append_name(const struct gh_runtime *rt, gh_addr addr, struct gh_strbuf *sb,
+			const struct naming *up)
 {
+	struct naming here = {.addr = addr, .depth = up ? up->depth + 1 : 0, .up = up};
 	struct gh_rtype t;
 	const char *s;
 	uint64_t len;
 
-	if (depth > MAX_DEPTH || sb->len > MAX_NAME_TOTAL || !gh_rtype_read(rt, addr, &t)) {
+	if (here.depth > MAX_DEPTH || sb->len > MAX_NAME_TOTAL || !gh_rtype_read(rt, addr, &t)) {
 		gh_strbuf_putc(sb, '?');
 		return;
 	}
@@ -322,34 +340,37 @@ static void append_name(const struct gh_runtime *rt, gh_addr addr, struct gh_str
 	switch (t.kind) {
 	case GH_KIND_POINTER:
 		gh_strbuf_putc(sb, '*');
-		append_name(rt, t.elem, sb, depth + 1);
+		append_name(rt, t.elem, sb, &here);
 		break;
 	case GH_KIND_SLICE:
 		gh_strbuf_puts(sb, "[]");
-		append_name(rt, t.elem, sb, depth + 1);
+		append_name(rt, t.elem, sb, &here);
 		break;
 	case GH_KIND_ARRAY:
 		gh_strbuf_printf(sb, "[%llu]", (unsigned long long)t.len);
-		append_name(rt, t.elem, sb, depth + 1);
+		append_name(rt, t.elem, sb, &here);
 		break;
 	case GH_KIND_MAP:
 		gh_strbuf_puts(sb, "map[");
-		append_name(rt, t.key, sb, depth + 1);
+		append_name(rt, t.key, sb, &here);
 		gh_strbuf_putc(sb, ']');
-		append_name(rt, t.elem, sb, depth + 1);
+		append_name(rt, t.elem, sb, &here);
 		break;
 	case GH_KIND_CHAN:
 		gh_strbuf_puts(sb, t.chan_dir == 1   ? "<-chan "
 				   : t.chan_dir == 2 ? "chan<- "
 						     : "chan ");
-		append_name(rt, t.elem, sb, depth + 1);
+		append_name(rt, t.elem, sb, &here);
 		break;
 	case GH_KIND_FUNC:
 		gh_strbuf_puts(sb, "func");
-		append_func(rt, &t, sb, depth);
+		append_func(rt, &t, sb, &here);
 		break;
 	case GH_KIND_STRUCT:
-		append_struct(rt, &t, sb, depth);
+		if (is_within(up, addr))
+			gh_strbuf_puts(sb, "struct {…}");
+		else
+			append_struct(rt, &t, sb, &here);
 		break;
 	default: // interface literals and what has no shape: the binary's own words
 		s = gh_rtype_string(rt, &t, &len);
@@ -365,7 +386,7 @@ void gh_rtype_name(const struct gh_runtime *rt, gh_addr addr, struct gh_strbuf *
 {
 	struct gh_strbuf name = {0};
 
-	append_name(rt, addr, &name, 0);
+	append_name(rt, addr, &name, NULL);
 	gh_strbuf_puts(sb, gh_strbuf_str(&name));
 	sb->failed |= name.failed;
 	gh_strbuf_deinit(&name);

@@ -77,6 +77,7 @@ def test_contradictions_are_counted(workshop: programs.Workshop, release: str) -
     found = {row["type"]: row["count"] for row in goheap.rows(document, "types")}
     assert found["main.item"] == 2 * 5 + 7
     assert found["main.first"] == 5 + 7  # the others have no type descriptor
+    assert found["struct { Key string; Next *struct {…} }"] == 9
     workshop.forget(death)
 
 
