@@ -26,7 +26,7 @@ struct find {
 	struct gh_sharing *ret;
 	uint32_t *first;       // owned: by place: the first hold from it
 	struct gh_hold_vec holds;
-	struct place_vec todo; // shared ones whose owners became more
+	struct place_vec todo; // that an owner was found to lead to
 	uint64_t *slots; // owned: bit a slot of a shared one
 	uint64_t *pages; // owned: bit a page that such slots lie in, by its last 19 bits
 	gh_node node;	 // whose words are followed
@@ -154,62 +154,71 @@ uint64_t gh_owner_rank(const struct gh_owner_graph *graph, gh_node owner)
 	return (uint64_t)order[graph->owners.data[owner].kind] << 32 | owner;
 }
 
-/* One more owner, the first ones kept. True: that changes something. */
-static bool add_owner(const struct find *f, struct gh_shared *s, gh_node owner)
+/* An owner of whom holds lead on, by how much it tells people. */
+struct source {
+	uint64_t rank;
+	uint32_t place;
+};
+GH_VEC(source_vec, struct source);
+
+static int compare_sources(const void *a, const void *b)
 {
-	uint32_t at = 0;
+	uint64_t x = ((const struct source *)a)->rank, y = ((const struct source *)b)->rank;
 
-	while (at < s->nowners && gh_owner_rank(f->graph, s->owners[at]) < gh_owner_rank(f->graph, owner))
-		at++;
-	if (at < s->nowners && s->owners[at] == owner)
-		return false;
-	if (at == GH_SHARERS_KEPT) {
-		bool changed = !s->more;
+	return x < y ? -1 : x > y;
+}
 
-		s->more = true;
-		return changed;
+static struct source_vec list_sources(struct find *f)
+{
+	struct source_vec sources = {0};
+
+	for (uint32_t p = 1; p < f->tree->n && !f->nomem; p++) {
+		struct source s = {.place = p};
+
+		if (f->first[p] == f->first[p + 1] || gh_is_shared(f->tree, p))
+			continue;
+		s.rank = gh_owner_rank(f->graph, f->tree->node[p]);
+		f->nomem |= !source_vec_push(&sources, s);
 	}
-	if (s->nowners == GH_SHARERS_KEPT)
-		s->more = true;
+	if (sources.len)
+		qsort(sources.data, sources.len, sizeof(*sources.data), compare_sources);
+	return sources;
+}
+
+/* False: it is known to have that owner, or more than are kept, and so has all that it leads to. */
+static bool add_owner(struct gh_shared *s, gh_node owner)
+{
+	if (s->more || (s->nowners && s->owners[s->nowners - 1] == owner))
+		return false;
+	if (s->nowners < GH_SHARERS_KEPT)
+		s->owners[s->nowners++] = owner;
 	else
-		s->nowners++;
-	for (uint32_t i = s->nowners - 1; i > at; i--)
-		s->owners[i] = s->owners[i - 1];
-	s->owners[at] = owner;
+		s->more = true;
 	return true;
 }
 
-static void hand_on(struct find *f, uint32_t from, uint32_t to)
-{
-	struct gh_shared *s = &f->ret->all.data[f->ret->number[to]];
-	bool changed = false;
-
-	if (gh_is_shared(f->tree, from)) {
-		const struct gh_shared *other = gh_shared_at(f->ret, from);
-
-		for (uint32_t i = 0; i < other->nowners; i++)
-			changed |= add_owner(f, s, other->owners[i]);
-		changed |= other->more && !s->more;
-		s->more |= other->more;
-	} else {
-		changed = add_owner(f, s, f->tree->node[from]);
-	}
-	if (changed)
-		f->nomem |= !place_vec_push(&f->todo, to);
-}
-
-/* From the owners on, until nobody learns of a new one: each can learn a handful of times. */
+/* From one owner after the other, those that tell most first: each object is passed once for each
+ * owner that is kept of it, and once more. */
 static void spread(struct find *f)
 {
-	for (size_t i = 0; i < f->holds.len; i++)
-		if (!gh_is_shared(f->tree, f->holds.data[i].from))
-			hand_on(f, f->holds.data[i].from, f->holds.data[i].to);
-	while (f->todo.len && !f->nomem) {
-		uint32_t from = f->todo.data[--f->todo.len];
+	struct source_vec sources = list_sources(f);
 
-		for (uint32_t i = f->first[from]; i < f->first[from + 1]; i++)
-			hand_on(f, from, f->holds.data[i].to);
+	for (size_t k = 0; k < sources.len && !f->nomem; k++) {
+		gh_node owner = f->tree->node[sources.data[k].place];
+
+		f->nomem |= !place_vec_push(&f->todo, sources.data[k].place);
+		while (f->todo.len && !f->nomem) {
+			uint32_t from = f->todo.data[--f->todo.len];
+
+			for (uint32_t i = f->first[from]; i < f->first[from + 1]; i++) {
+				uint32_t to = f->holds.data[i].to;
+
+				if (add_owner(&f->ret->all.data[f->ret->number[to]], owner))
+					f->nomem |= !place_vec_push(&f->todo, to);
+			}
+		}
 	}
+	source_vec_deinit(&sources);
 }
 
 /* Sorted by where they come from, they hand on their owners; sorted by where they lead, they stay. */
