@@ -4,8 +4,10 @@
 // A pending defer is the surest sign: its code unlocks, and locks nothing itself, and its closure
 // holds the lock's address (or names it, where the lock is a package variable). Where the frame
 // that deferred is the one that waits for the lock, the defer may stand before the Lock: it says
-// nothing unless the frame is past another Lock, and then it is only possible. A frame past a call
-// of Lock deceives where it has called Unlock on a path that its code does not show.
+// nothing unless the frame is past another Lock, and then it is only possible. So it is where the
+// frame that deferred stands behind as many calls of Unlock as of Lock, or before its first Lock: a
+// defer may ask a variable whether the lock is held. A frame past a call of Lock deceives where it
+// has called Unlock on a path that its code does not show.
 #include <stdlib.h>
 
 #include "analysis/locks.h"
@@ -31,6 +33,7 @@ struct search {
 	bool scanned; // scan is that of `blocked`
 	uint32_t frame;	   // that is looked at
 	bool is_past_lock; // the frame that waits is past another Lock
+	bool has_let_go;   // the frame of the defer that is looked at has, or has not locked yet
 	const struct gh_blocked *blocked;
 };
 
@@ -147,8 +150,9 @@ static struct gh_error *add_leads(struct search *s, struct lead lead, uint32_t k
 			if (here && !(d && s->is_past_lock))
 				continue;
 			err = add_holder(s, i, (enum gh_lock_op_kind)__builtin_ctz(kinds),
-					 d && lead.exact && !here ? GH_LEVEL_LIKELY
-								  : GH_LEVEL_POSSIBLE);
+					 d && lead.exact && !here && !s->has_let_go
+						 ? GH_LEVEL_LIKELY
+						 : GH_LEVEL_POSSIBLE);
 		}
 	return err;
 }
@@ -233,6 +237,54 @@ static struct gh_error *look_at_closure(struct search *s, const struct gh_defer 
 	return err;
 }
 
+/* Where the frame stands; at the beginning of the call of Lock that it waits in. */
+static gh_addr place_of(const struct search *s, uint32_t i, const struct gh_lockcode *code)
+{
+	const struct gh_frame *frame = &s->blocked->frames->data[i];
+	gh_addr at = gh_lockcode_place(s->session->rt, &frame->func, frame->sym_pc), snapped = at;
+
+	if (s->blocked->on == GH_BLOCKED_ELSE || i != s->blocked->from)
+		return at;
+	for (size_t k = 0; k < code->ops.len && code->ops.data[k].at <= at; k++)
+		snapped = code->ops.data[k].at;
+	return snapped;
+}
+
+/* Is what a frame locks itself unlocked again where it stands, as its code is written? */
+static bool has_let_go(const struct gh_lockcode *code, gh_addr at)
+{
+	size_t locks = 0, unlocks = 0, later = 0;
+
+	for (size_t i = 0; i < code->ops.len; i++) {
+		const struct gh_lock_op *op = &code->ops.data[i];
+
+		if (op->kind == GH_LOCK_OP_DONE)
+			continue;
+		if (op->at >= at)
+			later += is_lock(op->kind);
+		else if (is_lock(op->kind))
+			locks++;
+		else
+			unlocks++;
+	}
+	return unlocks ? unlocks >= locks : !locks && later;
+}
+
+static struct gh_error *look_at_frame_of(struct search *s, const struct gh_defer *d)
+{
+	const struct gh_frame_vec *frames = s->blocked->frames;
+	const struct gh_lockcode *code;
+	struct gh_error *err;
+
+	s->has_let_go = false;
+	if (d->frame >= frames->len)
+		return NULL;
+	err = code_of(s, &frames->data[d->frame].func, &code);
+	if (!err)
+		s->has_let_go = has_let_go(code, place_of(s, d->frame, code));
+	return err;
+}
+
 static struct gh_error *look_at_defers(struct search *s)
 {
 	struct gh_session *session = s->session;
@@ -250,7 +302,9 @@ static struct gh_error *look_at_defers(struct search *s)
 		if (d->is_list || !d->code || !gh_func_find(session->rt, d->code, &func))
 			continue;
 		name = gh_func_name(session->rt, &func);
-		err = code_of(s, &func, &code);
+		err = look_at_frame_of(s, d);
+		if (!err)
+			err = code_of(s, &func, &code);
 		if (!err && name)
 			err = look_at_closure(s, d, name, code);
 	}
@@ -303,19 +357,6 @@ static struct gh_error *look_at_words(struct search *s, uint32_t frame, uint32_t
 			err = add_leads(s, follow(s->locks, s->scan.words.data[i].value), kinds,
 					NULL);
 	return err;
-}
-
-/* Where the frame stands; at the beginning of the call of Lock that it waits in. */
-static gh_addr place_of(const struct search *s, uint32_t i, const struct gh_lockcode *code)
-{
-	const struct gh_frame *frame = &s->blocked->frames->data[i];
-	gh_addr at = gh_lockcode_place(s->session->rt, &frame->func, frame->sym_pc), snapped = at;
-
-	if (s->blocked->on == GH_BLOCKED_ELSE || i != s->blocked->from)
-		return at;
-	for (size_t k = 0; k < code->ops.len && code->ops.data[k].at <= at; k++)
-		snapped = code->ops.data[k].at;
-	return snapped;
 }
 
 /* Is the frame that waits for a lock past another Lock? */

@@ -263,12 +263,13 @@ bool gh_func_source_frames(const struct gh_runtime *rt, const struct gh_func *fu
 		frame = (struct gh_source_frame){
 			.function = name_at(rt, func->module, gh_u32_at(call + 4)),
 			.inlined = true,
+			.call = func->entry + gh_u32_at(call + 8),
 			.id = func_id(rt, call[0]),
 		};
 		file_line(rt, func, pc, &frame);
 		if (!gh_source_frame_vec_push(ret, frame))
 			return false;
-		pc = func->entry + gh_u32_at(call + 8);
+		pc = frame.call;
 	}
 	gh_func_line(rt, func, pc, &frame);
 	return gh_source_frame_vec_push(ret, frame);

@@ -55,7 +55,8 @@ gh_addr gh_func_funcdata(const struct gh_runtime *rt, const struct gh_func *func
 struct gh_source_frame {
 	const char *function, *file;
 	int32_t line;
-	bool inlined; // inlined into the next one
+	bool inlined; // inlined into the next one,
+	gh_addr call; // where the call of it stands there: each call has a place of its own
 	enum gh_func_id id;
 };
 GH_VEC(gh_source_frame_vec, struct gh_source_frame);

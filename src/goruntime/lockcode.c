@@ -44,65 +44,61 @@ struct reader {
 	const struct gh_func *func;
 	struct gh_lockcode *ret;
 	struct gh_source_frame_vec frames; // scratch
-	gh_addr inlined_end;		   // of the last inlined call seen
 	bool nomem;
 };
 
-static void add_op(struct reader *r, gh_addr at, enum gh_lock_op_kind kind)
+static void add_call(struct reader *r, gh_addr at, enum gh_lock_op_kind kind)
 {
-	r->nomem |= !gh_lock_op_vec_push(&r->ret->ops, (struct gh_lock_op){at, kind});
+	r->nomem |= !gh_lock_op_vec_push(&r->ret->ops, (struct gh_lock_op){at, false, kind});
 }
 
-/* The first place of a call that was inlined: its index in the inlining tree. */
-static gh_addr first_place(const struct gh_runtime *rt, const struct gh_func *func, int32_t index,
-			   gh_addr otherwise)
+/*
+ * The outermost call of package sync that was inlined at pc: where it stands, which is the same for
+ * all of its code. The compiler spills for it before, and puts slow paths behind all else. 0: none.
+ */
+static gh_addr inlined_call(const struct gh_runtime *rt, const struct gh_func *func, gh_addr pc,
+			    struct gh_source_frame_vec *frames, enum gh_lock_op_kind *kind_ret,
+			    bool *nomem)
 {
-	gh_addr end = func->entry;
-	int32_t value;
+	gh_addr call = 0;
 
-	for (gh_addr pc = func->entry; pc < otherwise; pc = end) {
-		if (!gh_func_pcdata_range(rt, func, GH_PCDATA_INL_TREE_INDEX, pc, &value, &end) ||
-		    end <= pc)
-			break;
-		if (value == index)
-			return pc;
-	}
-	return otherwise;
+	frames->len = 0;
+	*nomem |= !gh_func_source_frames(rt, func, pc, frames);
+	for (size_t i = 0; i < frames->len; i++)
+		if (frames->data[i].inlined &&
+		    gh_lock_op_named(frames->data[i].function, kind_ret))
+			call = frames->data[i].call;
+	return call;
 }
 
 gh_addr gh_lockcode_place(const struct gh_runtime *rt, const struct gh_func *func, gh_addr pc)
 {
-	int32_t index;
+	struct gh_source_frame_vec frames = {0};
+	enum gh_lock_op_kind kind;
+	bool nomem = false;
+	gh_addr call = inlined_call(rt, func, pc, &frames, &kind, &nomem);
 
-	if (!gh_func_pcdata(rt, func, GH_PCDATA_INL_TREE_INDEX, pc, &index) || index < 0)
-		return pc;
-	return first_place(rt, func, index, pc);
+	gh_source_frame_vec_deinit(&frames);
+	return call ? call : pc;
 }
 
-/*
- * The outermost call of package sync that was inlined at pc. What is inlined into that in turn
- * stands right behind its beginning, and is no call of its own.
- */
-static void look_at_inlined(struct reader *r, gh_addr pc, gh_addr end, int32_t index)
+static bool has_op(const struct gh_lockcode *code, gh_addr call)
 {
-	const struct gh_lock_op *last =
-		r->ret->ops.len ? &r->ret->ops.data[r->ret->ops.len - 1] : NULL;
-	enum gh_lock_op_kind kind, outer = GH_LOCK_OP_LOCK;
-	bool found = false;
+	for (size_t i = code->ops.len; i-- > 0;)
+		if (code->ops.data[i].is_inlined && code->ops.data[i].at == call)
+			return true;
+	return false;
+}
 
-	r->frames.len = 0;
-	r->nomem |= !gh_func_source_frames(r->rt, r->func, pc, &r->frames);
-	for (size_t i = 0; i < r->frames.len; i++)
-		if (r->frames.data[i].inlined &&
-		    gh_lock_op_named(r->frames.data[i].function, &kind)) {
-			outer = kind;
-			found = true;
-		}
-	if (found && !(last && last->kind == outer && r->inlined_end == pc) &&
-	    first_place(r->rt, r->func, index, pc) == pc)
-		add_op(r, pc, outer);
-	if (found)
-		r->inlined_end = end;
+/* Once: its code may lie in several places. */
+static void look_at_inlined(struct reader *r, gh_addr pc)
+{
+	enum gh_lock_op_kind kind = GH_LOCK_OP_LOCK;
+	gh_addr call = inlined_call(r->rt, r->func, pc, &r->frames, &kind, &r->nomem);
+
+	if (call && !has_op(r->ret, call))
+		r->nomem |= !gh_lock_op_vec_push(&r->ret->ops,
+						 (struct gh_lock_op){call, true, kind});
 }
 
 static void find_inlined(struct reader *r, gh_addr hi)
@@ -116,7 +112,7 @@ static void find_inlined(struct reader *r, gh_addr hi)
 		    end <= pc)
 			return;
 		if (value >= 0)
-			look_at_inlined(r, pc, end, value);
+			look_at_inlined(r, pc);
 	}
 }
 
@@ -129,7 +125,7 @@ static void see_call(void *ctx, gh_addr at, gh_addr target)
 
 	if (gh_func_find(r->rt, target, &callee) && callee.entry == target &&
 	    gh_lock_op_named(gh_func_name(r->rt, &callee), &kind))
-		add_op(r, at, kind);
+		add_call(r, at, kind);
 }
 
 static void see_address(void *ctx, gh_addr target)

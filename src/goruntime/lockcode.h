@@ -16,7 +16,8 @@ enum gh_lock_op_kind {
 };
 
 struct gh_lock_op {
-	gh_addr at; // where it begins: of an inlined call its first instruction
+	gh_addr at; // of an inlined call: where it would stand
+	bool is_inlined;
 	enum gh_lock_op_kind kind;
 };
 GH_VEC(gh_lock_op_vec, struct gh_lock_op);
@@ -35,8 +36,8 @@ struct gh_error *gh_lockcode_load(const struct gh_runtime *rt, const struct gh_f
 void gh_lockcode_deinit(struct gh_lockcode *code);
 
 /**
- * Where pc stands in the order of the source: in an inlined call that is where the call begins,
- * though its slow path may lie behind the function's end.
+ * Where pc stands in the order of the source: in an inlined call of package sync that is where the
+ * call stands, though its slow path may lie behind the function's end.
  */
 gh_addr gh_lockcode_place(const struct gh_runtime *rt, const struct gh_func *func, gh_addr pc);
 

@@ -25,6 +25,7 @@ type lock struct {
 	Name     string
 	Waiters  []int
 	Holders  []int
+	Decoys   []int  // that a possible holder may look like, and no likely one
 	Level    string // of the holders; "": nobody knows
 	Starving bool
 }
@@ -53,9 +54,12 @@ func goid() int {
 	return id
 }
 
+func addressOf(p unsafe.Pointer) string {
+	return "0x" + strconv.FormatUint(uint64(uintptr(p)), 16)
+}
+
 func state(p unsafe.Pointer, kind, name, level string) *lock {
-	l := &lock{Address: "0x" + strconv.FormatUint(uint64(uintptr(p)), 16), Kind: kind,
-		Name: name, Level: level}
+	l := &lock{Address: addressOf(p), Kind: kind, Name: name, Level: level}
 	saying.Lock()
 	said.Locks = append(said.Locks, l)
 	saying.Unlock()
@@ -461,6 +465,8 @@ func main() {
 		crowd(20, false, false)
 		sleepers()
 		decoys()
+		returned()
+		unlocked()
 	} else {
 		circleWithDefer()
 		circleOfGlobals()
@@ -472,6 +478,15 @@ func main() {
 		workers()
 		sleepers()
 		decoys()
+		returned()
+		unlocked()
+		notYet()
+		others()
+		onces()
+		groupsOfErrors()
+		files()
+		readersThatWrite()
+		workersByGo()
 	}
 	settle()
 	for i := 0; i < 2; i++ {

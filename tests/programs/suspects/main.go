@@ -239,7 +239,7 @@ func main() {
 	plant()
 	for range 3 {
 		runtime.GC()
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(600 * time.Millisecond) // that threads are stuck is likely after a second
 	}
 	fmt.Printf(`{"leaked":%d,"timers":%d,"deferred":%d,"big":%d,"finalized":%d,"threads":%d,`+
 		`"bodies":%d,"queued":%d,"cached":%d}`+"\n", nLeaked, nTimers, nDeferred, bigBytes,
