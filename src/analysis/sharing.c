@@ -7,13 +7,10 @@
 
 #include "base/budget.h"
 #include "goruntime/runtime.h"
+#include "graph/page_filter.h"
 #include "graph/words.h"
 
-enum {
-	POLL_EVERY = 1 << 10, // spans
-	PAGE_BITS = 13,	      // runtime.pageSize
-	HASHED_PAGES = 1 << 19,
-};
+enum { POLL_EVERY = 1 << 10 }; // spans
 #define FROM_UNKNOWN UINT32_MAX
 
 GH_VEC(place_vec, uint32_t);
@@ -28,7 +25,7 @@ struct find {
 	struct gh_hold_vec holds;
 	struct place_vec todo; // that an owner was found to lead to
 	uint64_t *slots; // owned: bit a slot of a shared one
-	uint64_t *pages; // owned: bit a page that such slots lie in, by its last 19 bits
+	struct gh_page_filter pages; // of these slots
 	gh_node node;	 // whose words are followed
 	uint32_t from;	 // the one below the root that dominates it; FROM_UNKNOWN: not looked up
 	bool nomem;
@@ -52,11 +49,6 @@ static void add_hold(struct find *f, uint64_t slot)
 	f->nomem |= !gh_hold_vec_push(&f->holds, (struct gh_hold){place, f->from});
 }
 
-static uint64_t hashed_page(gh_addr addr)
-{
-	return addr >> PAGE_BITS & (HASHED_PAGES - 1);
-}
-
 /* Few words lead to what is shared: most pages have nothing of it. */
 __attribute__((always_inline)) static inline void note_hold(void *ctx, gh_addr at, uint64_t value)
 {
@@ -64,7 +56,7 @@ __attribute__((always_inline)) static inline void note_hold(void *ctx, gh_addr a
 	struct gh_word_slot t;
 
 	(void)at;
-	if (!gh_bitmap_test(f->pages, hashed_page(value)))
+	if (!gh_page_filter_test(&f->pages, value))
 		return;
 	t = gh_word_slot(f->graph->mark, value);
 	if (t.slot != GH_SLOT_NONE && gh_bitmap_test(f->slots, t.slot))
@@ -254,23 +246,15 @@ static uint32_t count_shared(const struct gh_domtree *tree)
 	return n;
 }
 
-static void add_pages(struct find *f, gh_addr base)
-{
-	uint64_t bytes = gh_slot_bytes(f->graph->mark, base, gh_page_at(f->graph->mark, base));
-	uint64_t first = base >> PAGE_BITS, last = (base + bytes - 1) >> PAGE_BITS;
-
-	for (uint64_t i = 0; i <= last - first && i < HASHED_PAGES; i++)
-		gh_bitmap_set(f->pages, (first + i) & (HASHED_PAGES - 1));
-}
-
 static void add_shared(struct find *f, uint32_t place)
 {
 	uint64_t slot = gh_node_slot(f->graph, f->tree->node[place]);
 	gh_addr base = gh_heap_slot_base(f->graph->heap, slot);
+	uint64_t bytes = gh_slot_bytes(f->graph->mark, base, gh_page_at(f->graph->mark, base));
 	struct gh_shared_vec *all = &f->ret->all;
 
 	gh_bitmap_set(f->slots, slot);
-	add_pages(f, base);
+	gh_page_filter_add(&f->pages, base, base + bytes);
 	f->ret->number[place] = (uint32_t)all->len;
 	all->data[all->len++] =
 		(struct gh_shared){.addr = base,
@@ -289,8 +273,8 @@ static bool list_shared(struct find *f, uint32_t nshared)
 	ret->seen = gh_alloc_array(gh_bitmap_words(f->tree->n), sizeof(*ret->seen));
 	ret->all.data = gh_alloc_array(nshared, sizeof(*ret->all.data));
 	f->slots = gh_alloc_array(slot_words(f), sizeof(*f->slots));
-	f->pages = gh_alloc_array(gh_bitmap_words(HASHED_PAGES), sizeof(*f->pages));
-	if (!ret->number || !ret->seen || !ret->all.data || !f->slots || !f->pages)
+	if (!ret->number || !ret->seen || !ret->all.data || !f->slots ||
+	    !gh_page_filter_init(&f->pages))
 		return false;
 	ret->all.cap = nshared;
 	for (uint32_t i = 1; i < f->tree->n; i++)
@@ -341,7 +325,7 @@ struct gh_error *gh_sharing_create(struct gh_owner_graph *graph, const struct gh
 	}
 	free(f.first);
 	free(f.slots);
-	free(f.pages);
+	gh_page_filter_deinit(&f.pages);
 	place_vec_deinit(&f.todo);
 	if (err) {
 		gh_sharing_destroy(f.ret);

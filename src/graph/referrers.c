@@ -2,6 +2,7 @@
 // See referrers.h.
 #include "graph/referrers.h"
 
+#include "graph/page_filter.h"
 #include "graph/words.h"
 
 enum {
@@ -15,24 +16,30 @@ struct sweep {
 	size_t n;
 	gh_addr lo;	// of the first range
 	uint64_t bytes; // to the end of the last one
+	struct gh_page_filter pages;
 	gh_referrer_fn fn;
 	void *ctx;
 	bool stopped;
 };
+
+static inline bool may_hit(const struct sweep *s, uint64_t value)
+{
+	return value - s->lo < s->bytes && gh_page_filter_test(&s->pages, value);
+}
 
 static inline void look(void *ctx, gh_addr at, uint64_t value)
 {
 	struct sweep *s = ctx;
 	size_t range;
 
-	if (GH_LIKELY(value - s->lo >= s->bytes) || s->stopped)
+	if (GH_LIKELY(!may_hit(s, value)) || s->stopped)
 		return;
 	range = gh_ranges_find(s->ranges, s->n, value);
 	if (range < s->n)
 		s->stopped = !s->fn(s->ctx, range, at, value);
 }
 
-/* Is a value of [i, n) in reach of any range? The first such, or n. */
+/* Is a value of [i, n) in reach of any range? The first that may be, or n. */
 static uint64_t find(const struct sweep *s, const uint8_t *host, uint64_t i, uint64_t n)
 {
 	for (; i + BLOCK <= n; i += BLOCK) {
@@ -44,7 +51,7 @@ static uint64_t find(const struct sweep *s, const uint8_t *host, uint64_t i, uin
 			break;
 	}
 	for (; i < n; i++)
-		if (gh_u64_at(host + i * 8) - s->lo < s->bytes)
+		if (may_hit(s, gh_u64_at(host + i * 8)))
 			return i;
 	return n;
 }
@@ -76,6 +83,10 @@ struct gh_error *gh_referrers_sweep(struct gh_mark *mark, const struct gh_range 
 
 	if (!n)
 		return NULL;
+	if (!gh_page_filter_init(&s.pages))
+		return gh_error_nomem();
+	for (size_t i = 0; i < n; i++)
+		gh_page_filter_add(&s.pages, ranges[i].lo, ranges[i].hi);
 	s.lo = ranges[0].lo;
 	s.bytes = ranges[n - 1].hi - s.lo;
 	for (size_t i = 0; i < spans->len && !s.stopped && !err; i++) {
@@ -90,5 +101,6 @@ struct gh_error *gh_referrers_sweep(struct gh_mark *mark, const struct gh_range 
 		words = 0;
 		err = gh_poll(poll, "looking for referrers", i, spans->len);
 	}
+	gh_page_filter_deinit(&s.pages);
 	return err ? err : mark->nomem ? gh_error_nomem() : NULL;
 }
