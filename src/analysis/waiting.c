@@ -92,8 +92,8 @@ static void set_due(const struct walk *w, const struct gh_timer *timer, struct g
 }
 
 /*
- * When something will be sent on the channel of a timer. Up to go1.22 the channel does not know its
- * timer, but such a timer stands in a heap.
+ * When something will be sent on the channel of a timer. Up to go1.22, and with asynctimerchan=1, the
+ * channel does not know its timer, but such a timer stands in a heap until it fires.
  */
 static struct gh_error *find_due(struct walk *w, struct gh_waiting *row)
 {
@@ -103,12 +103,16 @@ static struct gh_error *find_due(struct walk *w, struct gh_waiting *row)
 	struct gh_timer timer;
 	struct gh_error *err;
 
-	if (gh_has(&rt->layout, GH_F_hchan_timer)) {
-		if (addr && gh_timer_read(rt, addr, &timer))
+	if (addr) {
+		if (gh_timer_read(rt, addr, &timer))
 			set_due(w, &timer, row);
 		return NULL;
 	}
 	err = gh_timers_load(rt, NULL, &w->session->poll, &timers);
+	if (err && err->code == GH_ERR_MISSING) { // damaged: it is not known
+		gh_error_destroy(err);
+		return NULL;
+	}
 	if (err)
 		return err;
 	for (size_t i = 0; i < timers.list.len; i++) {

@@ -57,8 +57,16 @@ const struct gh_column gh_chan_columns[GH_CHAN_NCOLUMNS] = {
 
 _Static_assert((int)NCOLUMNS == (int)GH_CHAN_NCOLUMNS, "the header tells others");
 
+/* Who waits for which channel. */
+struct wait {
+	uint64_t goid;
+	uint32_t chan;
+};
+
 struct listing {
 	struct gh_chan_view view;
+	struct wait *waits; // owned: by channel and goroutine; one a waiter
+
 	const struct gh_sharing *sharing; // the session's; NULL: not known
 	struct gh_places places;
 	struct gh_range *ranges; // owned: the channels
@@ -78,6 +86,7 @@ static void listing_destroy(void *ctx)
 		free(l->ranges);
 		free(l->referrers);
 		free(l->counts);
+		free(l->waits);
 	}
 	free(l);
 }
@@ -151,29 +160,45 @@ static struct gh_cell places_cell(struct listing *l, const struct queue *q)
 	return gh_cell_list(items, n);
 }
 
+static int by_chan(const void *a, const void *b)
+{
+	const struct wait *x = a, *y = b;
+
+	if (x->chan != y->chan)
+		return x->chan < y->chan ? -1 : 1;
+	return x->goid < y->goid ? -1 : x->goid > y->goid;
+}
+
+static bool index_waits(struct listing *l)
+{
+	const struct gh_chan_waiter_vec *all = &l->view.waiters.all;
+
+	l->waits = gh_alloc_array(all->len, sizeof(*l->waits));
+	for (size_t i = 0; l->waits && i < all->len; i++)
+		l->waits[i] = (struct wait){
+			l->view.session->goroutines.data[all->data[i].g].goid, all->data[i].chan};
+	if (l->waits && all->len)
+		qsort(l->waits, all->len, sizeof(*l->waits), by_chan);
+	return l->waits;
+}
+
 /* Who waits is told elsewhere: neither those goroutines nor what describes them. */
 static bool is_waiter(void *ctx, size_t range, const struct gh_referrer *referrer)
 {
 	const struct listing *l = ctx;
 	const struct gh_session *s = l->view.session;
-	const struct gh_chan_waiters *w = &l->view.waiters;
+	size_t nwaits = l->view.waiters.all.len;
+	struct wait key = {referrer->goid, (uint32_t)range};
 	struct gh_slot_ref ref;
 	gh_node owner;
 
-	if (!referrer->is_root) {
-		if (!gh_heap_find(s->heap, referrer->at, &ref))
-			return false;
-		owner = gh_owner_of_slot(s->owners, ref.slot);
-		return owner != GH_NODE_NONE &&
-		       s->owners->owners.data[owner].kind == GH_ROOT_GOROUTINE;
-	}
-	if (!referrer->goid)
+	if (referrer->is_root)
+		return referrer->goid && nwaits &&
+		       bsearch(&key, l->waits, nwaits, sizeof(key), by_chan);
+	if (!gh_heap_find(s->heap, referrer->at, &ref))
 		return false;
-	for (size_t i = gh_chan_waiters_of(w, range);
-	     i < w->all.len && w->all.data[i].chan == range; i++)
-		if (s->goroutines.data[w->all.data[i].g].goid == referrer->goid)
-			return true;
-	return false;
+	owner = gh_owner_of_slot(s->owners, ref.slot);
+	return owner != GH_NODE_NONE && s->owners->owners.data[owner].kind == GH_ROOT_GOROUTINE;
 }
 
 static struct gh_error *find_referrers(struct listing *l)
@@ -181,7 +206,8 @@ static struct gh_error *find_referrers(struct listing *l)
 	const struct gh_chan_row_vec *rows = &l->view.list.rows;
 	struct gh_session *s = l->view.session;
 	uint64_t bytes = rows->len * (sizeof(*l->ranges) + sizeof(*l->counts) +
-				      SHOWN_REFERRERS * sizeof(*l->referrers));
+				      SHOWN_REFERRERS * sizeof(*l->referrers)) +
+			 l->view.waiters.all.len * sizeof(*l->waits);
 	struct gh_error *err =
 		gh_budget_charge(s->target->budget, bytes, "who refers to the channels");
 
@@ -191,7 +217,7 @@ static struct gh_error *find_referrers(struct listing *l)
 	l->ranges = gh_alloc_array(rows->len, sizeof(*l->ranges));
 	l->counts = gh_alloc_array(rows->len, sizeof(*l->counts));
 	l->referrers = gh_alloc_array(rows->len, SHOWN_REFERRERS * sizeof(*l->referrers));
-	if (!l->ranges || !l->counts || !l->referrers)
+	if (!l->ranges || !l->counts || !l->referrers || !index_waits(l))
 		return gh_error_nomem();
 	for (size_t i = 0; i < rows->len; i++)
 		l->ranges[i] = (struct gh_range){rows->data[i].addr, rows->data[i].addr + 1};

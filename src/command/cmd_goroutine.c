@@ -80,6 +80,7 @@ static const struct gh_column fact_columns[NFACT] = {
 
 enum {
 	ENDS_SHOWN = 50,      // frames of either end of a deep stack that people see
+	DEFERS_SHOWN = 50,    // likewise: the first to run
 	MAX_VALUE = 100,      // bytes of a value
 	MAX_VARIABLES = 2000, // of all frames
 	MAX_ANCESTORS = 64,
@@ -350,6 +351,7 @@ static struct gh_error *list_defers(const struct request *r)
 {
 	struct gh_defer_vec defers = {0};
 	struct gh_defer_skips skips = {0};
+	uint64_t left_out = 0;
 	struct gh_error *err =
 		gh_defers_load(r->session->rt, r->g, &r->frames, &defers, &skips);
 	struct gh_table *table =
@@ -357,9 +359,16 @@ static struct gh_error *list_defers(const struct request *r)
 
 	if (!err && !table)
 		err = gh_error_nomem();
-	for (size_t i = 0; !err && i < defers.len; i++)
-		if (!defers.data[i].is_list)
+	for (size_t i = 0; !err && i < defers.len; i++) {
+		if (defers.data[i].is_list)
+			continue;
+		if (r->ends && table->nrows == DEFERS_SHOWN)
+			left_out++;
+		else
 			err = add_defer(r, table, &defers.data[i]);
+	}
+	gh_report_skip(r->report, "defers", left_out,
+		       "they would run after these: -n 0 shows all, `goheap defers` groups them");
 	if (!err)
 		drop_if_empty(r, table);
 	gh_defer_vec_deinit(&defers);

@@ -15,6 +15,7 @@ from lib import damage, gdb, goheap, programs, simple
 ENDS = (RELEASES[0], RELEASES[-1])
 EXPERIMENT = "go1.26."  # the profile is there with GOEXPERIMENT=goroutineleakprofile
 DAMAGED = 12
+WAITS_FOR_CHANNEL = ("chan send", "chan receive", "select")
 # What to change, by what was wrong.
 ADVICE = {"premature return": "make(chan T, 1)", "missing sender": "close the channel",
           "missing receiver": "keep receiving", "double send": "send once",
@@ -31,7 +32,7 @@ class Leaks:
         self.core, self.exe = dead.core, dead.exe
         self.statement = json.loads(dead.out)
         self.asked = goheap.ask(dead.core, dead.exe, "leaks", "leaks --all",
-                                "leaks --min-wait 0s", "retained --by goroutine")
+                                "leaks --min-wait 0s", "retained --by goroutine", "chans --all")
         self.rows = goheap.rows(self.asked["leaks --all"], "leaks")
         self.pattern: Dict[int, str] = {goid: leak["Pattern"]
                                         for leak in self.statement["Leaks"] or []
@@ -63,12 +64,20 @@ def healthy(build: programs.Build, workshop: programs.Workshop) -> Iterator[Leak
         yield Leaks(dead)
 
 
+def stranded(of: Leaks) -> Set[int]:
+    """Return those who wait for channels that nobody can serve."""
+    return {int(goid) for row in goheap.rows(of.asked["chans --all"], "chans") if row["verdict"]
+            for goid in row["sender_goids"] + row["receiver_goids"]}
+
+
 def check_proven(of: Leaks) -> None:
     """Compare what is proven with the statement, and with the runtime's profile."""
     assert of.goids("proven") == set(of.pattern)
     if of.statement["Profiled"]:
         assert of.goids("proven") == set(of.statement["Profile"] or [])
     assert of.goids("parked") >= set(of.statement["Alive"])
+    assert stranded(of) == {int(goid) for row in of.rows if row["level"] == "proven"
+                            and row["wait_reason"] in WAITS_FOR_CHANNEL for goid in row["goids"]}
     assert not of.asked["leaks"]["skipped"]
 
 
@@ -106,6 +115,9 @@ def test_likely(leaky: Leaks) -> None:
     """Many at one place, each for a channel of its own; a pool is none, nor is what waits briefly."""
     assert not leaky.goids("likely")
     assert leaky.goids("likely", "leaks --min-wait 0s") == set(leaky.statement["Many"])
+    assert {row["created_by"]: row["pattern"] for row in goheap.rows(
+        leaky.asked["leaks --min-wait 0s"], "leaks") if row["level"] == "likely"} == {
+            "main.many": "missing sender", "main.manyContexts": "forgotten context"}
 
 
 def test_healthy_twin(healthy: Leaks) -> None:
@@ -133,8 +145,9 @@ def test_servers_leak_nothing(missing) -> None:
     """A server that works, with clients, proves nothing."""
     if missing.build.program != "server":
         return
-    asked = goheap.ask(missing.death.core, missing.death.exe, "leaks --level proven")
+    asked = goheap.ask(missing.death.core, missing.death.exe, "leaks --level proven", "chans")
     assert not goheap.rows(asked["leaks --level proven"], "leaks")
+    assert not any(row["verdict"] for row in goheap.rows(asked["chans"], "waiters"))
 
 
 @pytest.mark.parametrize("end", ENDS)

@@ -90,6 +90,8 @@ def test_verdict_of_groups(case: Case) -> None:
 def test_waiters_are_grouped_by_their_stacks(case: Case) -> None:
     said: Dict[tuple, List[dict]] = {}
     for row in case.rows("chans", "waiters"):
+        if row["site"] is None:  # of the standard library's own
+            continue
         key = (row["type"], row["function"], int(row["site"].rsplit(":", 1)[1]),
                row["role"] == "send", row["verdict"] is not None)
         said.setdefault(key, []).append(row)

@@ -528,6 +528,27 @@ func many() {
 	}
 }
 
+var (
+	parent       context.Context
+	cancelParent context.CancelFunc
+)
+
+// manyContexts are known to a context that lives, which may end them all.
+func manyContexts() {
+	parent, cancelParent = context.WithCancel(context.Background())
+	for i := 0; i < each; i++ {
+		ctx, cancel := context.WithCancel(parent)
+		_ = cancel
+		go func() {
+			saying.Lock()
+			said.Many = append(said.Many, goid())
+			saying.Unlock()
+			blocks()
+			<-ctx.Done()
+		}()
+	}
+}
+
 type closer struct{ c chan int }
 
 // byFinalizer waits for what a finalizer will close.
@@ -591,6 +612,7 @@ func main() {
 		leaks("missing sender", 2, eachOther)
 		leaks("missing sender", 2, chain)
 		lives(each, many)
+		lives(each, manyContexts)
 	}
 	lives(23, pool)
 	lives(5, byTime)
