@@ -119,7 +119,7 @@ static const struct gh_table_shape tables[] = {
 
 const struct gh_command gh_cmd_chans = {
 	.name = "chans",
-	.summary = "Channels: what is unread, who waits to send or receive, which are closed.",
+	.summary = "Channels: what is unread, who waits to send or receive.",
 	.usage = "chans [--all]",
 	.help = "unread is what was sent and not received yet, unread_bytes the elements "
 		"themselves, without what they point to. senders and receivers count goroutines "

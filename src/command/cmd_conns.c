@@ -393,7 +393,7 @@ static const struct gh_example examples[] = {
 
 const struct gh_command gh_cmd_conns = {
 	.name = "conns",
-	.summary = "Open connections, listeners, files, HTTP response bodies and database pools.",
+	.summary = "Open connections, files, HTTP response bodies, database pools.",
 	.usage = "conns [--all] [--unused]",
 	.help = "What package net and os have open; response bodies of HTTP clients that were not "
 		"closed (each holds its connection, or its stream of HTTP/2, until it is read to "

@@ -192,7 +192,7 @@ static const struct gh_example examples[] = {
 
 const struct gh_command gh_cmd_dom = {
 	.name = "dom",
-	.summary = "The dominator tree: what an owner or object holds alone, largest first.",
+	.summary = "The dominator tree: what an owner or object holds alone.",
 	.usage = "dom [OBJECT|OWNER] [--min SIZE] [--all]",
 	.help = "Like a disk usage tool for the heap: each child would go if the node went, with "
 		"all that it retains, and children together with the node itself are what the node "

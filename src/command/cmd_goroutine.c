@@ -674,7 +674,7 @@ static const struct gh_example examples[] = {
 
 const struct gh_command gh_cmd_goroutine = {
 	.name = "goroutine",
-	.summary = "One goroutine: stack, variables, what it waits for, defers, ancestry.",
+	.summary = "One goroutine: stack, variables, what it waits for, its defers.",
 	.usage = "goroutine GOID [--all] [--retained]",
 	.max_positional = 1,
 	.help = "frames are those that runtime.Stack prints, innermost first; inlined calls are "

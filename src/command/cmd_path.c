@@ -391,7 +391,7 @@ static const struct gh_example examples[] = {
 
 const struct gh_command gh_cmd_path = {
 	.name = "path",
-	.summary = "How one comes to an object: the shortest path from a variable, a goroutine, …",
+	.summary = "How one comes to an object: the shortest path from a variable, …",
 	.usage = "path ADDRESS|TYPE [-n K] [--all-roots] [--weak] [--all-hops]",
 	.help = "The path stands on top as one expression, as people write it in Go, then a line "
 		"a hop: `name` leads from the line before to the object of this one. Paths begin "

@@ -349,7 +349,7 @@ static const struct gh_example examples[] = {
 
 const struct gh_command gh_cmd_retained = {
 	.name = "retained",
-	.summary = "What would become garbage if an owner, or all objects of a type, went.",
+	.summary = "What would go if an owner, or all objects of a type, went.",
 	.usage = "retained [OWNER] [--by WHAT] [--exact N]",
 	.help = "An owner is a package variable, a goroutine (all of its frames), a timer, a pending "
 		"defer (counted in its goroutine too), a queue of finalizers or cleanups, or a part "

@@ -166,7 +166,7 @@ static const struct gh_example examples[] = {
 
 const struct gh_command gh_cmd_suspects = {
 	.name = "suspects",
-	.summary = "What is likely wrong: leaks and what keeps most, with evidence and a fix.",
+	.summary = "What is likely wrong: leaks, what keeps most; evidence and a fix.",
 	.usage = "suspects [--level LEVEL] [--rule RULE]",
 	.help = "proven: it cannot be anything else. likely: pattern, size and age speak for it. "
 		"possible: worth a look. bytes are what would be free if the suspect went; "

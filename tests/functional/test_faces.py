@@ -113,6 +113,13 @@ def test_help_declares_what_is_printed(documents: Dict[str, dict]) -> None:
                 [(column["name"], column["unit"]) for column in table["columns"]], (command, name)
 
 
+def test_summaries_fit_beside_the_names() -> None:
+    """On 80 columns `help` shows each of them whole."""
+    rows = goheap.rows(json.loads(goheap.run(["help", "--json"]).out), "commands")
+    name = max(len(row["command"]) for row in rows)
+    assert not [row["summary"] for row in rows if name + 2 + len(row["summary"]) > 80]
+
+
 def test_json_follows_the_contract(documents: Dict[str, dict], death: programs.Death) -> None:
     for command, document in documents.items():
         assert list(document) == KEYS
