@@ -183,6 +183,22 @@ static bool module_load(const struct gh_runtime *rt, gh_addr addr, struct gh_mod
 	return true;
 }
 
+/* The runtime's variables are found by their symbols. */
+static struct gh_error *no_modules(const struct gh_runtime *rt)
+{
+	struct gh_elf *exe = rt->target->exe;
+
+	if (exe && !gh_elf_section(exe, ".symtab"))
+		return gh_error_create(GH_ERR_MISSING,
+				       "cannot read the runtime: %s has no symbol table: it was "
+				       "stripped, or linked with -ldflags=-s: link the same source "
+				       "with -ldflags=-w, and pass that with --exe FILE --force",
+				       gh_elf_path(exe));
+	return gh_error_create(GH_ERR_MISSING,
+			       "cannot read the runtime: its module data is not at hand: pass the "
+			       "executable that ran with --exe");
+}
+
 static struct gh_error *load_modules(struct gh_runtime *rt)
 {
 	gh_addr addr = rt->var[GH_V_firstmoduledata];
@@ -196,11 +212,7 @@ static struct gh_error *load_modules(struct gh_runtime *rt)
 			return gh_error_nomem();
 		addr = gh_field_or_zero(rt, addr, GH_F_moduledata_next);
 	}
-	if (rt->modules.len == 0)
-		return gh_error_create(GH_ERR_MISSING,
-				       "cannot read the runtime: its module data is not at hand: "
-				       "pass the executable that ran with --exe");
-	return NULL;
+	return rt->modules.len ? NULL : no_modules(rt);
 }
 
 /* Walks the alternatives of "new|old"; each is copied to a buffer. */

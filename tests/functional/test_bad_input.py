@@ -9,7 +9,8 @@ import json
 import pathlib
 import shutil
 import subprocess
-from typing import Iterator, List, NamedTuple, Optional
+from collections import Counter
+from typing import Counter as Counts, Iterator, List, NamedTuple, Optional
 
 import pytest
 from lib import case, damage, goheap, gocore, programs
@@ -174,6 +175,31 @@ def test_truncated(good: Good, i: int) -> None:
         assert all(document["target"]["truncated"] for document in answer.documents().values())
         assert all(any("is cut" in note for note in document["notes"])
                    for document in answer.documents().values())
+
+
+@pytest.mark.parametrize("end", RELEASES)
+def test_without_symbols(end: str, tmp_path: pathlib.Path) -> None:
+    """Linked with -s: we say what to do, and that it works."""
+    bare, linked = tmp_path / "bare", tmp_path / "linked"
+    for exe, flag in ((bare, "-s"), (linked, "-w")):
+        programs.go(end, ["build", "-ldflags=" + flag, "-o", str(exe), "./types"])
+    process = programs.start(bare, tmp_path, {"GOHEAP_MODE": "missing",
+                                              "GOHEAP_DUMP": str(tmp_path / "heapdump")})
+    programs.finish(process, tmp_path, programs.RUN_SECONDS)
+    programs.check_death(process, tmp_path)
+    refused = goheap.run([tmp_path / "core", bare, "top"])
+    assert refused.code == goheap.NOTHING
+    assert "with -ldflags=-w, and pass that with --exe FILE --force" in refused.err
+    answer = goheap.run([tmp_path / "core", "--exe", linked, "--force", "top", "--json"])
+    assert answer.code == goheap.ANSWERED, answer.err
+    document = json.loads(answer.out)
+    assert document["target"]["forced"] and not goheap.failed_checks(document)
+    found: Counts[str] = Counter()
+    for row in goheap.rows(document, "types"):
+        found[row["type"]] += row["count"]
+    stated = json.loads((tmp_path / "stdout").read_text())["types"]
+    assert not {name: (found[name], row) for name, row in stated.items()
+                if row["sure"] and found[name] < row["count"]}
 
 
 def test_truncated_between_heap_and_span_tables(good: Good) -> None:
