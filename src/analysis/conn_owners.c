@@ -9,9 +9,9 @@
 
 #include "analysis/conns.h"
 #include "analysis/goroutine_nodes.h"
+#include "analysis/owner_names.h"
 #include "analysis/sharing.h"
 #include "base/cleanup.h"
-#include "goruntime/traceback.h"
 #include "graph/reach.h"
 
 /* By where they start. */
@@ -32,8 +32,6 @@ static const char *const servants[] = {
 	"database/sql.OpenDB",
 };
 
-enum { MAX_NAMES = 64, NAMED = 3 }; // of one that is shared: that are met, and told
-
 struct owners {
 	struct gh_session *session;
 	struct gh_conns *conns;
@@ -42,14 +40,6 @@ struct owners {
 	uint64_t *cut; // owned: bit a slot: the lists of clients and pools
 	const char **names; // owned: of those that share, by their place in sharing->all; or NULL
 };
-
-/* The function in which a goroutine starts; NULL: not known. */
-static const char *start_of(const struct owners *o, gh_addr pc)
-{
-	struct gh_func func;
-
-	return gh_func_find(o->session->rt, pc, &func) ? gh_func_name(o->session->rt, &func) : NULL;
-}
 
 static bool is_servant(const char *name)
 {
@@ -83,7 +73,7 @@ static struct gh_error *reach_from_goroutines(struct owners *o)
 		gh_node node = gh_goroutine_node(&o->nodes, &gs->data[i]);
 
 		if (node == GH_NODE_NONE || gs->data[i].system ||
-		    is_servant(start_of(o, gs->data[i].start_pc)))
+		    is_servant(gh_function_of_start(o->session, gs->data[i].start_pc)))
 			continue;
 		gh_reach_owner(o->reach, node);
 		for (gh_node child = owners->data[node].child; child;
@@ -93,118 +83,13 @@ static struct gh_error *reach_from_goroutines(struct owners *o)
 	return err ? err : gh_reach_drain(o->reach, &o->session->poll);
 }
 
-static const char *start_of_owner(const struct owners *o, const struct gh_owner *owner)
-{
-	return start_of(o, gh_field_or_zero(o->session->rt, owner->addr, GH_F_g_startpc));
-}
-
-/* Goroutines that start in the same function are one owner to people. */
-static void describe(const struct owners *o, gh_node node, struct gh_strbuf *sb)
-{
-	const struct gh_owner *owner = &o->session->owners->owners.data[node];
-	const char *name, *wrapper;
-
-	if (owner->kind != GH_ROOT_GOROUTINE || owner->goid == 1) {
-		gh_owner_describe(o->session->owners, node, sb);
-		return;
-	}
-	name = start_of_owner(o, owner);
-	wrapper = name ? strstr(name, ".gowrap") : NULL; // of a go statement with arguments
-	if (wrapper)
-		gh_strbuf_printf(sb, "goroutines started in %.*s", (int)(wrapper - name), name);
-	else
-		gh_strbuf_printf(sb, "goroutines of %s", name ? name : "unknown functions");
-}
-
-/* What people know best comes first: variables of the program's own. */
-static int rank(const struct owners *o, gh_node node)
-{
-	const struct gh_owner *owner = &o->session->owners->owners.data[node];
-
-	if (owner->kind == GH_ROOT_GLOBAL)
-		return owner->name && gh_is_standard(o->session->rt, owner->name) ? 2 : 0;
-	if (owner->kind == GH_ROOT_GOROUTINE)
-		return is_servant(start_of_owner(o, owner)) ? 3 : 1;
-	return 4;
-}
-
-/* Those that share something; goroutines that start at one place are one. */
-struct sharer {
-	gh_addr key;
-	gh_node node;
-	int rank;
-	const char *name;
-};
-
-struct sharers {
-	const struct owners *o;
-	struct sharer all[MAX_NAMES];
-	size_t n;
-};
-
-static bool add_sharer(void *ctx, gh_node node, uint32_t step)
-{
-	struct sharers *sharers = ctx;
-	const struct gh_owner *owner = &sharers->o->session->owners->owners.data[node];
-	gh_addr key = owner->addr;
-
-	(void)step;
-	if (owner->kind == GH_ROOT_GOROUTINE && owner->goid != 1)
-		key = gh_field_or_zero(sharers->o->session->rt, owner->addr, GH_F_g_startpc);
-	for (size_t i = 0; i < sharers->n; i++)
-		if (sharers->all[i].key == key && key)
-			return true;
-	if (sharers->n == MAX_NAMES)
-		return false;
-	sharers->all[sharers->n++] = (struct sharer){.key = key, .node = node};
-	return true;
-}
-
-static int by_rank(const void *a, const void *b)
-{
-	const struct sharer *x = a, *y = b;
-
-	return x->rank != y->rank ? x->rank - y->rank : strcmp(x->name, y->name);
-}
-
-/* "main.cache, goroutine 1 and 2 others" */
-static const char *join(struct owners *o, struct sharers *s, bool is_all)
-{
-	_cleanup_strbuf_ struct gh_strbuf sb = {0};
-	size_t names = 0;
-
-	qsort(s->all, s->n, sizeof(*s->all), by_rank);
-	for (size_t i = 0; i < s->n; i++)
-		if (!i || strcmp(s->all[i].name, s->all[i - 1].name) != 0)
-			s->all[names++] = s->all[i];
-	for (size_t i = 0; i < names && i < NAMED; i++) {
-		if (i)
-			gh_strbuf_puts(&sb, i + 1 == names && is_all ? " and " : ", ");
-		gh_strbuf_puts(&sb, s->all[i].name);
-	}
-	if (!is_all)
-		gh_strbuf_puts(&sb, " and others");
-	else if (names > NAMED)
-		gh_strbuf_printf(&sb, " and %zu other%s", names - NAMED,
-				 names == NAMED + 1 ? "" : "s");
-	return gh_arena_strndup(o->conns->arena, gh_strbuf_str(&sb), sb.len);
-}
-
 static const char *name_sharers(struct owners *o, const struct gh_shared *shared)
 {
-	struct sharers s = {.o = o};
-	bool is_all = gh_sharing_owners(o->session->sharing, shared, add_sharer, &s);
+	struct gh_owner_names names = {
+		.session = o->session, .arena = o->conns->arena, .is_servant = is_servant};
+	bool is_all = gh_sharing_owners(o->session->sharing, shared, gh_owner_names_add, &names);
 
-	for (size_t i = 0; i < s.n; i++) {
-		_cleanup_strbuf_ struct gh_strbuf sb = {0};
-
-		describe(o, s.all[i].node, &sb);
-		s.all[i].rank = rank(o, s.all[i].node);
-		s.all[i].name = gh_arena_strndup(o->conns->arena, gh_strbuf_str(&sb), sb.len);
-		if (!s.all[i].name)
-			return NULL;
-	}
-	return s.n ? join(o, &s, is_all) : NULL;
+	return gh_owner_names_join(&names, is_all);
 }
 
 /* Asked for when somebody shares: most programs' own files are held by one variable each. */
@@ -239,7 +124,7 @@ static struct gh_error *owner_of(struct owners *o, gh_node node, const char **re
 		node = gh_domtree_idom(tree, node);
 	if (gh_is_shared(tree, tree->place[node]))
 		return owner_by_sharing(o, node, ret);
-	describe(o, node, &sb);
+	gh_owner_name(o->session, node, &sb);
 	*ret = sb.len ? gh_arena_strndup(o->conns->arena, gh_strbuf_str(&sb), sb.len) : NULL;
 	return NULL;
 }

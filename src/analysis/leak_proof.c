@@ -253,9 +253,7 @@ struct gh_error *gh_leak_proof_make(struct gh_session *session, struct gh_leak_p
 	if (!err)
 		err = gh_reach_create(session->owners, NULL, &m.reach);
 	if (!err) {
-		ret->is_incomplete = session->root_counts.goroutines_skipped ||
-				     session->unreadable_goroutines ||
-				     gh_mark_counts(session->mark).lost;
+		ret->is_incomplete = !gh_session_saw_all(session);
 		err = prove(&m);
 	}
 	gh_reach_destroy(m.reach);

@@ -75,6 +75,8 @@ struct gh_error *gh_session_why(struct gh_session *session) GH_MUST_CHECK;
 struct gh_error *gh_session_owners(struct gh_session *session) GH_MUST_CHECK;
 /** What every owner and every object retains. */
 struct gh_error *gh_session_dominators(struct gh_session *session) GH_MUST_CHECK;
+/** Was everything seen that can hold an object? Else nothing is proven by what was not found. */
+bool gh_session_saw_all(const struct gh_session *session);
 /** What several owners hold together, and who (analysis/sharing.h). */
 struct gh_error *gh_session_sharing(struct gh_session *session) GH_MUST_CHECK;
 /** For each object the word by which a shortest path from an owner comes to it. */

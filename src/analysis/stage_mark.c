@@ -214,3 +214,9 @@ struct gh_error *gh_session_garbage(struct gh_session *s)
 	s->garbage = mark;
 	return NULL;
 }
+
+bool gh_session_saw_all(const struct gh_session *s)
+{
+	return s->mark && !s->root_counts.goroutines_skipped && !s->unreadable_goroutines &&
+	       !gh_mark_counts(s->mark).lost;
+}

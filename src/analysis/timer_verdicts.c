@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis/timer_numbers.h"
 #include "base/budget.h"
 #include "base/radix.h"
+#include "graph/weak.h"
 #include "graph/words.h"
 
 enum {
@@ -31,6 +33,7 @@ struct judge {
 	struct gh_key_vec goroutines; // owners by address of the g
 	uint64_t slot; // of the object whose words are looked at; GH_SLOT_NONE: an owner's
 	gh_node above; // that owner, or the first one above the object; NONE: not looked for yet
+	uint32_t place; // if that is the root of all: the shared object below it, or 0
 };
 
 static gh_node find_goroutine(const struct judge *j, gh_addr g)
@@ -125,17 +128,64 @@ static bool list_wanted(struct judge *j)
 	return true;
 }
 
-/* The first one that is found; but a package variable says more than a stack. */
-static void note_owner(const struct judge *j, struct gh_timer_fact *fact, gh_node owner)
+/* A package variable says more than a stack. */
+static bool says_more(const struct judge *j, gh_node owner, gh_node than)
 {
 	const struct gh_owner *owners = j->graph->owners.data;
 
-	if (owner == GH_NODE_ROOT ||
-	    (fact->owner != GH_NODE_NONE && (owners[owner].kind != GH_ROOT_GLOBAL ||
-					     owners[fact->owner].kind == GH_ROOT_GLOBAL)))
+	return than == GH_NODE_NONE || (owners[owner].kind == GH_ROOT_GLOBAL &&
+					owners[than].kind != GH_ROOT_GLOBAL);
+}
+
+static void forget_owners(struct gh_timer_fact *fact)
+{
+	fact->owner = fact->others[0] = fact->others[1] = GH_NODE_NONE;
+	fact->place = 0;
+	fact->goid = 0;
+	fact->has_more = false;
+}
+
+static void note_owner(const struct judge *j, struct gh_timer_fact *fact, gh_node owner)
+{
+	gh_node before = fact->owner;
+
+	if (owner == GH_NODE_ROOT || owner == before || owner == fact->others[0] ||
+	    owner == fact->others[1])
 		return;
-	fact->owner = owner;
-	fact->goid = owners[owner].goid;
+	if (says_more(j, owner, before)) {
+		fact->owner = owner;
+		fact->goid = j->graph->owners.data[owner].goid;
+		owner = before;
+	}
+	for (size_t i = 0; i < 2 && owner != GH_NODE_NONE; i++)
+		if (fact->others[i] == GH_NODE_NONE) {
+			fact->others[i] = owner;
+			owner = GH_NODE_NONE;
+		}
+	fact->has_more |= owner != GH_NODE_NONE;
+}
+
+/* Several owners lead to the object: by the one below the root. */
+static void note_shared(const struct judge *j, struct gh_timer_fact *fact)
+{
+	if (!fact->place)
+		fact->place = j->place;
+	else
+		fact->has_more |= fact->place != j->place;
+}
+
+/* The owner above the object at hand. */
+static void look_up(struct judge *j)
+{
+	const struct gh_domtree *tree = j->session->domtree;
+
+	j->place = 0;
+	j->above = gh_domtree_owner_of_slot(tree, j->slot);
+	if (j->above != GH_NODE_ROOT || !gh_slot_is_node(j->graph, j->slot))
+		return;
+	j->place = tree->place[gh_node_of_slot(j->graph, j->slot)];
+	while (tree->idom[j->place])
+		j->place = tree->idom[j->place];
 }
 
 /* Somebody has the timer, or its channel: who stops it is worth more than who receives. */
@@ -147,15 +197,17 @@ static void note(struct judge *j, size_t timer, bool is_channel)
 	if (fact->verdict == GH_TIMER_HELD && verdict == GH_TIMER_IN_USE)
 		return;
 	if (j->above == GH_NODE_NONE)
-		j->above = gh_domtree_owner_of_slot(j->session->domtree, j->slot);
+		look_up(j);
 	if (j->above == node_of_timer(j, timer))
 		return; // its own callback has it, and nobody else has that
 	if (fact->verdict != verdict) {
 		fact->verdict = verdict;
-		fact->owner = GH_NODE_NONE;
-		fact->goid = 0;
+		forget_owners(fact);
 	}
-	note_owner(j, fact, j->above);
+	if (j->above == GH_NODE_ROOT)
+		note_shared(j, fact);
+	else
+		note_owner(j, fact, j->above);
 }
 
 /* Do the words that are looked at lie in the timer itself, or in its channel? */
@@ -195,6 +247,7 @@ static void look_at_owners(struct judge *j)
 		const struct gh_owner *o = &j->graph->owners.data[i];
 
 		j->above = (gh_node)i;
+		j->place = 0;
 		for (uint64_t k = 0; k < o->nwords; k++)
 			look_at(j, 0, j->graph->words[o->first_word + k].value);
 	}
@@ -243,9 +296,67 @@ static void note_goroutines(struct judge *j)
 		if (node == GH_NODE_NONE || t->state == GH_TIMER_STOPPED)
 			continue;
 		fact->verdict = GH_TIMER_IN_USE;
-		fact->owner = GH_NODE_NONE;
+		forget_owners(fact);
 		note_owner(j, fact, node);
 	}
+}
+
+static void note_number(void *ctx, uint64_t wanted_slot, uint64_t slot)
+{
+	struct judge *j = ctx;
+
+	j->slot = slot;
+	j->above = slot == GH_SLOT_NONE ? GH_NODE_ROOT : GH_NODE_NONE;
+	j->place = 0;
+	for (size_t i = gh_first_key(j->wanted.data, j->wanted.len, wanted_slot);
+	     i < j->wanted.len && j->wanted.data[i].key == wanted_slot; i++) {
+		size_t timer = j->wanted.data[i].value >> 1;
+		struct gh_timer_fact *fact = &j->view->facts[timer];
+
+		if (j->wanted.data[i].value & 1 || fact->verdict != GH_TIMER_UNSTOPPABLE ||
+		    is_its_own(j, timer))
+			continue;
+		if (j->above == GH_NODE_NONE)
+			look_up(j);
+		if (j->above != node_of_timer(j, timer))
+			fact->verdict = GH_TIMER_UNJUDGED;
+	}
+}
+
+/*
+ * Who has a weak pointer has its handle and can get at the timer; a handle that the timer's own
+ * record alone leads to is nobody's. In go1.24 it shares its slot with other tiny values.
+ */
+static void note_weak(struct judge *j, size_t timer)
+{
+	const struct gh_heap *heap = j->session->heap;
+	struct gh_slot_ref ref;
+	gh_addr handle = 0;
+
+	if (gh_heap_find(heap, gh_timer_view_at(j->view, timer)->addr, &ref))
+		handle = gh_weak_handle(heap, ref.slot);
+	if (!handle || !gh_heap_find(heap, handle, &ref) || !gh_slot_is_node(j->graph, ref.slot))
+		return;
+	j->slot = ref.slot;
+	j->above = GH_NODE_NONE;
+	note(j, timer, false);
+}
+
+/* Nobody leads to them by a pointer: is that the whole truth? */
+static struct gh_error *doubt(struct judge *j)
+{
+	bool any = false, saw_all = gh_session_saw_all(j->session);
+
+	for (size_t i = 0; i < gh_timer_view_len(j->view); i++) {
+		struct gh_timer_fact *fact = &j->view->facts[i];
+
+		if (fact->verdict == GH_TIMER_UNSTOPPABLE)
+			note_weak(j, i);
+		any |= fact->verdict == GH_TIMER_UNSTOPPABLE;
+		if (!saw_all && fact->verdict == GH_TIMER_UNSTOPPABLE)
+			fact->verdict = GH_TIMER_UNJUDGED;
+	}
+	return any && saw_all ? gh_timer_numbers(j->session, j->bits, note_number, j) : NULL;
 }
 
 static void note_retained(struct judge *j)
@@ -270,6 +381,8 @@ static struct gh_error *judge(struct judge *j)
 		return gh_error_nomem();
 	look_at_owners(j);
 	err = look_at_objects(j);
+	if (!err)
+		err = doubt(j);
 	if (err)
 		return err;
 	note_goroutines(j);

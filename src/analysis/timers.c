@@ -133,7 +133,7 @@ static void note_receivers(const struct gh_runtime *rt, struct gh_timer_view *vi
 		const struct gh_timer *t = gh_timer_view_at(view, i);
 		struct gh_timer_fact *fact = &view->facts[i];
 
-		fact->owner = GH_NODE_NONE;
+		fact->owner = fact->others[0] = fact->others[1] = GH_NODE_NONE;
 		if (t->state == GH_TIMER_STOPPED)
 			fact->verdict = GH_TIMER_IS_STOPPED;
 		if (t->arg && (t->kind == GH_TIMER_TIMER || t->kind == GH_TIMER_TICKER))

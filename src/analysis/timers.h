@@ -18,8 +18,11 @@ enum gh_timer_verdict {
 struct gh_timer_fact {
 	uint8_t verdict; // enum gh_timer_verdict
 	bool has_retained;
-	gh_node owner;	 // who holds the timer (HELD) or its channel (IN_USE); GH_NODE_NONE: several,
-			 // or not known
+	bool has_more;	 // owners than are kept here
+	gh_node owner;	 // who alone leads to something that holds the timer (HELD) or its channel
+			 // (IN_USE); GH_NODE_NONE: nobody alone, or not known
+	gh_node others[2]; // the next ones; GH_NODE_NONE: none
+	uint32_t place;	   // of the shared object by which others have it, in the dominator tree; 0: none
 	uint64_t goid;	 // of the goroutine that has its channel or sleeps; 0: none
 	uint64_t receivers; // goroutines in the queue of its channel
 	gh_addr receiver;   // the g of the first of them; 0: none

@@ -27,6 +27,7 @@ enum group_column {
 	RETAINED,
 	RETAINED_KIND,
 	DUE_NS_MAX,
+	CLOCK,
 	NGROUP_COLUMNS
 };
 
@@ -44,6 +45,7 @@ static const struct gh_column group_columns[NGROUP_COLUMNS] = {
 	[RETAINED] = {"retained", GH_UNIT_BYTES, false},
 	[RETAINED_KIND] = {"retained_kind", GH_UNIT_TEXT, true},
 	[DUE_NS_MAX] = {"due_ns_max", GH_UNIT_NS, true},
+	[CLOCK] = {"clock", GH_UNIT_TEXT, true},
 };
 
 /* What timers of one group have in common. Texts are compared by address: see timer_rows.h. */
@@ -158,6 +160,7 @@ static struct gh_error *add_group_row(struct gh_timer_rows *rows, struct gh_repo
 	if (g->key.period_ns)
 		cells[PERIOD_NS] = gh_cell_i64(g->key.period_ns);
 	cells[COUNT] = gh_cell_u64(g->count);
+	cells[CLOCK] = gh_cell_text(gh_timer_clock(g->key.is_fake));
 	if (g->has_due) {
 		cells[DUE_NS_MIN] = gh_cell_i64(g->due_min);
 		cells[DUE_NS_MAX] = gh_cell_i64(g->due_max);
@@ -209,7 +212,7 @@ static struct gh_error *add_groups(struct gh_timer_rows *rows, const struct gh_a
 static void add_notes(const struct gh_timer_view *view, struct gh_report *report)
 {
 	const struct gh_timers *timers = &view->timers;
-	uint64_t old_channels = 0, locked = 0;
+	uint64_t old_channels = 0, locked = 0, fake = 0;
 
 	for (size_t i = 0; i < timers->list.len; i++)
 		old_channels += (timers->list.data[i].kind == GH_TIMER_TIMER ||
@@ -217,6 +220,13 @@ static void add_notes(const struct gh_timer_view *view, struct gh_report *report
 				!timers->list.data[i].is_chan;
 	for (size_t i = 0; i < timers->heaps.len; i++)
 		locked += timers->heaps.data[i].is_locked;
+	for (size_t i = 0; i < gh_timer_view_len(view); i++)
+		fake += gh_timer_view_at(view, i)->is_fake;
+	if (fake)
+		gh_report_note(report,
+			       "%llu timers are of synctest bubbles: due counts by the bubble's clock, "
+			       "which stands still while anything in it can run",
+			       (unsigned long long)fake);
 	if (old_channels)
 		gh_report_note(report,
 			       "timers with channels stay in the timer heap until they fire or are "
@@ -318,7 +328,8 @@ const struct gh_command gh_cmd_timers = {
 		"it before it fires (a Ticker: ever). `unstoppable, in use by goroutine N`: it "
 		"cannot be stopped either, but somebody receives from it (time.Tick, time.After) or "
 		"sleeps by it. `held`: owner has a pointer to it and could stop it. `stopped`: or "
-		"fired, and still referred to.\n"
+		"fired, and still referred to. No verdict: a number somewhere is its address, or "
+		"memory is missing.\n"
 		"\n"
 		"created_by and created_site are known only where the memory profile sampled the "
 		"allocation of one of them (see runtime.MemProfileRate); --all has it for each.\n"

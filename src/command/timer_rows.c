@@ -5,8 +5,11 @@
 #include <stdlib.h>
 
 #include "analysis/alloc_site.h"
-#include "command/code_cells.h"
+#include "analysis/owner_names.h"
+#include "analysis/sharing.h"
 #include "analysis/waiters.h"
+#include "command/code_cells.h"
+#include "dwarf/offset_map.h"
 #include "goruntime/traceback.h"
 
 const struct gh_column gh_timer_columns[GH_TIMER_COLUMNS] = {
@@ -28,13 +31,18 @@ const struct gh_column gh_timer_columns[GH_TIMER_COLUMNS] = {
 	[GH_TC_RECEIVERS] = {"receivers", GH_UNIT_COUNT, true},
 	[GH_TC_CLOSURE] = {"closure", GH_UNIT_ADDRESS, true},
 	[GH_TC_P] = {"p", GH_UNIT_COUNT, true},
+	[GH_TC_CLOCK] = {"clock", GH_UNIT_TEXT, true},
 };
+
+GH_VEC(gh_text_vec, const char *);
 
 /* Texts, each once: a hash table of them, at most half full. */
 struct gh_timer_texts {
 	const char **slots; // owned; texts are the arena's
 	size_t cap, n;
 	struct gh_waiters waiters;
+	struct gh_offset_map by_place; // of shared objects: one more than the number of the text
+	struct gh_text_vec names;
 };
 
 static struct gh_timer_texts *texts_create(struct gh_session *session)
@@ -58,6 +66,8 @@ static void texts_destroy(struct gh_timer_texts *texts)
 	if (texts) {
 		free(texts->slots);
 		gh_waiters_deinit(&texts->waiters);
+		gh_offset_map_deinit(&texts->by_place);
+		gh_text_vec_deinit(&texts->names);
 	}
 	free(texts);
 }
@@ -187,6 +197,70 @@ static struct gh_error *channel_of(struct gh_timer_rows *rows, size_t index, con
 	return *ret ? NULL : gh_error_nomem();
 }
 
+static bool has_several(const struct gh_timer_fact *fact)
+{
+	return fact->place || fact->has_more || fact->others[0] != GH_NODE_NONE;
+}
+
+/*
+ * Callbacks of timers, this one's among them, say least: of a context all of its family's. What
+ * keeps handles of weak pointers says nothing.
+ */
+static bool add_but_timers(void *ctx, gh_node owner, uint32_t step)
+{
+	struct gh_owner_names *names = ctx;
+	enum gh_root_kind kind = names->session->owners->owners.data[owner].kind;
+
+	return kind == GH_ROOT_TIMER || kind == GH_ROOT_WEAK ||
+	       gh_owner_names_add(names, owner, step);
+}
+
+/* Those that hold a shared object which has the timer. False: some were left out. */
+static bool add_sharers(struct gh_timer_rows *rows, uint32_t place, struct gh_owner_names *names)
+{
+	struct gh_error *err = gh_session_sharing(rows->session);
+	const struct gh_sharing *sharing = rows->session->sharing;
+	const struct gh_shared *shared;
+	bool is_all;
+
+	if (err) {
+		gh_error_destroy(err); // no memory for who shares what: the others are named
+		return false;
+	}
+	shared = gh_shared_at(sharing, place);
+	is_all = gh_sharing_owners(sharing, shared, add_but_timers, names);
+	if (!names->n)
+		is_all = gh_sharing_owners(sharing, shared, gh_owner_names_add, names);
+	return is_all;
+}
+
+static const char *owners_of(struct gh_timer_rows *rows, const struct gh_timer_fact *fact)
+{
+	bool by_place = fact->owner == GH_NODE_NONE && fact->place && !fact->has_more;
+	uint32_t known = by_place ? gh_offset_map_get(&rows->texts->by_place, fact->place) : 0;
+	struct gh_arena arena = {0};
+	struct gh_owner_names names = {.session = rows->session, .arena = &arena};
+	bool is_all = !fact->has_more;
+	const char *text;
+
+	if (known)
+		return rows->texts->names.data[known - 1];
+	if (fact->owner != GH_NODE_NONE)
+		is_all &= gh_owner_names_add(&names, fact->owner, 0);
+	for (size_t i = 0; i < GH_ARRAY_SIZE(fact->others); i++)
+		if (fact->others[i] != GH_NODE_NONE)
+			is_all &= gh_owner_names_add(&names, fact->others[i], 0);
+	if (fact->place)
+		is_all &= add_sharers(rows, fact->place, &names);
+	text = the(rows, gh_owner_names_join(&names, is_all));
+	gh_arena_deinit(&arena);
+	if (by_place && text && gh_text_vec_push(&rows->texts->names, text) &&
+	    !gh_offset_map_put(&rows->texts->by_place, fact->place,
+			       (uint32_t)rows->texts->names.len))
+		return NULL;
+	return text;
+}
+
 /* Goroutines by what they run, defers by what they will run: one text for all that are alike. */
 static const char *owner_of(struct gh_timer_rows *rows, const struct gh_timer_fact *fact)
 {
@@ -195,6 +269,8 @@ static const char *owner_of(struct gh_timer_rows *rows, const struct gh_timer_fa
 	const struct gh_owner *o;
 	const char *name;
 
+	if (graph && has_several(fact))
+		return owners_of(rows, fact);
 	if (!graph || fact->owner == GH_NODE_NONE)
 		return NULL;
 	o = &graph->owners.data[fact->owner];
@@ -235,6 +311,7 @@ struct gh_error *gh_timer_rows_key(struct gh_timer_rows *rows, size_t index,
 		.period_ns = t->period_ns,
 		.kind = t->kind,
 		.verdict = fact->verdict,
+		.is_fake = t->is_fake,
 	};
 	return channel_of(rows, index, &ret->channel);
 }
@@ -254,6 +331,8 @@ int gh_timer_key_compare(const struct gh_timer_key *a, const struct gh_timer_key
 		return a->kind < b->kind ? -1 : 1;
 	if (a->verdict != b->verdict)
 		return a->verdict < b->verdict ? -1 : 1;
+	if (a->is_fake != b->is_fake)
+		return a->is_fake < b->is_fake ? -1 : 1;
 	if (a->period_ns != b->period_ns)
 		return a->period_ns < b->period_ns ? -1 : 1;
 	order = compare_text(a->callback, b->callback);
@@ -267,7 +346,7 @@ uint64_t gh_timer_key_hash(const struct gh_timer_key *key)
 {
 	uint64_t words[] = {(uintptr_t)key->callback, (uintptr_t)key->channel,
 			    (uintptr_t)key->owner, (uint64_t)key->period_ns,
-			    (uint64_t)key->kind << 8 | key->verdict};
+			    (uint64_t)key->is_fake << 16 | (uint64_t)key->kind << 8 | key->verdict};
 	uint64_t hash = 0;
 
 	for (size_t i = 0; i < GH_ARRAY_SIZE(words); i++)
@@ -303,10 +382,12 @@ struct gh_cell gh_timer_rows_verdict(struct gh_timer_rows *rows, size_t index, u
 	case GH_TIMER_IN_USE:
 		break;
 	}
-	if (fact->owner == GH_NODE_NONE)
+	if (fact->owner == GH_NODE_NONE && !has_several(fact))
 		return gh_cell_text("unstoppable, in use");
 	gh_strbuf_puts(&sb, "unstoppable, in use by ");
-	if (is_owned_by(rows, fact, GH_ROOT_GOROUTINE) && count > 1)
+	if (has_several(fact))
+		gh_strbuf_puts(&sb, owner_of(rows, fact) ? owner_of(rows, fact) : "several");
+	else if (is_owned_by(rows, fact, GH_ROOT_GOROUTINE) && count > 1)
 		gh_strbuf_puts(&sb, "goroutines");
 	else
 		gh_owner_describe(rows->session->owners, fact->owner, &sb);
@@ -321,8 +402,10 @@ struct gh_cell gh_timer_rows_owner(struct gh_timer_rows *rows, size_t index, uin
 
 	if (!name)
 		return (struct gh_cell){0};
+	if (has_several(fact))
+		return gh_cell_text(name);
 	if (is_owned_by(rows, fact, GH_ROOT_GOROUTINE) && count > 1)
-		gh_strbuf_printf(&sb, "goroutines of %s", name);
+		gh_owner_name(rows->session, fact->owner, &sb);
 	else if (is_owned_by(rows, fact, GH_ROOT_GOROUTINE))
 		gh_strbuf_printf(&sb, "goroutine %llu (%s)", (unsigned long long)fact->goid, name);
 	else if (is_owned_by(rows, fact, GH_ROOT_DEFER) && count > 1)
@@ -332,6 +415,11 @@ struct gh_cell gh_timer_rows_owner(struct gh_timer_rows *rows, size_t index, uin
 	else
 		return gh_cell_text(name);
 	return gh_cell_text(the(rows, gh_strbuf_str(&sb)));
+}
+
+const char *gh_timer_clock(bool is_fake)
+{
+	return is_fake ? "bubble" : "real";
 }
 
 /* Where it was allocated, if the memory profile sampled that. */
@@ -381,6 +469,7 @@ static void fill_row(void *ctx, size_t row, struct gh_cell *cells)
 		cells[GH_TC_DUE_NS] = gh_cell_i64(due);
 	if (t->state != GH_TIMER_STOPPED)
 		cells[GH_TC_WHEN_NS] = gh_cell_i64(t->when_ns);
+	cells[GH_TC_CLOCK] = gh_cell_text(gh_timer_clock(t->is_fake));
 	cells[GH_TC_VERDICT] = gh_timer_rows_verdict(rows, row, 1);
 	cells[GH_TC_OWNER] = gh_timer_rows_owner(rows, row, 1);
 	fill_created(rows, t, cells);

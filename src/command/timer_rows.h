@@ -24,6 +24,7 @@ enum gh_timer_column {
 	GH_TC_RECEIVERS,
 	GH_TC_CLOSURE,
 	GH_TC_P,
+	GH_TC_CLOCK,
 	GH_TIMER_COLUMNS
 };
 extern const struct gh_column gh_timer_columns[GH_TIMER_COLUMNS];
@@ -50,12 +51,16 @@ struct gh_timer_key {
 	const char *owner; // the variable, or the function that goroutines started in
 	int64_t period_ns;
 	uint8_t kind, verdict;
+	bool is_fake; // of a synctest bubble
 };
 
 struct gh_error *gh_timer_rows_key(struct gh_timer_rows *rows, size_t index,
 				   struct gh_timer_key *ret) GH_MUST_CHECK;
 int gh_timer_key_compare(const struct gh_timer_key *a, const struct gh_timer_key *b);
 uint64_t gh_timer_key_hash(const struct gh_timer_key *key);
+
+/** By which clock it counts, as the contract says it. */
+const char *gh_timer_clock(bool is_fake);
 
 /** Time left; negative: it should have fired. False: not armed, or there is no clock. */
 bool gh_timer_rows_due(const struct gh_timer_rows *rows, size_t index, int64_t *ret);

@@ -148,7 +148,7 @@ def test_what_a_timer_heap_lists_is_typed(case: Case) -> None:
     rows = case.by_address()
     alike = minor(case.release) not in NO_NEW_CHANNELS  # one struct for both
     for stated in case.stated:
-        if not stated["Object"] or is_gone(stated, case):
+        if not stated["Object"] or is_gone(stated, case) or stated["Group"] == "inside":
             continue
         found = case.typed[stated["Object"]]
         assert found["type"] == ("runtime.timeTimer" if alike else "time.Ticker"
@@ -236,6 +236,43 @@ def test_due_times_count_from_now(case: Case) -> None:
             assert row["due_ns"] == row["when_ns"] - target["now_ns"]
         else:
             assert row["due_ns"] is None
+
+
+def bubbles() -> List[programs.Build]:
+    """Return the releases that have bubbles: go1.24 as an experiment."""
+    return [programs.Build("bubble", release, "synctest" if minor(release) == "go1.24" else "plain")
+            for release in RELEASES if minor(release) not in ("go1.22", "go1.23")]
+
+
+@pytest.mark.parametrize("build", bubbles(), ids=lambda build: build.release)
+def test_timers_of_a_bubble_count_by_its_clock(build: programs.Build,
+                                               workshop: programs.Workshop) -> None:
+    environment = {} if minor(build.release) in NEVER_BY_ITSELF else {
+        "GODEBUG": "asynctimerchan=0"}
+    with simple.death(workshop, build, environment=environment) as dead:
+        answers = goheap.ask(dead.core, dead.exe, "timers --all", "timers")
+        statement = json.loads(dead.out)
+    rows = goheap.rows(answers["timers --all"], "timers")
+    left = [row for row in rows if row["clock"] == "bubble"]
+    assert len(left) == len(statement["stated"])
+    for stated in statement["stated"]:
+        fitting = [row for row in left if (row["kind"], row["when_ns"], row["period_ns"] or 0)
+                   == (stated["Kind"], stated["When"], stated["Period"])]
+        assert fitting, (stated, left[:3])
+        row = fitting[0]
+        left.remove(row)
+        assert row["due_ns"] == stated["When"] - statement["now"], (row, stated)
+        assert (row["callback"] or "").startswith(stated["Callback"])
+        assert row["verdict"].startswith(stated["Verdict"]) and stated["Owner"] in row["owner"], (
+            row, stated)
+    real = [row for row in rows if row["clock"] == "real" and row["kind"] != "runtime"]
+    assert len(real) == statement["real"]
+    now = answers["timers --all"]["target"]["now_ns"]
+    assert all(row["due_ns"] == row["when_ns"] - now for row in real)
+    assert now < statement["now"]  # no clock of a bubble is taken for the real one
+    groups = goheap.rows(answers["timers"], "groups")
+    assert sum(group["count"] for group in groups if group["clock"] == "bubble") == \
+        len(statement["stated"])
 
 
 def test_a_core_taken_while_timers_fire(release: str, workshop: programs.Workshop) -> None:

@@ -25,7 +25,7 @@ STATING = ["trees", "slices", "stackobjects", "defers", "closures", "maps", "cha
            "iterators", "goroutines", "cgocall", "server", "types", "known", "parts", "holdings",
            "captured", "userarenas", "owners"]
 # Programs that a test of their own runs.
-OTHERS = ["allocator", "blocked", "casts", "conns", "cuttings", "graphs", "leaks", "loaded",
+OTHERS = ["allocator", "blocked", "bubble", "casts", "conns", "cuttings", "graphs", "leaks", "loaded",
           "locks", "longpaths", "parties", "paths", "pending", "registers", "stacks", "stuck",
           "suspects", "timers", "values", "waits"]
 NEEDS_CGO = {"blocked", "cgocall"}
@@ -38,8 +38,9 @@ VARIANTS: Dict[str, List[str]] = {
     "unoptimised": ["-gcflags=all=-N -l"],
     "cgo": [],  # where net and os/user bring cgo along
     "oldmaps": ["-ldflags=-w"],  # go1.24, go1.25: see EXPERIMENTS
+    "synctest": [],  # go1.24
 }
-EXPERIMENTS: Dict[str, str] = {"oldmaps": "noswissmap"}
+EXPERIMENTS: Dict[str, str] = {"synctest": "synctest", "oldmaps": "noswissmap"}
 BUILD_SECONDS = 600  # a cold build of the standard library included
 RUN_SECONDS = 120
 TOOLCHAIN_SECONDS = 600

@@ -289,7 +289,7 @@ func contexts() {
 		state(Stated{0, "context", "forgotten context", "armed", "unstoppable", "", "", from, to, 0, 0, 0})
 		// the parent cancels its children
 		from, to = between(16*time.Hour, func() { context.WithTimeout(parent, 16*time.Hour) })
-		state(Stated{0, "context", "child context", "armed", "held", "", "", from, to, 0, 0, 0})
+		state(Stated{0, "context", "child context", "armed", "held", "main.cancels and main.held", "", from, to, 0, 0, 0})
 	}
 }
 
@@ -354,12 +354,14 @@ func main() {
 		apart(byAnother)
 		apart(droppedChannels)
 		apart(contexts)
+		apart(holders)
 		goroutines()
 		apart(globalTick)
 		deadlines()
 		for i := 0; i < 3; i++ {
 			runtime.GC()
 		}
+		apart(pooled)
 	}
 	mu.Lock()
 	text, err := json.Marshal(map[string]any{"now": nanotime(), "stated": stated})

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// See timer_numbers.h.
+#include "analysis/timer_numbers.h"
+
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "graph/words.h"
+
+enum {
+	SPANS_A_POLL = 1024,
+	MAX_DEPTH = 8,
+	STATIC_CHUNK = 1 << 16, // bytes asked for at a time
+};
+
+/* Of objects of one code. */
+struct content {
+	uint64_t bytes; // of one value
+	bool is_known, is_many, has_number;
+};
+
+struct search {
+	struct gh_session *session;
+	struct gh_mark *m;
+	const uint64_t *bits;
+	gh_timer_number_fn fn;
+	void *ctx;
+	struct content *contents; // owned: by code
+};
+
+static void look(const struct search *s, uint64_t value, uint64_t slot)
+{
+	struct gh_word_slot t = gh_word_slot(s->m, value);
+
+	if (t.slot != GH_SLOT_NONE && gh_bitmap_test(s->bits, t.slot))
+		s->fn(s->ctx, t.slot, slot);
+}
+
+static void look_at_bytes(const struct search *s, const uint8_t *host, uint64_t bytes,
+			  uint64_t slot)
+{
+	for (uint64_t i = 0; i + 8 <= bytes; i += 8)
+		look(s, gh_u64_at(host + i), slot);
+}
+
+static void look_at_static(const struct search *s, gh_addr lo, gh_addr hi)
+{
+	for (gh_addr at = gh_align_up(lo, 8); at < hi; at += STATIC_CHUNK) {
+		uint64_t bytes = gh_min_u64(hi - at, STATIC_CHUNK);
+		const uint8_t *host;
+
+		bytes = gh_min_u64(bytes, gh_image_readable(s->session->rt->image, at, bytes));
+		host = bytes ? gh_image_at(s->session->rt->image, at, bytes) : NULL;
+		if (host)
+			look_at_bytes(s, host, bytes, GH_SLOT_NONE);
+	}
+}
+
+static bool has_number(const struct gh_runtime *rt, gh_addr rtype, int depth)
+{
+	struct gh_rfield field;
+	struct gh_rtype t;
+
+	if (depth > MAX_DEPTH || !gh_rtype_read(rt, rtype, &t))
+		return true;
+	if (t.kind == GH_KIND_ARRAY)
+		return has_number(rt, t.elem, depth + 1);
+	if (t.kind != GH_KIND_STRUCT)
+		return t.kind == GH_KIND_UINTPTR;
+	for (uint64_t i = 0; i < t.nfields && gh_rtype_field(rt, &t, i, &field); i++)
+		if (has_number(rt, field.type, depth + 1))
+			return true;
+	return false;
+}
+
+/* A closure's variables end where its function's code stops reading. */
+static uint64_t value_bytes(const struct search *s, const struct gh_type *type)
+{
+	return type->shape == GH_SHAPE_CLOSURE
+		       ? gh_types_closure_words(s->session->types, type->source, false) * 8
+		       : type->size;
+}
+
+/* What objects of a code may hold; asked once. */
+static const struct content *content_of(const struct search *s, uint16_t code)
+{
+	struct content *content = &s->contents[code];
+	struct gh_code c = gh_mark_code(s->m, code);
+	const struct gh_type *type = gh_types_get(s->session->types, c.type);
+
+	if (content->is_known)
+		return content;
+	*content = (struct content){.is_known = true};
+	if (!gh_code_names(c))
+		return content;
+	content->bytes = value_bytes(s, type);
+	content->is_many = type->shape != GH_SHAPE_CLOSURE && (type->tiles || c.form == GH_FORM_ARRAY);
+	content->has_number = type->shape == GH_SHAPE_CLOSURE ||
+			      (type->shape == GH_SHAPE_VALUE &&
+			       has_number(s->session->rt, type->source, 0));
+	return content;
+}
+
+/* Of a slot, as far as values lie in it: behind them is what was there before. */
+static uint64_t bytes_of(const struct content *content, const struct gh_span *span)
+{
+	uint64_t header = gh_span_has_header(span) ? 8 : 0; // of the allocator's
+	uint64_t room = span->elem_bytes - header;
+
+	if (!content->bytes || content->bytes > room)
+		return 0;
+	return header + (content->is_many ? room - room % content->bytes : content->bytes);
+}
+
+static void look_at_span(const struct search *s, const struct gh_span *span)
+{
+	bool noscan = gh_span_is_noscan(span);
+
+	for (uint32_t i = 0; i < span->nelems; i++) {
+		gh_addr base = span->base + i * span->elem_bytes;
+		uint16_t state = gh_mark_state(s->m, span->slot0 + i);
+		const struct content *content;
+		const uint8_t *host;
+		uint64_t bytes;
+
+		// what describes owners, as the heaps of timers do, is no node
+		if (!gh_state_is_live(state) ||
+		    (!noscan && !gh_slot_is_node(s->session->owners, span->slot0 + i)))
+			continue;
+		content = content_of(s, state);
+		bytes = !noscan || content->has_number ? bytes_of(content, span) : 0;
+		host = bytes ? gh_image_at(s->session->rt->image, base, bytes) : NULL;
+		if (host)
+			look_at_bytes(s, host, bytes, span->slot0 + i);
+	}
+}
+
+struct gh_error *gh_timer_numbers(struct gh_session *session, const uint64_t *bits,
+				  gh_timer_number_fn fn, void *ctx)
+{
+	struct search s = {
+		.session = session, .m = session->mark, .bits = bits, .fn = fn, .ctx = ctx};
+	const struct gh_span_vec *spans = &session->heap->table.spans;
+	struct gh_error *err = NULL;
+
+	s.contents = gh_alloc_array(gh_mark_ncodes(s.m), sizeof(*s.contents));
+	if (!s.contents)
+		return gh_error_nomem();
+	for (size_t i = 0; i < session->rt->modules.len; i++) {
+		const struct gh_module *m = &session->rt->modules.data[i];
+
+		look_at_static(&s, m->noptrdata, m->enoptrdata);
+		look_at_static(&s, m->data, m->edata);
+		look_at_static(&s, m->bss, m->ebss);
+		look_at_static(&s, m->noptrbss, m->enoptrbss);
+	}
+	for (size_t i = 0; i < spans->len && !err; i++) {
+		if (i % SPANS_A_POLL == 0)
+			err = gh_poll(&session->poll, "looking for timers kept as numbers", i,
+				      spans->len);
+		if (!err)
+			look_at_span(&s, &spans->data[i]);
+	}
+	free(s.contents);
+	return err;
+}

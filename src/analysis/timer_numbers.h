@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Addresses of timers that are kept as numbers: a uintptr holds nothing, but a program may make a
+// pointer of it again. Looked for in static data, in objects with pointers, and in those without
+// whose type has a uintptr; not on stacks and in objects of unknown types, where they may be what
+// was there before.
+#pragma once
+
+#include "analysis/session.h"
+
+/** A number leads to a slot that is looked for; slot: of the object it lies in. */
+typedef void (*gh_timer_number_fn)(void *ctx, uint64_t wanted_slot, uint64_t slot);
+
+/**
+ * bits: of slots that are looked for. fn may get words that are pointers, too; slot is GH_SLOT_NONE
+ * (graph/words.h) in static data. After stage DOMINATORS. Contents that a copy of a process left
+ * out are not looked at. Errors: NOMEM, CANCELLED.
+ */
+struct gh_error *gh_timer_numbers(struct gh_session *session, const uint64_t *bits,
+				  gh_timer_number_fn fn, void *ctx) GH_MUST_CHECK;
