@@ -114,6 +114,8 @@ static uint64_t bytes_of(const struct content *content, const struct gh_span *sp
 
 static void look_at_span(const struct search *s, const struct gh_span *span)
 {
+	static const struct content anything = {
+		.bytes = 8, .is_known = true, .is_many = true, .has_number = true};
 	bool noscan = gh_span_is_noscan(span);
 
 	for (uint32_t i = 0; i < span->nelems; i++) {
@@ -127,7 +129,7 @@ static void look_at_span(const struct search *s, const struct gh_span *span)
 		if (!gh_state_is_live(state) ||
 		    (!noscan && !gh_slot_is_node(s->session->owners, span->slot0 + i)))
 			continue;
-		content = content_of(s, state);
+		content = noscan && state == GH_CODE_UNKNOWN ? &anything : content_of(s, state);
 		bytes = !noscan || content->has_number ? bytes_of(content, span) : 0;
 		host = bytes ? gh_image_at(s->session->rt->image, base, bytes) : NULL;
 		if (host)

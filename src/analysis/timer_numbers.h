@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Addresses of timers that are kept as numbers: a uintptr holds nothing, but a program may make a
-// pointer of it again. Looked for in static data, in objects with pointers, and in those without
-// whose type has a uintptr; not on stacks and in objects of unknown types, where they may be what
-// was there before.
+// pointer of it again. Looked for in static data, in objects with pointers of known types, and in
+// those without whose type has a uintptr or is not known; not on stacks and where an object may be
+// longer than its value: there lies what was there before.
 #pragma once
 
 #include "analysis/session.h"
