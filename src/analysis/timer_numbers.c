@@ -28,19 +28,26 @@ struct search {
 	struct content *contents; // owned: by code
 };
 
-static void look(const struct search *s, uint64_t value, uint64_t slot)
+/* What the runtime saves in its own variables (registers, arguments) is no number of a program. */
+static bool is_runtimes(const struct search *s, gh_addr at)
+{
+	return gh_is_runtime_variable(gh_statics_owner_name(s->session->statics, at, ""));
+}
+
+static void look(const struct search *s, gh_addr at, uint64_t value, uint64_t slot)
 {
 	struct gh_word_slot t = gh_word_slot(s->m, value);
 
-	if (t.slot != GH_SLOT_NONE && gh_bitmap_test(s->bits, t.slot))
+	if (t.slot != GH_SLOT_NONE && gh_bitmap_test(s->bits, t.slot) &&
+	    (slot != GH_SLOT_NONE || !is_runtimes(s, at)))
 		s->fn(s->ctx, t.slot, slot);
 }
 
-static void look_at_bytes(const struct search *s, const uint8_t *host, uint64_t bytes,
-			  uint64_t slot)
+static void look_at_bytes(const struct search *s, const uint8_t *host, gh_addr addr,
+			  uint64_t bytes, uint64_t slot)
 {
 	for (uint64_t i = 0; i + 8 <= bytes; i += 8)
-		look(s, gh_u64_at(host + i), slot);
+		look(s, addr + i, gh_u64_at(host + i), slot);
 }
 
 static void look_at_static(const struct search *s, gh_addr lo, gh_addr hi)
@@ -52,7 +59,7 @@ static void look_at_static(const struct search *s, gh_addr lo, gh_addr hi)
 		bytes = gh_min_u64(bytes, gh_image_readable(s->session->rt->image, at, bytes));
 		host = bytes ? gh_image_at(s->session->rt->image, at, bytes) : NULL;
 		if (host)
-			look_at_bytes(s, host, bytes, GH_SLOT_NONE);
+			look_at_bytes(s, host, at, bytes, GH_SLOT_NONE);
 	}
 }
 
@@ -133,7 +140,7 @@ static void look_at_span(const struct search *s, const struct gh_span *span)
 		bytes = !noscan || content->has_number ? bytes_of(content, span) : 0;
 		host = bytes ? gh_image_at(s->session->rt->image, base, bytes) : NULL;
 		if (host)
-			look_at_bytes(s, host, bytes, span->slot0 + i);
+			look_at_bytes(s, host, base, bytes, span->slot0 + i);
 	}
 }
 

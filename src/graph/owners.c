@@ -136,8 +136,7 @@ static void add_goroutines(struct owner_build *b)
 	qsort(b->by_g, all->len, sizeof(*b->by_g), by_g);
 }
 
-/* A variable of the runtime itself: "runtime.allgs", "internal/runtime/maps.x". */
-static bool is_runtime_variable(const char *name)
+bool gh_is_runtime_variable(const char *name)
 {
 	static const char *const packages[] = {"runtime.", "internal/runtime/",
 					       "runtime/internal/"};
@@ -183,7 +182,7 @@ static gh_node owner_of(struct owner_build *b, const struct gh_root_owner *root,
 
 		return at ? gh_owner_of_word(b, goroutine, at) : goroutine;
 	}
-	if (kind == GH_ROOT_GLOBAL && is_runtime_variable(root->name))
+	if (kind == GH_ROOT_GLOBAL && gh_is_runtime_variable(root->name))
 		kind = GH_ROOT_RUNTIME;
 	return owner_named(b, kind, root->name, at, root->kind != GH_ROOT_GLOBAL);
 }

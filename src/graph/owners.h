@@ -120,6 +120,9 @@ uint64_t gh_node_slot(const struct gh_owner_graph *graph, gh_node node);
 struct gh_error *gh_owner_graph_adopt(struct gh_owner_graph *graph, gh_node owner,
 				      struct gh_owner_word word) GH_MUST_CHECK;
 
+/** Is it a variable of the runtime itself: "runtime.allgs", "internal/runtime/maps.x"? */
+bool gh_is_runtime_variable(const char *name);
+
 /** The owner that a slot describes; GH_NODE_NONE: none, it is an object of the program. */
 gh_node gh_owner_of_slot(const struct gh_owner_graph *graph, uint64_t slot);
 
