@@ -5,17 +5,8 @@
 // those is led to by such goroutines alone. Where memory was overwritten queues and goroutines may
 // say different things: a channel counts only if each place in its queues is the wait of such a
 // goroutine, as the goroutines tell it themselves.
-#include <stdlib.h>
-
 #include "analysis/chans.h"
 #include "analysis/leak_proof.h"
-
-static int by_address(const void *a, const void *b)
-{
-	gh_addr x = *(const gh_addr *)a, y = *(const gh_addr *)b;
-
-	return x < y ? -1 : x > y;
-}
 
 /* What proven ones wait for, each as often as one of them does; moved to the front, sorted. */
 static size_t collect(struct gh_leak_proof *proof)
@@ -30,8 +21,7 @@ static size_t collect(struct gh_leak_proof *proof)
 		for (size_t k = 0; c->is_proven && k < c->nobjects; k++)
 			objects[n++] = objects[c->first + k];
 	}
-	if (n)
-		qsort(objects, n, sizeof(*objects), by_address);
+	gh_addr_sort(objects, n);
 	return n;
 }
 

@@ -133,13 +133,6 @@ static int by_addr(const void *a, const void *b)
 	return x->addr < y->addr ? -1 : x->addr > y->addr;
 }
 
-static int by_address(const void *a, const void *b)
-{
-	gh_addr x = *(const gh_addr *)a, y = *(const gh_addr *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static bool is_listed(const struct gh_chan_row_vec *rows, size_t n, gh_addr addr)
 {
 	struct gh_chan_row key = {.addr = addr};
@@ -180,12 +173,9 @@ static struct gh_error *list_waited(struct lister *l)
 			    !gh_addr_vec_push(&found, wait.sudogs.data[k].chan))
 				err = gh_error_nomem();
 	}
-	if (found.len)
-		qsort(found.data, found.len, sizeof(*found.data), by_address);
-	// each once: many may wait for one, and its queues are walked
+	found.len = gh_addr_unique(found.data, found.len); // many may wait for one
 	for (size_t i = 0; i < found.len && !err; i++)
-		if (!i || found.data[i] != found.data[i - 1])
-			err = add_chan(l, found.data[i], type_of(l, found.data[i]));
+		err = add_chan(l, found.data[i], type_of(l, found.data[i]));
 	gh_addr_vec_deinit(&found);
 	gh_wait_deinit(&wait);
 	return err;

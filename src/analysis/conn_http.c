@@ -129,17 +129,9 @@ static struct gh_error *look_at_http(struct gh_conn_finder *f, const struct gh_c
 	return gh_addr_vec_push(&f->persistent, object) ? NULL : gh_error_nomem();
 }
 
-static int by_address(const void *a, const void *b)
-{
-	gh_addr x = *(const gh_addr *)a, y = *(const gh_addr *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static void sort(struct gh_addr_vec *v)
 {
-	if (v->len)
-		qsort(v->data, v->len, sizeof(*v->data), by_address);
+	gh_addr_sort(v->data, v->len);
 }
 
 struct idle_keys {
@@ -198,7 +190,7 @@ struct gh_error *gh_conn_add_http(struct gh_conn_finder *f)
 				       .is_program_data = true};
 
 		if (f->idle.len && bsearch(&conn.addr, f->idle.data, f->idle.len,
-					   sizeof(conn.addr), by_address)) {
+					   sizeof(conn.addr), gh_addr_compare)) {
 			conn.kind = GH_CONN_HTTP_IDLE;
 			conn.state = "idle";
 		}

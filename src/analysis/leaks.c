@@ -111,13 +111,6 @@ static const char *why_parked(const struct finder *f)
 	return NULL;
 }
 
-static int by_address(const void *a, const void *b)
-{
-	gh_addr x = *(const gh_addr *)a, y = *(const gh_addr *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static int by_wait(const void *a, const void *b)
 {
 	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -128,7 +121,7 @@ static int by_wait(const void *a, const void *b)
 /* Different objects that these wait for: the first one of each. */
 static size_t count_objects(struct finder *f, const struct gh_leak *leak)
 {
-	size_t n = 0, different = 0;
+	size_t n = 0;
 
 	for (size_t i = 0; i < leak->count; i++) {
 		const struct gh_leak_candidate *c =
@@ -137,11 +130,7 @@ static size_t count_objects(struct finder *f, const struct gh_leak *leak)
 		if (c && c->nobjects)
 			f->objects[n++] = f->ret->proof.objects.data[c->first];
 	}
-	if (n)
-		qsort(f->objects, n, sizeof(*f->objects), by_address);
-	for (size_t i = 0; i < n; i++)
-		different += !i || f->objects[i] != f->objects[i - 1];
-	return different;
+	return gh_addr_unique(f->objects, n);
 }
 
 /* Half of them wait longer; those whose wait nobody knows count 0. */
@@ -162,7 +151,7 @@ static int64_t median_wait(struct finder *f, const struct gh_leak *leak)
 static enum gh_chan_origin origin_of(const struct finder *f, gh_addr chan)
 {
 	const gh_addr *found =
-		f->nsignals ? bsearch(&chan, f->signals, f->nsignals, sizeof(chan), by_address)
+		f->nsignals ? bsearch(&chan, f->signals, f->nsignals, sizeof(chan), gh_addr_compare)
 			    : NULL;
 
 	return found ? (enum gh_chan_origin)f->origins[found - f->signals] : GH_ORIGIN_UNKNOWN;
@@ -312,7 +301,6 @@ static int by_weight(const void *a, const void *b)
 static struct gh_error *find_contexts(struct finder *f)
 {
 	const struct gh_addr_vec *signals = &f->ret->proof.signals;
-	size_t n = 0;
 
 	f->signals = gh_alloc_array(signals->len, sizeof(*f->signals));
 	f->origins = gh_alloc_array(signals->len, sizeof(*f->origins));
@@ -321,12 +309,8 @@ static struct gh_error *find_contexts(struct finder *f)
 	if (!signals->len)
 		return NULL;
 	memcpy(f->signals, signals->data, signals->len * sizeof(*f->signals));
-	qsort(f->signals, signals->len, sizeof(*f->signals), by_address);
-	for (size_t i = 0; i < signals->len; i++)
-		if (!n || f->signals[n - 1] != f->signals[i])
-			f->signals[n++] = f->signals[i];
-	f->nsignals = n;
-	return gh_contexts_find(f->ret->session, f->signals, n, f->origins);
+	f->nsignals = gh_addr_unique(f->signals, signals->len);
+	return gh_contexts_find(f->ret->session, f->signals, f->nsignals, f->origins);
 }
 
 static struct gh_error *find(struct finder *f)

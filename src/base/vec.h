@@ -42,3 +42,11 @@ bool gh_vec_reserve_exactly(void **data, size_t *cap, size_t need, size_t size) 
 	_Static_assert(sizeof(type) > 0, "element type is complete")
 
 GH_VEC(gh_addr_vec, gh_addr);
+
+/** The order of addresses, for bsearch. */
+int gh_addr_compare(const void *a, const void *b);
+
+void gh_addr_sort(gh_addr *addrs, size_t n);
+
+/** Sort them and keep each once; returns how many are left. */
+size_t gh_addr_unique(gh_addr *addrs, size_t n);

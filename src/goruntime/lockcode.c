@@ -146,13 +146,6 @@ static int by_place(const void *a, const void *b)
 	return x->at < y->at ? -1 : x->at > y->at;
 }
 
-static int by_address(const void *a, const void *b)
-{
-	gh_addr x = *(const gh_addr *)a, y = *(const gh_addr *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 struct gh_error *gh_lockcode_load(const struct gh_runtime *rt, const struct gh_func *func,
 				  struct gh_lockcode *ret)
 {
@@ -169,8 +162,7 @@ struct gh_error *gh_lockcode_load(const struct gh_runtime *rt, const struct gh_f
 	}
 	if (ret->ops.len)
 		qsort(ret->ops.data, ret->ops.len, sizeof(*ret->ops.data), by_place);
-	if (ret->statics.len)
-		qsort(ret->statics.data, ret->statics.len, sizeof(*ret->statics.data), by_address);
+	gh_addr_sort(ret->statics.data, ret->statics.len);
 	return NULL;
 }
 

@@ -44,9 +44,12 @@ class Leaks:
                 if row["level"] == level for goid in row["goids"]}
 
 
-@pytest.fixture(scope="module", params=[(release, variant) for release in RELEASES
-                                        for variant in ("plain", "nodwarf")],
-                ids="-".join)
+# Unoptimised code keeps values elsewhere: patterns are read off code.
+BUILDS = [(release, variant) for release in RELEASES for variant in ("plain", "nodwarf")]
+BUILDS += [(release, "unoptimised") for release in ENDS]
+
+
+@pytest.fixture(scope="module", params=BUILDS, ids="-".join)
 def build(request: pytest.FixtureRequest) -> programs.Build:
     release, variant = request.param
     return programs.Build("leaks", release, variant)
