@@ -36,7 +36,7 @@ static const struct gh_column columns[NCOLUMNS] = {
 	[FINGERPRINT] = {"fingerprint", GH_UNIT_TEXT, false},
 };
 
-enum { FIRST_PAGE = 4 }; // findings that fit a terminal of 24 lines
+enum { FIRST_PAGE = 6 }; // findings at most: a terminal of 24 lines has room for no more
 
 static bool is_wanted(const struct gh_args *args, const struct gh_finding *f)
 {
@@ -117,8 +117,8 @@ static struct gh_error *fill(struct gh_session *session, const struct gh_args *a
 		if (is_wanted(args, &findings->all.data[i]))
 			err = add(report, table, &findings->all.data[i], whole);
 	report->headline =
-		table->nrows ? gh_arena_printf(&report->arena, "%zu suspects, most bytes first",
-					       table->nrows)
+		table->nrows ? gh_arena_printf(&report->arena, "%zu suspect%s, most bytes first",
+					       table->nrows, table->nrows == 1 ? "" : "s")
 			     : "nothing suspicious: `goheap top` and `goheap retained` show what "
 			       "fills the heap, and who holds it";
 	return err;

@@ -46,7 +46,7 @@ struct gh_command {
 	bool continues;	    // goes on with the last answer, in its order: next
 	bool reads_values;  // contents without pointers: of a process they are copied only if asked
 	bool all_rows;	    // people, too, see all rows unless -n says otherwise
-	uint32_t people_rows; // what they see otherwise; 0: 20
+	uint32_t people_rows; // what they see otherwise, if it fits a page of 24 lines; 0: 20
 	bool counts_itself; // -n counts something else than rows: args->limit
 	uint32_t ignores;   // of enum gh_ignored
 	/* Fill the report. session is NULL when !needs_target. */

@@ -61,8 +61,11 @@ void gh_heap_notes(const struct gh_session *s, struct gh_report *report)
 			       ULL(counts.conservative), ULL(counts.conservative_bytes));
 	if (roots->goroutines_off_safepoint)
 		gh_report_note(report,
-			       "%llu goroutines were running: their innermost frames and registers "
-			       "were taken word by word",
+			       roots->goroutines_off_safepoint == 1
+				       ? "%llu goroutine was running: its innermost frame and "
+					 "registers were taken word by word"
+				       : "%llu goroutines were running: their innermost frames and "
+					 "registers were taken word by word",
 			       ULL(roots->goroutines_off_safepoint));
 	if (roots->goroutines_incomplete)
 		gh_report_note(

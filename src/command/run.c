@@ -12,7 +12,7 @@
 #include "report/format.h"
 #include "target/procfs.h"
 
-enum { DEFAULT_ROWS = 20 };
+enum { DEFAULT_ROWS = 20, PAGE_LINES = 24 };
 
 static void cleanup_report(struct gh_report **report)
 {
@@ -268,7 +268,15 @@ static void leave_dialogue(struct gh_session *session, const struct gh_args *arg
 		gh_report_destroy(report);
 }
 
-static struct gh_error *answer(struct gh_session *session, const struct gh_args *args,
+/* The first page of what is told in paragraphs, above a prompt. */
+static void fit_page(struct gh_args *args, const struct gh_report *report)
+{
+	if (args->command->people_rows && args->render.format == GH_FORMAT_TEXT &&
+	    args->render.limit == args->command->people_rows)
+		args->render.limit = gh_report_fit(report, &args->render, PAGE_LINES - 1);
+}
+
+static struct gh_error *answer(struct gh_session *session, struct gh_args *args,
 			       gh_sink_fn sink, void *ctx, bool *findings_ret)
 {
 	_cleanup_(cleanup_report) struct gh_report *report = gh_report_create();
@@ -280,6 +288,8 @@ static struct gh_error *answer(struct gh_session *session, const struct gh_args 
 	report->args = args->words;
 	report->nargs = args->nwords;
 	err = run(session, args, report);
+	if (!err)
+		fit_page(args, report);
 	if (!err)
 		err = gh_report_render(report, &args->render, sink, ctx);
 	if (session && args->command->needs_target) {

@@ -20,10 +20,11 @@ void gh_put_rest(struct gh_out *out, const struct gh_render_options *options, si
 {
 	if (nrows == 0)
 		return;
+	gh_strbuf_printf(&out->sb, "… %zu more row%s: ", nrows, nrows == 1 ? "" : "s");
 	if (options->how_next)
-		gh_strbuf_printf(&out->sb, "… %zu more rows: `%s`\n", nrows, options->how_next);
+		gh_strbuf_printf(&out->sb, "`%s`\n", options->how_next);
 	else
-		gh_strbuf_printf(&out->sb, "… %zu more rows: -n 0 shows all\n", nrows);
+		gh_strbuf_puts(&out->sb, "-n 0 shows all\n");
 }
 
 /* Bytes of the text up to where a line of `width` should break; all of it when it fits. */

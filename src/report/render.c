@@ -274,3 +274,31 @@ struct gh_error *gh_report_render(const struct gh_report *report,
 	gh_strbuf_deinit(&out.sb);
 	return err;
 }
+
+static bool count_lines(void *ctx, const char *text, size_t len)
+{
+	size_t *lines = ctx;
+
+	for (size_t i = 0; i < len; i++)
+		*lines += text[i] == '\n';
+	return true;
+}
+
+uint64_t gh_report_fit(const struct gh_report *report, const struct gh_render_options *options,
+		       size_t lines)
+{
+	struct gh_render_options trial = *options;
+
+	uint64_t n;
+
+	trial.handles = NULL; // nobody sees these rows
+	for (n = 1; n < options->limit; n++) {
+		size_t used = 0;
+
+		trial.limit = n + 1;
+		gh_error_destroy(gh_report_render(report, &trial, count_lines, &used));
+		if (used > lines)
+			break;
+	}
+	return n;
+}

@@ -200,6 +200,13 @@ struct gh_render_options {
 typedef bool (*gh_sink_fn)(void *ctx, const char *text, size_t len);
 
 /**
+ * How many rows a table, of options->limit at most, the whole text may have to fit so many lines; 1
+ * at least.
+ */
+uint64_t gh_report_fit(const struct gh_report *report, const struct gh_render_options *options,
+		       size_t lines);
+
+/**
  * Sort, limit and write. Text is never wider than options->width: detail columns go first, then
  * long texts are cut. JSON is one line. CSV is RFC 4180; --short is the key column of the first
  * table. Errors: NOMEM, USAGE (no such column to sort by: names the ones there are).

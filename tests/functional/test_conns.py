@@ -27,7 +27,9 @@ class Conns:
         self.core, self.exe = dead.core, dead.exe
         self.statement = json.loads(dead.out)
         self.asked = goheap.ask(dead.core, dead.exe, "conns", "conns --all", "conns --unused",
-                                "conns --no-values")
+                                "conns --no-values", "suspects")
+        self.suspects = {row["rule"]: row
+                         for row in goheap.rows(self.asked["suspects"], "suspects")}
         self.groups = goheap.rows(self.asked["conns"], "groups")
         self.all = goheap.rows(self.asked["conns --all"], "conns")
         assert not self.asked["conns"]["skipped"]
@@ -143,6 +145,22 @@ def test_unused(opened: Conns) -> None:
             assert (unused.get(key) == [count, 0]) == (in_use == 0 and count > 0)
 
 
+def test_suspects(opened: Conns) -> None:
+    """What nobody can close any more; bodies that were read to their end hold nothing."""
+    sums = opened.sums(opened.all)
+    count, in_use = sums[("HTTP response body", "")]
+    row = opened.suspects["bodies-open"]
+    assert row["level"] == "likely" and row["title"].startswith("%d " % (count - in_use))
+    left = {kind: sums[(kind, "")][0] - sums[(kind, "")][1]
+            for kind in ("sql.Conn", "sql.Tx", "sql.Rows")}
+    row = opened.suspects["sql-not-closed"]
+    assert row["level"] == "likely" and row["title"].startswith("%d " % sum(left.values()))
+    for kind, number in left.items():
+        assert "%d %s" % (number, kind) in row["evidence"]
+    waiting = sum(pool["Waiting"] for pool in opened.statement["Pools"])
+    assert "%d requests" % waiting in row["evidence"]
+
+
 def test_no_values(opened: Conns) -> None:
     for row in goheap.rows(opened.asked["conns --no-values"], "groups"):
         assert row["local"] is None and row["peer"] in (None, "main.fake")
@@ -153,6 +171,7 @@ def test_closed_twin(build: programs.Build, workshop: programs.Workshop) -> None
     with simple.death(workshop, build, ["closed"]) as dead:
         of = Conns(dead)
     assert {row["kind"] for row in of.all} == {"file"}
+    assert not {"bodies-open", "sql-not-closed"} & set(of.suspects)
     assert sorted(row["name"] for row in of.all) == STANDARD
 
 

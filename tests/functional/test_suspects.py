@@ -7,10 +7,10 @@ The program states how many of each it planted; bytes are what it allocated for 
 import json
 import pathlib
 import shutil
-from typing import Dict, Iterator, List, NamedTuple
+from typing import Dict, Iterator, List, NamedTuple, Optional
 
 import pytest
-from lib import goheap, programs
+from lib import goheap, leaksdoc, programs
 
 SECONDS = 60
 KIB = 1 << 10
@@ -24,9 +24,11 @@ class Answers(NamedTuple):
     planted: List[dict]
     again: List[dict]
     clean: List[dict]
+    page: List[str]  # what a terminal of 80 columns shows first
 
 
-def run(exe: pathlib.Path, folder: pathlib.Path, clean: bool) -> List[dict]:
+def run(exe: pathlib.Path, folder: pathlib.Path, clean: bool,
+        page: Optional[List[str]] = None) -> List[dict]:
     """Return the findings on a core of the program."""
     folder.mkdir(parents=True)
     process = programs.start(exe, folder, {"GOHEAP_CLEAN": "1" if clean else "0"})
@@ -34,6 +36,8 @@ def run(exe: pathlib.Path, folder: pathlib.Path, clean: bool) -> List[dict]:
     programs.check_death(process, folder)
     document = goheap.ask(folder / "core", exe, "suspects")["suspects"]
     assert not goheap.failed_checks(document)
+    if page is not None:
+        page += leaksdoc.ask(goheap.path(), folder / "core", exe, ["suspects"])
     (folder / "core").unlink()
     return goheap.rows(document, "suspects")
 
@@ -44,10 +48,11 @@ def answers(request: pytest.FixtureRequest,
     exe = workshop.build(programs.Build("suspects", request.param, "plain"))
     folder = exe.parent / "suspects.runs"
     shutil.rmtree(folder, ignore_errors=True)
-    planted = run(exe, folder / "planted", False)
+    page: List[str] = []
+    planted = run(exe, folder / "planted", False, page)
     truth = json.loads((folder / "planted" / "stdout").read_text())
     yield Answers(truth, planted, run(exe, folder / "again", False),
-                  run(exe, folder / "clean", True))
+                  run(exe, folder / "clean", True), page)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -130,6 +135,16 @@ def test_every_finding_says_what_to_do(answers: Answers) -> None:
         assert row["title"] and row["evidence"] and row["fix"]
         assert row["more"].startswith("goheap ")
         assert "0x" not in row["title"]
+
+
+def test_first_page(answers: Answers) -> None:
+    """All of it stands above the prompt of a terminal of 80 by 24, and more is not left out."""
+    assert len(answers.page) < leaksdoc.LINES
+    assert max(map(len, answers.page)) <= leaksdoc.COLUMNS
+    shown = [line for line in answers.page if line[:1].isdigit() and line[1:3] == ". "]
+    assert len(shown) >= 3 and answers.page[0].startswith("%d suspects" % len(answers.planted))
+    left = len(answers.planted) - len(shown)
+    assert "… %d more rows: -n 0 shows all" % left in answers.page
 
 
 def test_bodies(answers: Answers) -> None:

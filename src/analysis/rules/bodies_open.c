@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Response bodies of HTTP clients that nobody closed and no goroutine of the program can still get
 // at: each holds its connection, two goroutines and their buffers. A body that was dropped may be
-// garbage long since; then its connection is lent, and nobody has it.
+// garbage long since; then its connection is lent, and nobody has it. One that was read to its end
+// has given its connection back, and holds nothing.
 #include "analysis/conns.h"
 #include "analysis/finding.h"
 
@@ -58,7 +59,7 @@ static struct gh_error *find(struct gh_findings *f)
 
 		if (conn->in_use)
 			continue;
-		if (conn->kind == GH_CONN_BODY || conn->kind == GH_CONN_BODY_READ)
+		if (conn->kind == GH_CONN_BODY)
 			count(f->session, conn, &bodies);
 		else if (conn->kind == GH_CONN_HTTP_BUSY)
 			count(f->session, conn, &lent);

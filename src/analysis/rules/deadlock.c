@@ -67,6 +67,18 @@ static size_t first_of_circle(const char *const *names, size_t n)
 	return a < b ? a : b;
 }
 
+/* Which locks, or how many where they have one name. */
+static const char *locks_of(struct gh_findings *f, const struct gh_deadlock *d,
+			    const char *const *names, const char *list)
+{
+	for (size_t i = 1; i < d->nlinks; i++)
+		if (strcmp(names[i], names[0]) != 0)
+			return gh_findings_text(f, "the locks are %s", list);
+	return d->nlinks == 1 ? gh_findings_text(f, "the lock is %s", names[0])
+			      : gh_findings_text(f, "each of the %u locks is a %s",
+						 (unsigned)d->nlinks, names[0]);
+}
+
 /* "5, 7, 9", and what they wait for by name. */
 static void tell_circle(struct deadlock_find *find, const struct gh_deadlock *d, size_t first,
 			const char *const *names, struct gh_strbuf *who, struct gh_strbuf *locks)
@@ -104,7 +116,7 @@ static struct gh_error *add(struct deadlock_find *find, const struct gh_deadlock
 	_cleanup_strbuf_ struct gh_strbuf who = {0}, locks = {0};
 	struct gh_findings *f = find->f;
 	struct gh_traceback t = {0};
-	const char **names;
+	const char **names, *what;
 	size_t first;
 	struct gh_error *err = name_locks(find, d, &names);
 
@@ -112,6 +124,7 @@ static struct gh_error *add(struct deadlock_find *find, const struct gh_deadlock
 		return err;
 	first = first_of_circle(names, d->nlinks);
 	tell_circle(find, d, first, names, &who, &locks);
+	what = locks_of(f, d, names, gh_strbuf_str(&locks));
 	err = gh_traceback_summary(f->session->rt, goroutine_at(find, links[first].g), &t);
 	if (err)
 		return err;
@@ -129,12 +142,10 @@ static struct gh_error *add(struct deadlock_find *find, const struct gh_deadlock
 					    : NULL,
 			.evidence =
 				d->behind ? gh_findings_text(
-						    f, "the locks are %s; %llu more goroutines wait "
-						       "behind them",
-						    gh_strbuf_str(&locks),
-						    (unsigned long long)d->behind)
-					  : gh_findings_text(f, "the locks are %s",
-							     gh_strbuf_str(&locks)),
+						    f, "%s; %llu more goroutine%s behind", what,
+						    (unsigned long long)d->behind,
+						    d->behind == 1 ? " waits" : "s wait")
+					  : what,
 			.fix = "take the locks in the same order everywhere, and unlock by defer",
 			.more = "goheap locks",
 			.key = gh_findings_text(f, "%s", gh_strbuf_str(&locks)),

@@ -79,9 +79,13 @@ static void add(struct gh_findings *f, const struct gh_defer_list *list, const s
 			.site = c->row->file ? gh_findings_text(f, "%s:%d", c->row->file,
 								c->row->line)
 					     : NULL,
-			.evidence = gh_findings_text(
-				f, "%llu of one statement wait in one frame, for the function to return",
-				(unsigned long long)c->longest),
+			.evidence =
+				c->longest == c->count
+					? "one statement in a loop, run when the function returns"
+					: gh_findings_text(f,
+							   "one statement in a loop, %llu in one "
+							   "frame, run when the function returns",
+							   (unsigned long long)c->longest),
 			.fix = "make the body of the loop a function, so that its defers run at its end",
 			.more = "goheap defers",
 			.key = gh_findings_text(f, "%s %s", gh_strbuf_str(&frame),

@@ -58,6 +58,13 @@ static bool collect(const struct gh_session *s, const struct gh_defer_list *list
 	return true;
 }
 
+static const char *title_of(struct gh_findings *f, uint64_t count, const char *function)
+{
+	return count == 1 ? gh_findings_text(f, "deferred %s keeps what only it refers to", function)
+			  : gh_findings_text(f, "%llu deferred %s keep what only they refer to",
+					     (unsigned long long)count, function);
+}
+
 static void add(struct gh_findings *f, const struct gh_defer_list *list,
 		const struct big_defers *big)
 {
@@ -71,12 +78,7 @@ static void add(struct gh_findings *f, const struct gh_defer_list *list,
 		f, &gh_rule_defer_oversized,
 		(struct gh_finding){
 			.level = big->wait_ns >= long_ns ? GH_LEVEL_LIKELY : GH_LEVEL_POSSIBLE,
-			.title = gh_findings_text(f, "%llu deferred %s keep%s what only %s refer%s to",
-						  (unsigned long long)big->count,
-						  gh_strbuf_str(&function),
-						  big->count == 1 ? "s" : "",
-						  big->count == 1 ? "it" : "they",
-						  big->count == 1 ? "s" : ""),
+			.title = title_of(f, big->count, gh_strbuf_str(&function)),
 			.bytes = big->retained,
 			.bytes_kind = big->count == 1 ? "exact" : "at_least",
 			.site = row->file ? gh_findings_text(f, "%s:%d", row->file, row->line)

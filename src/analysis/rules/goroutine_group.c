@@ -53,10 +53,12 @@ static void add(struct group_find *find, const struct gh_stack_group *group, uin
 								t->wait_line)
 					     : NULL,
 			.evidence = gh_findings_text(
-				f, "%s%s%s; nothing else leads to what they hold",
+				f, "%s%s%s; nothing else leads to what %s",
 				gh_gstatus_name(group->status), *group->wait_reason ? ", " : "",
-				group->wait_reason),
-			.fix = "see what their frames hold, and drop what the rest does not need",
+				group->wait_reason, group->count == 1 ? "it holds" : "they hold"),
+			.fix = gh_findings_text(
+				f, "see what %s frames hold, and drop what the rest does not need",
+				group->count == 1 ? "its" : "their"),
 			.more = gh_findings_text(f, "goheap dom %llu",
 						 (unsigned long long)first->goid),
 			.key = at,

@@ -37,7 +37,7 @@ static void add(struct gh_findings *f, const struct gh_leaks *leaks, const struc
 					     : NULL,
 			.evidence = gh_findings_text(
 				f, "%s; started by %s",
-				proven ? "nothing that can still run reaches what they wait for"
+				proven ? "nothing alive reaches what they wait for"
 				       : leak->pattern,
 				gh_strbuf_str(&creator)),
 			.fix = leak->fix ? leak->fix : "see why nobody wakes them",
@@ -65,7 +65,7 @@ static struct gh_error *find(struct gh_findings *f)
 const struct gh_rule gh_rule_goroutine_leak = {
 	.id = "goroutine-leak",
 	.title = "Goroutines that nobody will wake",
-	.help = "proven: nothing that can still run reaches what they wait for, as the runtime's own "
+	.help = "proven: nothing alive reaches what they wait for, as the runtime's own "
 		"goroutineleak profile computes. likely: many at one place that have waited long and "
 		"are no pool.",
 	.find = find,
