@@ -3,6 +3,8 @@
 
 import collections
 import json
+import pathlib
+import struct
 from typing import Dict, Iterator, List, NamedTuple
 
 import pytest
@@ -14,6 +16,7 @@ from lib import gocore, goheap, programs, rederive, simple
 OFFSET = {"go1.22": 8}
 NEVER_BY_ITSELF = {"go1.27"}  # asynctimerchan is gone
 NO_NEW_CHANNELS = {"go1.22"}
+PT_LOAD = 1
 
 
 class Case(NamedTuple):
@@ -273,6 +276,32 @@ def test_timers_of_a_bubble_count_by_its_clock(build: programs.Build,
     groups = goheap.rows(answers["timers"], "groups")
     assert sum(group["count"] for group in groups if group["clock"] == "bubble") == \
         len(statement["stated"])
+
+
+def without_part_of_heap(core: bytes, address: int) -> bytes:
+    """Return the core without the memory from an address on to the end of its segment."""
+    changed = bytearray(core)
+    phoff, = struct.unpack_from("<Q", core, 32)
+    count, = struct.unpack_from("<H", core, 56)
+    for at in range(phoff, phoff + 56 * count, 56):
+        kind, _, _, vaddr, _, size = struct.unpack_from("<IIQQQQ", core, at)
+        if kind == PT_LOAD and vaddr <= address < vaddr + size:
+            struct.pack_into("<Q", changed, at + 32, (address - vaddr) // 4096 * 4096)
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("end", sorted({RELEASES[0], RELEASES[-1]}))
+def test_nothing_is_proven_where_memory_is_missing(end: str, workshop: programs.Workshop,
+                                                   tmp_path: pathlib.Path) -> None:
+    with simple.death(workshop, programs.Build("timers", end, "plain")) as dead:
+        stated = [one["Object"] for one in read(dead.out)["stated"] if one["Object"]]
+        cut = tmp_path / "core"
+        cut.write_bytes(without_part_of_heap(dead.core.read_bytes(),
+                                              sorted(stated)[len(stated) // 2]))
+        document = goheap.ask(cut, dead.exe, "timers --all")["timers --all"]
+    assert [skipped for skipped in document["skipped"] if skipped["what"] == "live objects"]
+    verdicts = {row["verdict"] for row in goheap.rows(document, "timers")}
+    assert "held" in verdicts and "unstoppable" not in verdicts, verdicts
 
 
 def test_a_core_taken_while_timers_fire(release: str, workshop: programs.Workshop) -> None:
