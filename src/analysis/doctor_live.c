@@ -13,6 +13,18 @@ static void check_none(struct gh_doctor *doctor, const char *name, uint64_t n, c
 		      ULL(n), what);
 }
 
+/* The same was said of the same object before, by another pointer. */
+static bool is_said(const struct gh_conflict *conflicts, size_t i)
+{
+	const struct gh_conflict *c = &conflicts[i];
+
+	while (i-- > 0)
+		if (conflicts[i].addr == c->addr && conflicts[i].claimed == c->claimed &&
+		    conflicts[i].found == c->found)
+			return true;
+	return false;
+}
+
 /* Unsafe casts do this, and so would we if we typed wrongly: the first ones, one a row. */
 static void list_conflicts(struct gh_doctor *doctor, const struct gh_session *session)
 {
@@ -25,12 +37,17 @@ static void list_conflicts(struct gh_doctor *doctor, const struct gh_session *se
 	gh_doctor_add(doctor, name, all ? GH_HEALTH_WARN : GH_HEALTH_OK,
 		      all ? "does the program cast pointers with unsafe? else goheap errs" : NULL,
 		      "%llu", ULL(all));
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		gh_type_id found = conflicts[i].found;
+
+		if (is_said(conflicts, i))
+			continue;
 		gh_doctor_add(doctor, name, GH_HEALTH_WARN, NULL, "0x%llx: a pointer says %s, %s",
 			      ULL(conflicts[i].addr),
 			      gh_types_name(session->types, conflicts[i].claimed),
-			      conflicts[i].found ? gh_types_name(session->types, conflicts[i].found)
-						 : "its size or pointer bits say otherwise");
+			      found ? gh_types_name(session->types, found)
+				    : "its size or pointer bits say otherwise");
+	}
 }
 
 static void check_live(struct gh_doctor *doctor, const struct gh_session *session)

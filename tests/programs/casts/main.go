@@ -37,6 +37,7 @@ var (
 	seconds [nConverted]*second
 	plains  [nCast]*first
 	others  [nCast]*other
+	again   [nCast]*other // of the first one
 	nested  [nNested]any
 )
 
@@ -74,6 +75,7 @@ func main() {
 	for i := range plains {
 		plains[i] = &first{a: new(item)}
 		others[i] = (*other)(unsafe.Pointer(plains[i]))
+		again[i] = others[0]
 	}
 	truth.Die("casts")
 }
