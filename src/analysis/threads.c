@@ -322,11 +322,12 @@ struct gh_error *gh_threads_load(struct gh_session *session, struct gh_threads *
 
 void gh_thread_verdict_describe(const struct gh_thread_verdict *v, struct gh_strbuf *sb)
 {
+	const char *call = v->call && strcmp(v->call, v->kind) ? v->call : NULL;
+
 	gh_strbuf_puts(sb, v->kind);
-	if (v->call || v->cgo)
-		gh_strbuf_printf(sb, " (%s%s%s%s)", v->call ? v->call : "",
-				 v->call && v->cgo ? ", " : "", v->cgo ? "in C from " : "",
-				 v->cgo ? v->cgo : "");
+	if (call || v->cgo)
+		gh_strbuf_printf(sb, " (%s%s%s%s)", call ? call : "", call && v->cgo ? ", " : "",
+				 v->cgo ? "in C from " : "", v->cgo ? v->cgo : "");
 	if (v->path)
 		gh_strbuf_printf(sb, " of %s", v->path);
 	else if (v->has_fd)

@@ -54,7 +54,7 @@ struct gh_threads {
 /** *ret is to be deinit in any case. Computes stage GOROUTINES. Errors: NOMEM, CANCELLED. */
 struct gh_error *gh_threads_load(struct gh_session *session, struct gh_threads *ret) GH_MUST_CHECK;
 
-/** Append "read (read, in C from f) of file descriptor 5, which nothing in memory names". */
+/** Append "read (in C from f) of file descriptor 5, which nothing in memory names". */
 void gh_thread_verdict_describe(const struct gh_thread_verdict *verdict, struct gh_strbuf *sb);
 
 void gh_threads_deinit(struct gh_threads *threads);

@@ -80,13 +80,13 @@ static const struct gh_column columns[NCOLUMNS] = {
 enum verdict_column { V_LEVEL, V_KIND, V_COUNT, V_CALL, V_CGO, V_WAIT_NS_MAX, V_SENTENCE, NVERDICT };
 
 static const struct gh_column verdict_columns[NVERDICT] = {
-	[V_LEVEL] = {"level", GH_UNIT_TEXT, false},
+	[V_LEVEL] = {"level", GH_UNIT_TEXT, false, .prose = GH_PROSE_HEAD},
 	[V_KIND] = {"kind", GH_UNIT_TEXT, false},
 	[V_COUNT] = {"count", GH_UNIT_COUNT, false},
 	[V_CALL] = {"call", GH_UNIT_TEXT, true},
 	[V_CGO] = {"cgo", GH_UNIT_TEXT, true},
 	[V_WAIT_NS_MAX] = {"wait_ns_max", GH_UNIT_NS, true},
-	[V_SENTENCE] = {"sentence", GH_UNIT_TEXT, false},
+	[V_SENTENCE] = {"sentence", GH_UNIT_TEXT, false, .prose = GH_PROSE_SENTENCE},
 };
 
 enum { MAX_FDS = 16 }; // different ones of a group that are listed
@@ -344,6 +344,8 @@ static struct gh_error *list_verdicts(const struct listing *l)
 {
 	struct gh_table *table = gh_report_table(l->report, "verdicts", verdict_columns, NVERDICT);
 
+	if (table)
+		table->is_prose = true;
 	for (size_t i = 0; table && i < l->threads->verdicts.len; i++) {
 		const struct gh_thread_verdict *v = &l->threads->verdicts.data[i];
 		struct gh_cell *row = gh_table_row(table);

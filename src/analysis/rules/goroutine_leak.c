@@ -28,7 +28,9 @@ static void add(struct gh_findings *f, const struct gh_leaks *leaks, const struc
 			.title = gh_findings_text(f, "%zu goroutine%s in %s %s (%s)", leak->count,
 						  leak->count == 1 ? "" : "s",
 						  gh_strbuf_str(&where),
-						  proven ? "will never go on" : "seem to hang",
+						  proven	      ? "will never go on"
+						  : leak->count == 1 ? "seems to hang"
+								     : "seem to hang",
 						  group->wait_reason),
 			.bytes = leak->retained,
 			.bytes_kind = leak->count == 1 ? "exact" : "at_least",
@@ -37,10 +39,11 @@ static void add(struct gh_findings *f, const struct gh_leaks *leaks, const struc
 					     : NULL,
 			.evidence = gh_findings_text(
 				f, "%s; started by %s",
-				proven ? "nothing alive reaches what they wait for"
-				       : leak->pattern,
+				!proven		   ? leak->pattern
+				: leak->count == 1 ? "nothing alive reaches what it waits for"
+						   : "nothing alive reaches what they wait for",
 				gh_strbuf_str(&creator)),
-			.fix = leak->fix ? leak->fix : "see why nobody wakes them",
+			.fix = leak->fix ? leak->fix : "see why nobody wakes what waits there",
 			.more = "goheap leaks",
 			.key = gh_findings_text(f, "%s %s", at, t->created_by ? t->created_by : ""),
 			.owner = gh_goroutine_node(nodes, first),
