@@ -38,7 +38,8 @@ static void look(const struct search *s, gh_addr at, uint64_t value, uint64_t sl
 {
 	struct gh_word_slot t = gh_word_slot(s->m, value);
 
-	if (t.slot != GH_SLOT_NONE && gh_bitmap_test(s->bits, t.slot) &&
+	// two small numbers side by side look like an address inside now and then
+	if (t.slot != GH_SLOT_NONE && t.base == value && gh_bitmap_test(s->bits, t.slot) &&
 	    (slot != GH_SLOT_NONE || !is_runtimes(s, at)))
 		s->fn(s->ctx, t.slot, slot);
 }
