@@ -2,16 +2,12 @@
 // `timers`: what will fire and when, who could stop it, what it keeps until then.
 #include <stdlib.h>
 
-#include "analysis/alloc_site.h"
 #include "analysis/timers.h"
 #include "command/code_cells.h"
 #include "command/command.h"
 #include "command/heap_notes.h"
-#include "command/timer_rows.h"
-#include "dwarf/offset_map.h"
+#include "command/timer_groups.h"
 #include "goruntime/traceback.h"
-
-enum { POLL_ROWS = 1 << 16 };
 
 enum group_column {
 	KIND,
@@ -28,6 +24,8 @@ enum group_column {
 	RETAINED_KIND,
 	DUE_NS_MAX,
 	CLOCK,
+	PERIOD_NS_MIN,
+	PERIOD_NS_MAX,
 	NGROUP_COLUMNS
 };
 
@@ -46,109 +44,12 @@ static const struct gh_column group_columns[NGROUP_COLUMNS] = {
 	[RETAINED_KIND] = {"retained_kind", GH_UNIT_TEXT, true},
 	[DUE_NS_MAX] = {"due_ns_max", GH_UNIT_NS, true},
 	[CLOCK] = {"clock", GH_UNIT_TEXT, true},
+	[PERIOD_NS_MIN] = {"period_ns_min", GH_UNIT_NS, true},
+	[PERIOD_NS_MAX] = {"period_ns_max", GH_UNIT_NS, true},
 };
-
-/* What timers of one group have in common. Texts are compared by address: see timer_rows.h. */
-struct group {
-	struct gh_timer_key key;
-	uint32_t first; // of the view
-	uint64_t count, retained;
-	int64_t due_min, due_max;
-	bool has_due;
-	struct gh_source_frame created; // of one that was sampled; function NULL: none was
-	bool created_elsewhere;		// another one was
-};
-GH_VEC(group_vec, struct group);
-
-/* More bytes first, then more timers; the rest by what they are. */
-static int by_weight(const void *a, const void *b)
-{
-	const struct group *x = a, *y = b;
-
-	if (x->retained != y->retained)
-		return x->retained < y->retained ? 1 : -1;
-	if (x->count != y->count)
-		return x->count < y->count ? 1 : -1;
-	return x->first < y->first ? -1 : x->first > y->first;
-}
-
-/* Where it was allocated, if the memory profile sampled that. */
-static void note_created(const struct gh_timer_rows *rows, struct group *g, uint32_t index)
-{
-	struct gh_source_frame frame;
-
-	if (g->created_elsewhere || !rows->session->heap ||
-	    !gh_alloc_site(rows->session, gh_timer_view_at(rows->view, index)->addr, &frame))
-		return;
-	if (!g->created.function)
-		g->created = frame;
-	else if (g->created.line != frame.line ||
-		 strcmp(g->created.function, frame.function) != 0)
-		g->created_elsewhere = true;
-}
-
-static void add_to_group(const struct gh_timer_rows *rows, struct group *g, uint32_t index)
-{
-	int64_t due;
-
-	note_created(rows, g, index);
-	g->count++;
-	g->retained += rows->view->facts[index].retained;
-	if (!gh_timer_rows_due(rows, index, &due))
-		return;
-	if (!g->has_due || due < g->due_min)
-		g->due_min = due;
-	if (!g->has_due || due > g->due_max)
-		g->due_max = due;
-	g->has_due = true;
-}
-
-/* The group of a key, made when it is met first; NULL: out of memory. Texts are each there once. */
-static struct group *group_of(struct gh_offset_map *map, struct group_vec *groups,
-			      const struct gh_timer_key *key, uint32_t index)
-{
-	uint64_t hash = gh_timer_key_hash(key);
-	uint32_t found;
-
-	for (; (found = gh_offset_map_get(map, hash)) != 0; hash++)
-		if (!gh_timer_key_compare(&groups->data[found - 1].key, key))
-			return &groups->data[found - 1];
-	if (!group_vec_push(groups, (struct group){.key = *key, .first = index}) ||
-	    !gh_offset_map_put(map, hash, (uint32_t)groups->len))
-		return NULL;
-	return &groups->data[groups->len - 1];
-}
-
-static struct gh_error *group_timers(struct gh_timer_rows *rows, struct group_vec *ret)
-{
-	size_t n = gh_timer_view_len(rows->view);
-	struct gh_offset_map map = {0};
-	struct gh_error *err = NULL;
-
-	for (size_t i = 0; i < n && !err; i++) {
-		struct gh_timer_key key = {0};
-		struct group *g;
-
-		if (i % POLL_ROWS == 0)
-			err = gh_poll(&rows->session->poll, "grouping timers", i, n);
-		if (!err)
-			err = gh_timer_rows_key(rows, i, &key);
-		if (err)
-			break;
-		g = group_of(&map, ret, &key, (uint32_t)i);
-		if (g)
-			add_to_group(rows, g, (uint32_t)i);
-		else
-			err = gh_error_nomem();
-	}
-	gh_offset_map_deinit(&map);
-	if (!err && ret->len)
-		qsort(ret->data, ret->len, sizeof(*ret->data), by_weight);
-	return err;
-}
 
 static struct gh_error *add_group_row(struct gh_timer_rows *rows, struct gh_report *report,
-				      struct gh_table *table, const struct group *g)
+				      struct gh_table *table, const struct gh_timer_group *g)
 {
 	struct gh_cell *cells = gh_table_row(table);
 
@@ -159,6 +60,10 @@ static struct gh_error *add_group_row(struct gh_timer_rows *rows, struct gh_repo
 	cells[CHANNEL] = gh_cell_text(g->key.channel);
 	if (g->key.period_ns)
 		cells[PERIOD_NS] = gh_cell_i64(g->key.period_ns);
+	if (g->period_max) {
+		cells[PERIOD_NS_MIN] = gh_cell_i64(g->period_min);
+		cells[PERIOD_NS_MAX] = gh_cell_i64(g->period_max);
+	}
 	cells[COUNT] = gh_cell_u64(g->count);
 	cells[CLOCK] = gh_cell_text(gh_timer_clock(g->key.is_fake));
 	if (g->has_due) {
@@ -187,12 +92,12 @@ static struct gh_error *add_groups(struct gh_timer_rows *rows, const struct gh_a
 	struct gh_table *table =
 		gh_report_table(report, "groups", group_columns, NGROUP_COLUMNS);
 	struct gh_cell *total = table ? gh_table_total(table) : NULL;
-	struct group_vec groups = {0};
+	struct gh_timer_group_vec groups = {0};
 	uint64_t count = 0, retained = 0;
-	struct gh_error *err = total ? group_timers(rows, &groups) : gh_error_nomem();
+	struct gh_error *err = total ? gh_timer_groups(rows, &groups) : gh_error_nomem();
 
 	for (size_t i = 0; i < groups.len && !err; i++) {
-		const struct group *g = &groups.data[i];
+		const struct gh_timer_group *g = &groups.data[i];
 
 		if (g->retained < args->min_bytes)
 			continue;
@@ -200,7 +105,7 @@ static struct gh_error *add_groups(struct gh_timer_rows *rows, const struct gh_a
 		retained += g->retained;
 		err = add_group_row(rows, report, table, g);
 	}
-	group_vec_deinit(&groups);
+	gh_timer_group_vec_deinit(&groups);
 	if (err)
 		return err;
 	total[KIND] = gh_cell_text("total");

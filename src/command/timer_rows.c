@@ -333,12 +333,14 @@ int gh_timer_key_compare(const struct gh_timer_key *a, const struct gh_timer_key
 		return a->verdict < b->verdict ? -1 : 1;
 	if (a->is_fake != b->is_fake)
 		return a->is_fake < b->is_fake ? -1 : 1;
-	if (a->period_ns != b->period_ns)
-		return a->period_ns < b->period_ns ? -1 : 1;
 	order = compare_text(a->callback, b->callback);
 	if (!order)
 		order = compare_text(a->channel, b->channel);
-	return order ? order : compare_text(a->owner, b->owner);
+	if (!order)
+		order = compare_text(a->owner, b->owner);
+	if (order || a->period_ns == b->period_ns)
+		return order;
+	return a->period_ns < b->period_ns ? -1 : 1;
 }
 
 /* Texts are each there once, so that their addresses stand for them. */

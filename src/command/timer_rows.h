@@ -56,6 +56,7 @@ struct gh_timer_key {
 
 struct gh_error *gh_timer_rows_key(struct gh_timer_rows *rows, size_t index,
 				   struct gh_timer_key *ret) GH_MUST_CHECK;
+/** By all of it; the period last. */
 int gh_timer_key_compare(const struct gh_timer_key *a, const struct gh_timer_key *b);
 uint64_t gh_timer_key_hash(const struct gh_timer_key *key);
 

@@ -153,6 +153,7 @@ def test_what_a_timer_heap_lists_is_typed(case: Case) -> None:
     for stated in case.stated:
         if not stated["Object"] or is_gone(stated, case) or stated["Group"] == "inside":
             continue
+        assert stated["Object"] in case.typed, stated
         found = case.typed[stated["Object"]]
         assert found["type"] == ("runtime.timeTimer" if alike else "time.Ticker"
                                  if stated["Kind"] == "Ticker" else "time.Timer"), (stated, found)
@@ -186,11 +187,17 @@ def test_nothing_else_is_listed(case: Case) -> None:
 
 
 def test_groups_hold_all_of_them(case: Case) -> None:
-    counts = collections.Counter((row["kind"], row["period_ns"], row["callback"])
-                                 for row in case.rows)
+    jitter = {stated["Period"] for stated in case.stated if stated["Group"] == "jitter"}
+    counts = collections.Counter(
+        (row["kind"], None if row["period_ns"] in jitter else row["period_ns"], row["callback"])
+        for row in case.rows)
     grouped: Dict[tuple, int] = collections.Counter()
     for group in case.groups:
         grouped[(group["kind"], group["period_ns"], group["callback"])] += group["count"]
+    # so many periods are one group, and all others keep theirs
+    merged = [(group["count"], group["period_ns_min"], group["period_ns_max"])
+              for group in case.groups if group["kind"] == "Ticker" and not group["period_ns"]]
+    assert merged == [(len(jitter), min(jitter), max(jitter))]
     assert grouped == counts
     dropped = [group for group in case.groups
                if (group["callback"] or "").startswith("main.dropped.")]

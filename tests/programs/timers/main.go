@@ -43,17 +43,18 @@ const (
 )
 
 var (
-	mu      sync.Mutex
-	stated  []Stated
-	timers  []*time.Timer
-	tickers []*time.Ticker
-	tick    <-chan time.Time
-	held    context.Context
-	cancels []context.CancelFunc
-	started sync.WaitGroup
-	never   = make(chan struct{})
-	conns   []net.Conn
-	sum     int
+	mu       sync.Mutex
+	stated   []Stated
+	timers   []*time.Timer
+	tickers  []*time.Ticker
+	jittered []*time.Ticker
+	tick     <-chan time.Time
+	held     context.Context
+	cancels  []context.CancelFunc
+	started  sync.WaitGroup
+	never    = make(chan struct{})
+	conns    []net.Conn
+	sum      int
 )
 
 func state(s Stated) {
@@ -108,6 +109,18 @@ func holdTickers() {
 		tickers = append(tickers, t)
 		state(Stated{flipped(unsafe.Pointer(t)), "Ticker", "held ticker", "armed", "held", "main.tickers", "",
 			from, to, int64(d), 0, 0})
+	}
+}
+
+// jitter makes tickers whose periods are alike and never the same.
+func jitter() {
+	for i := 0; i < few; i++ {
+		var t *time.Ticker
+		d := 4*time.Hour + time.Duration(i)*time.Millisecond
+		from, to := between(d, func() { t = time.NewTicker(d) })
+		jittered = append(jittered, t)
+		state(Stated{Object: flipped(unsafe.Pointer(t)), Kind: "Ticker", Group: "jitter", State: "armed",
+			Verdict: "held", Owner: "main.jittered", From: from, To: to, Period: int64(d)})
 	}
 }
 
@@ -346,6 +359,7 @@ func main() {
 	} else {
 		apart(holdTimers)
 		apart(holdTickers)
+		apart(jitter)
 		apart(sampled)
 		apart(stopAndReset)
 		apart(fired)
