@@ -27,7 +27,8 @@ bool gh_alloc_site(const struct gh_session *session, gh_addr addr, struct gh_sou
 	for (uint32_t i = 0; i < stack.depth; i++) {
 		struct gh_source_frame frame;
 
-		if (!gh_alloc_stack_frame(rt, &stack, i, &frame) || is_of_runtime(frame.function))
+		if (!gh_alloc_stack_frame(rt, &stack, i, &frame) || !frame.function ||
+		    is_of_runtime(frame.function))
 			continue;
 		if (!gh_is_standard(rt, frame.function)) {
 			*ret = frame;

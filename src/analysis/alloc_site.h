@@ -8,6 +8,6 @@
 /**
  * The first frame of the program's own in the stack of the allocation at addr, or where the standard
  * library alone was at work, the first one outside of the runtime. Needs stage HEAP. False: it was
- * not sampled, or nothing describes the code.
+ * not sampled, or nothing describes the code; else ret->function is known.
  */
 bool gh_alloc_site(const struct gh_session *session, gh_addr addr, struct gh_source_frame *ret);

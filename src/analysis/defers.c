@@ -178,6 +178,7 @@ static void measure_captured(const struct lister *l, const struct gh_goroutine *
 			     struct gh_defer_row *row)
 {
 	bool on_stack = is_on_stack(g, d->fn);
+	uint64_t read = c->read > CODE_WORD ? c->read - CODE_WORD : 0;
 	struct gh_slot_ref ref;
 	bool in_heap = d->fn && gh_heap_find(l->session->heap, d->fn, &ref);
 
@@ -191,7 +192,7 @@ static void measure_captured(const struct lister *l, const struct gh_goroutine *
 		row->captured_bytes = ref.elem_bytes - CODE_WORD;
 		row->captured = GH_AT_MOST;
 	} else if (on_stack) {
-		row->captured_bytes = gh_max_u64(l->stack_words * 8, c->read - CODE_WORD);
+		row->captured_bytes = gh_max_u64(l->stack_words * 8, read);
 		row->captured = GH_AT_LEAST;
 	}
 	row->captured_bytes += l->direct_bytes;
