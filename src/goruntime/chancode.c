@@ -207,13 +207,15 @@ static bool is_end(const uint8_t *code)
 	       (code[0] == 0xff && (code[1] & 0x38) == 0x20); // by a table: its targets are not seen
 }
 
-/* Does a way lead from there to where it waits? False: none is seen, or there is no memory. */
-static bool comes_to_wait(const struct reader *r, uint64_t from)
+/* Does a way lead from one of these to where it waits? False: none is seen, or there is no memory. */
+static bool comes_to_wait(const struct reader *r, const uint64_t *from, size_t n)
 {
 	_cleanup_free_ uint64_t *seen = gh_alloc_array(gh_bitmap_words(r->len), sizeof(*seen));
 	struct offset_vec todo = {0};
-	bool found = false, fine = seen && offset_vec_push(&todo, from);
+	bool found = false, fine = seen != NULL;
 
+	for (size_t k = 0; k < n && fine; k++)
+		fine = offset_vec_push(&todo, from[k]);
 	while (fine && !found && todo.len) {
 		uint64_t i = todo.data[--todo.len];
 		struct gh_x86 x;
@@ -239,6 +241,7 @@ void gh_chancode_read(const struct gh_runtime *rt, const struct gh_frame_vec *fr
 {
 	struct reader r = {.rt = rt, .channels = channels, .n = n, .ret = ret};
 	const struct gh_func *func;
+	uint64_t behind;
 
 	*ret = (struct gh_chancode){0};
 	r.frame = find_frame(&r, frames);
@@ -257,7 +260,7 @@ void gh_chancode_read(const struct gh_runtime *rt, const struct gh_frame_vec *fr
 		*ret = (struct gh_chancode){0};
 		return;
 	}
-	ret->in_loop = comes_to_wait(&r, r.at + CALL_BYTES);
-	for (size_t i = 0; i < r.nsends; i++)
-		ret->sent_before |= comes_to_wait(&r, r.sends[i]);
+	behind = r.at + CALL_BYTES;
+	ret->in_loop = comes_to_wait(&r, &behind, 1);
+	ret->sent_before = comes_to_wait(&r, r.sends, r.nsends);
 }

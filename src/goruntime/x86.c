@@ -3,6 +3,8 @@
 // have a ModRM byte, and the size of what follows as a constant.
 #include "goruntime/x86.h"
 
+enum { MAX_INSTRUCTION = 15 }; // bytes: processors refuse longer ones
+
 struct opcode {
 	uint64_t at;	// index of the byte behind it
 	uint8_t map;	// 1: one byte, 2: 0f, 3: 0f 38, 4: 0f 3a
@@ -157,6 +159,7 @@ bool gh_x86_decode(const uint8_t *code, uint64_t len, struct gh_x86 *ret)
 	uint64_t at, n = 0, constant;
 	bool is_short, is_long;
 
+	len = gh_min_u64(len, MAX_INSTRUCTION);
 	if (!read_opcode(code, len, &op) || is_invalid(&op))
 		return false;
 	at = op.at;
