@@ -16,6 +16,8 @@ struct walk {
 	struct gh_arena *arena;
 	struct gh_waiting_vec *rows;
 	uint64_t damaged;
+	struct gh_timers timers; // those in heaps, once has_timers
+	bool has_timers;
 	struct gh_error *err; // the first one
 };
 
@@ -91,6 +93,21 @@ static void set_due(const struct walk *w, const struct gh_timer *timer, struct g
 		row->due_ns = timer->when_ns - w->session->now_ns;
 }
 
+/* Once, for all channels of a select. Where they are damaged, none are known. */
+static struct gh_error *load_timers(struct walk *w)
+{
+	struct gh_error *err = NULL;
+
+	if (!w->has_timers)
+		err = gh_timers_load(w->session->rt, NULL, &w->session->poll, &w->timers);
+	w->has_timers = true;
+	if (err && err->code == GH_ERR_MISSING) {
+		gh_error_destroy(err);
+		return NULL;
+	}
+	return err;
+}
+
 /*
  * When something will be sent on the channel of a timer. Up to go1.22, and with asynctimerchan=1, the
  * channel does not know its timer, but such a timer stands in a heap until it fires.
@@ -99,7 +116,6 @@ static struct gh_error *find_due(struct walk *w, struct gh_waiting *row)
 {
 	const struct gh_runtime *rt = w->session->rt;
 	gh_addr addr = gh_field_or_zero(rt, row->addr, GH_F_hchan_timer);
-	struct gh_timers timers;
 	struct gh_timer timer;
 	struct gh_error *err;
 
@@ -108,20 +124,15 @@ static struct gh_error *find_due(struct walk *w, struct gh_waiting *row)
 			set_due(w, &timer, row);
 		return NULL;
 	}
-	err = gh_timers_load(rt, NULL, &w->session->poll, &timers);
-	if (err && err->code == GH_ERR_MISSING) { // damaged: it is not known
-		gh_error_destroy(err);
-		return NULL;
-	}
+	err = load_timers(w);
 	if (err)
 		return err;
-	for (size_t i = 0; i < timers.list.len; i++) {
-		const struct gh_timer *t = &timers.list.data[i];
+	for (size_t i = 0; i < w->timers.list.len; i++) {
+		const struct gh_timer *t = &w->timers.list.data[i];
 
 		if (t->arg == row->addr && (t->kind == GH_TIMER_TIMER || t->kind == GH_TIMER_TICKER))
 			set_due(w, t, row);
 	}
-	gh_timers_deinit(&timers);
 	return NULL;
 }
 
@@ -284,6 +295,7 @@ struct gh_error *gh_waiting_load(struct gh_session *session, size_t g, struct gh
 
 	*ret = (struct gh_waiting_list){0};
 	err = gh_blocked_one(session, g, add_rows, &w, &counts);
+	gh_timers_deinit(&w.timers);
 	ret->damaged = w.damaged;
 	if (err)
 		gh_waiting_deinit(ret);
