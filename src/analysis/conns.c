@@ -121,7 +121,6 @@ static bool is_wanted(void *ctx, const char *type)
 static struct gh_error *look_at(struct gh_conn_finder *f, const struct gh_object *object)
 {
 	const struct gh_conn_type *type = gh_conn_type_named(f, object->type);
-
 	struct gh_slot slot;
 
 	if (!type)

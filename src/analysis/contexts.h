@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which channels are those that contexts close when they end: by the live objects that hold them. A
 // context may be garbage by the time that only its channel is waited for; then nothing here tells, as
-// what lies in freed memory may be of the time when the slot was another channel's. Mirrors context/context.go (cancelCtx{…, done atomic.Value, …}), go1.22 to go1.27.
+// what lies in freed memory may be of the time when the slot was another channel's. Mirrors
+// context/context.go (cancelCtx{…, done atomic.Value, …}), go1.22 to go1.27.
 #pragma once
 
 #include "analysis/session.h"

@@ -320,7 +320,6 @@ static struct gh_error *find(struct finder *f)
 
 	if (err)
 		return err;
-
 	ret->members = gh_alloc_array(ret->groups.nmembers, sizeof(*ret->members));
 	f->waits = gh_alloc_array(ret->groups.nmembers, sizeof(*f->waits));
 	f->objects = gh_alloc_array(ret->groups.nmembers, sizeof(*f->objects));

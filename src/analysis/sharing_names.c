@@ -82,7 +82,8 @@ static bool keep_nearest(void *ctx, gh_node owner, uint32_t step)
 	near->step = step;
 	near->total++;
 	at = near->before;
-	while (at < near->n && gh_owner_rank(near->graph, near->owners[at]) < gh_owner_rank(near->graph, owner))
+	while (at < near->n && gh_owner_rank(near->graph, near->owners[at]) <
+				       gh_owner_rank(near->graph, owner))
 		at++;
 	if (at == GH_SHARERS_KEPT)
 		return true;

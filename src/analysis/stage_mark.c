@@ -46,7 +46,10 @@ static void name_timer(void *ctx, gh_addr object, gh_type_id type, gh_addr at)
 	gh_mark_name(ctx, object, type);
 }
 
-/* Precise roots to the end, what timer heaps tell, then what may be a pointer, then the names that specials give. */
+/*
+ * Precise roots to the end, what timer heaps tell, then what may be a pointer, then the names that
+ * specials give.
+ */
 static struct gh_error *mark_live(struct gh_session *s, struct gh_mark *mark)
 {
 	struct gh_root_sink precise = {.ctx = mark, .word = follow, .contents = follow_contents};
