@@ -7,9 +7,8 @@
 #include "base/cleanup.h"
 #include "base/ring.h"
 #include "command/code_cells.h"
+#include "command/goroutine_tables.h"
 #include "command/waiting_rows.h"
-#include "goruntime/defer.h"
-#include "goruntime/traceback.h"
 #include "graph/value.h"
 #include "report/format.h"
 
@@ -38,39 +37,6 @@ static const struct gh_column variable_columns[NVARIABLE] = {
 	[A_ADDRESS] = {"address", GH_UNIT_ADDRESS, true},
 };
 
-enum defer_column {
-	D_FUNCTION,
-	D_SITE,
-	D_KIND,
-	D_FRAME,
-	D_CLOSURE,
-	D_RECORD,
-	D_SITE_KIND,
-	D_FRAME_FUNCTION,
-	NDEFER,
-};
-
-static const struct gh_column defer_columns[NDEFER] = {
-	[D_FUNCTION] = {"function", GH_UNIT_TEXT, false},
-	[D_SITE] = {"site", GH_UNIT_TEXT, false},
-	[D_KIND] = {"kind", GH_UNIT_TEXT, false},
-	[D_FRAME] = {"frame", GH_UNIT_COUNT, false},
-	[D_CLOSURE] = {"closure", GH_UNIT_ADDRESS, true},
-	[D_RECORD] = {"record", GH_UNIT_ADDRESS, true},
-	[D_SITE_KIND] = {"site_kind", GH_UNIT_TEXT, true},
-	[D_FRAME_FUNCTION] = {"frame_function", GH_UNIT_TEXT, true},
-};
-
-enum ancestor_column { P_GOID, P_STATE, P_CREATED_BY, P_CREATED_SITE, P_STACK, NANCESTOR };
-
-static const struct gh_column ancestor_columns[NANCESTOR] = {
-	[P_GOID] = {"goid", GH_UNIT_COUNT, false, .handle = 'g'},
-	[P_STATE] = {"state", GH_UNIT_TEXT, false},
-	[P_CREATED_BY] = {"created_by", GH_UNIT_TEXT, false},
-	[P_CREATED_SITE] = {"created_site", GH_UNIT_TEXT, false},
-	[P_STACK] = {"stack", GH_UNIT_LIST, true},
-};
-
 enum fact_column { N_NAME, N_VALUE, NFACT };
 
 static const struct gh_column fact_columns[NFACT] = {
@@ -80,33 +46,17 @@ static const struct gh_column fact_columns[NFACT] = {
 
 enum {
 	ENDS_SHOWN = 50,      // frames of either end of a deep stack that people see
-	DEFERS_SHOWN = 50,    // likewise: the first to run
 	MAX_VALUE = 100,      // bytes of a value
 	MAX_VARIABLES = 2000, // of all frames
-	MAX_ANCESTORS = 64,
-	MAX_ANCESTOR_PCS = 128,
 };
 
-struct request {
-	struct gh_session *session;
-	struct gh_report *report;
-	const struct gh_goroutine *g;
-	bool text;	  // for people
-	bool all;	  // frames that runtime.Stack leaves out, too
-	bool ends;	  // of deep stacks only
-	struct gh_frame_vec frames;
-	struct gh_trace_frame_vec logical;
-	struct gh_traceback traceback;
-	uint64_t cut_variables;
-};
-
-static void request_deinit(struct request *r)
+static void request_deinit(struct goroutine_request *r)
 {
 	gh_frame_vec_deinit(&r->frames);
 	gh_trace_frame_vec_deinit(&r->logical);
 }
 
-static struct gh_error *find_goroutine(struct request *r, const char *word)
+static struct gh_error *find_goroutine(struct goroutine_request *r, const char *word)
 {
 	const struct gh_goroutine_vec *gs = &r->session->goroutines;
 	char *end;
@@ -127,7 +77,7 @@ static struct gh_error *find_goroutine(struct request *r, const char *word)
 			       (unsigned long long)goid);
 }
 
-static struct gh_error *load_stack(struct request *r)
+static struct gh_error *load_stack(struct goroutine_request *r)
 {
 	enum gh_unwind_end end;
 	struct gh_error *err = gh_stack_unwind(r->session->rt, r->g, &r->frames, &end);
@@ -144,7 +94,7 @@ static struct gh_error *load_stack(struct request *r)
 	return NULL;
 }
 
-static struct gh_error *add_frame(const struct request *r, struct gh_table *table,
+static struct gh_error *add_frame(const struct goroutine_request *r, struct gh_table *table,
 				  const struct gh_trace_frame *f)
 {
 	const struct gh_frame *frame = &r->frames.data[f->physical];
@@ -165,7 +115,7 @@ static struct gh_error *add_frame(const struct request *r, struct gh_table *tabl
 	return NULL;
 }
 
-static struct gh_error *list_frames(const struct request *r)
+static struct gh_error *list_frames(const struct goroutine_request *r)
 {
 	struct gh_table *table = gh_report_table(r->report, "frames", frame_columns, NFRAME);
 	struct gh_error *err = table ? NULL : gh_error_nomem();
@@ -214,7 +164,7 @@ static bool was_seen(const struct gh_dlocal_vec *locals, size_t at)
 	return false;
 }
 
-static struct gh_error *add_variable(struct request *r, struct gh_table *table,
+static struct gh_error *add_variable(struct goroutine_request *r, struct gh_table *table,
 				     const struct gh_dlocal_vec *locals, size_t at, uint32_t index)
 {
 	const struct gh_dlocal *local = &locals->data[at];
@@ -252,7 +202,7 @@ static struct gh_error *add_variable(struct request *r, struct gh_table *table,
 }
 
 /* Is any call in this frame one that is shown? */
-static bool is_frame_shown(const struct request *r, uint32_t index)
+static bool is_frame_shown(const struct goroutine_request *r, uint32_t index)
 {
 	for (size_t i = 0; i < r->logical.len; i++)
 		if (r->logical.data[i].physical == index && r->logical.data[i].shown)
@@ -260,7 +210,8 @@ static bool is_frame_shown(const struct request *r, uint32_t index)
 	return r->all;
 }
 
-static struct gh_error *add_variables(struct request *r, struct gh_table *table, uint32_t index,
+static struct gh_error *add_variables(struct goroutine_request *r, struct gh_table *table,
+				      uint32_t index,
 				      struct gh_dlocal_vec *locals)
 {
 	const struct gh_runtime *rt = r->session->rt;
@@ -279,8 +230,7 @@ static struct gh_error *add_variables(struct request *r, struct gh_table *table,
 	return err;
 }
 
-/* People need no empty tables. */
-static void drop_if_empty(const struct request *r, struct gh_table *table)
+void gh_goroutine_drop_empty(const struct goroutine_request *r, struct gh_table *table)
 {
 	struct gh_table_vec *tables = &r->report->tables;
 
@@ -290,7 +240,7 @@ static void drop_if_empty(const struct request *r, struct gh_table *table)
 	gh_table_destroy(table);
 }
 
-static struct gh_error *list_variables(struct request *r)
+static struct gh_error *list_variables(struct goroutine_request *r)
 {
 	struct gh_error *err = gh_session_types(r->session);
 	struct gh_dlocal_vec locals = {0};
@@ -313,208 +263,23 @@ static struct gh_error *list_variables(struct request *r)
 			err = add_variables(r, table, i, &locals);
 	}
 	gh_dlocal_vec_deinit(&locals);
-	drop_if_empty(r, table);
+	gh_goroutine_drop_empty(r, table);
 	gh_report_skip(r->report, "variables", r->cut_variables, "beyond the first 2000");
 	return err;
 }
 
-static struct gh_error *add_defer(const struct request *r, struct gh_table *table,
-				  const struct gh_defer *d)
-{
-	const struct gh_runtime *rt = r->session->rt;
-	struct gh_cell *row = gh_table_row(table);
-	struct gh_source_frame line;
-	struct gh_func func;
-	bool is_statement = gh_defer_site(rt, d, &line);
-
-	if (!row)
-		return gh_error_nomem();
-	if (d->code && gh_func_find(rt, d->code, &func))
-		row[D_FUNCTION] = gh_function_cell(r->report, gh_func_name(rt, &func));
-	row[D_SITE] = gh_site_cell(r->report, line.file, line.line);
-	if (line.file)
-		row[D_SITE_KIND] = gh_cell_text(is_statement ? "statement" : "function");
-	row[D_KIND] = gh_cell_text(gh_defer_kind_name((enum gh_defer_kind)d->kind));
-	if (d->frame != GH_DEFER_NO_FRAME) {
-		row[D_FRAME] = gh_cell_u64(d->frame);
-		row[D_FRAME_FUNCTION] = gh_function_cell(
-			r->report, gh_func_name(rt, &r->frames.data[d->frame].func));
-	}
-	if (d->fn)
-		row[D_CLOSURE] = gh_cell_u64(d->fn);
-	if (d->record)
-		row[D_RECORD] = gh_cell_u64(d->record);
-	return NULL;
-}
-
-static struct gh_error *list_defers(const struct request *r)
-{
-	struct gh_defer_vec defers = {0};
-	struct gh_defer_skips skips = {0};
-	uint64_t left_out = 0;
-	struct gh_error *err =
-		gh_defers_load(r->session->rt, r->g, &r->frames, &defers, &skips);
-	struct gh_table *table =
-		err ? NULL : gh_report_table(r->report, "defers", defer_columns, NDEFER);
-
-	if (!err && !table)
-		err = gh_error_nomem();
-	for (size_t i = 0; !err && i < defers.len; i++) {
-		if (defers.data[i].is_list)
-			continue;
-		if (r->ends && table->nrows == DEFERS_SHOWN)
-			left_out++;
-		else
-			err = add_defer(r, table, &defers.data[i]);
-	}
-	gh_report_skip(r->report, "defers", left_out,
-		       "they would run after these: -n 0 shows all, `goheap defers` groups them");
-	if (!err)
-		drop_if_empty(r, table);
-	gh_defer_vec_deinit(&defers);
-	gh_report_skip(r->report, "defers", skips.unreadable + skips.damaged,
-		       "their records are damaged or cannot be read");
-	return err;
-}
-
-static struct gh_error *list_waiting(const struct request *r)
+static struct gh_error *list_waiting(const struct goroutine_request *r)
 {
 	size_t index = (size_t)(r->g - r->session->goroutines.data);
 	struct gh_table *table = NULL;
 	struct gh_error *err = gh_waiting_table(r->session, index, r->report, &table);
 
 	if (!err)
-		drop_if_empty(r, table);
+		gh_goroutine_drop_empty(r, table);
 	return err;
 }
 
-static const struct gh_goroutine *alive(const struct gh_session *session, uint64_t goid)
-{
-	const struct gh_goroutine_vec *gs = &session->goroutines;
-
-	for (size_t i = 0; goid && i < gs->len; i++)
-		if (gs->data[i].goid == goid && !gh_goroutine_is_dead(&gs->data[i]))
-			return &gs->data[i];
-	return NULL;
-}
-
-/* The function and line of a go statement, by its return address. */
-static void fill_creation(const struct request *r, gh_addr go_pc, struct gh_cell *row)
-{
-	struct gh_source_frame line;
-	struct gh_func func;
-
-	if (!go_pc || !gh_func_find(r->session->rt, go_pc - 1, &func))
-		return;
-	gh_func_line(r->session->rt, &func, go_pc - 1, &line);
-	row[P_CREATED_BY] = gh_function_cell(r->report, line.function);
-	row[P_CREATED_SITE] = gh_site_cell(r->report, line.file, line.line);
-}
-
-/*
- * "main.f /x/main.go:12": the innermost call at a return address; inlined ones have pcs of their own.
- * NULL: none, or the runtime's.
- */
-static const char *call_text(const struct request *r, gh_addr pc)
-{
-	struct gh_source_frame_vec frames = {0};
-	const struct gh_runtime *rt = r->session->rt;
-	const char *text = NULL;
-	struct gh_func func;
-
-	if (gh_func_find(rt, pc - 1, &func) &&
-	    gh_func_source_frames(rt, &func, pc - 1, &frames) && frames.len &&
-	    (r->all || !frames.data[0].function ||
-	     strncmp(frames.data[0].function, "runtime.", 8) != 0))
-		text = gh_arena_printf(&r->report->arena, "%s %s:%d",
-				       frames.data[0].function ? frames.data[0].function : "?",
-				       frames.data[0].file ? frames.data[0].file : "?",
-				       frames.data[0].line);
-	gh_source_frame_vec_deinit(&frames);
-	return text;
-}
-
-/* Frames that an ancestor had when it started the next one, where GODEBUG=tracebackancestors kept
- * them. */
-static struct gh_error *fill_ancestor_stack(const struct request *r, gh_addr info,
-					    struct gh_cell *row)
-{
-	const struct gh_runtime *rt = r->session->rt;
-	const char *items[MAX_ANCESTOR_PCS], **list;
-	struct gh_slice pcs;
-	size_t n = 0;
-
-	if (!gh_has(&rt->layout, GH_F_ancestorInfo_pcs) ||
-	    !gh_read_slice(rt->image, info + (uint64_t)rt->layout.offset[GH_F_ancestorInfo_pcs],
-			   &pcs))
-		return NULL;
-	for (uint64_t i = 0; i < gh_min_u64(pcs.len, MAX_ANCESTOR_PCS); i++) {
-		gh_addr pc;
-
-		if (!gh_read_u64(rt->image, pcs.data + i * 8, &pc))
-			continue;
-		items[n] = call_text(r, pc);
-		if (items[n])
-			n++;
-	}
-	list = n ? gh_arena_alloc(&r->report->arena, n * sizeof(*list)) : NULL;
-	if (!list)
-		return n ? gh_error_nomem() : NULL;
-	memcpy(list, items, n * sizeof(*list));
-	row[P_STACK] = gh_cell_list(list, n);
-	return NULL;
-}
-
-/* g.ancestors: *[]ancestorInfo, the parent first; or 0. */
-static gh_addr ancestor_info(const struct request *r, size_t i)
-{
-	const struct gh_runtime *rt = r->session->rt;
-	gh_addr at = gh_field_or_zero(rt, r->g->addr, GH_F_g_ancestors);
-	struct gh_slice infos;
-	uint64_t bytes = (uint64_t)rt->layout.struct_size[GH_S_ancestorInfo];
-
-	if (!at || rt->layout.struct_size[GH_S_ancestorInfo] <= 0 ||
-	    !gh_read_slice(rt->image, at, &infos) || i >= infos.len)
-		return 0;
-	return infos.data + i * bytes;
-}
-
-static struct gh_error *list_ancestors(const struct request *r)
-{
-	const struct gh_runtime *rt = r->session->rt;
-	uint64_t goid = r->g->parent_goid;
-	struct gh_table *table =
-		gh_report_table(r->report, "ancestors", ancestor_columns, NANCESTOR);
-
-	if (!table)
-		return gh_error_nomem();
-	for (size_t i = 0; goid && i < MAX_ANCESTORS; i++) {
-		const struct gh_goroutine *parent = alive(r->session, goid);
-		gh_addr info = ancestor_info(r, i);
-		struct gh_cell *row = gh_table_row(table);
-		struct gh_error *err;
-
-		if (!row)
-			return gh_error_nomem();
-		row[P_GOID] = gh_cell_u64(goid);
-		row[P_STATE] = gh_cell_text(parent ? gh_gstatus_name(parent->status) : "gone");
-		if (parent)
-			fill_creation(r, goid == 1 ? 0 : parent->go_pc, row);
-		else if (info)
-			fill_creation(r, gh_field_or_zero(rt, info, GH_F_ancestorInfo_gopc), row);
-		err = info ? fill_ancestor_stack(r, info, row) : NULL;
-		if (err)
-			return err;
-		info = ancestor_info(r, i + 1);
-		goid = parent ? parent->parent_goid
-		       : info ? gh_field_or_zero(rt, info, GH_F_ancestorInfo_goid)
-			      : 0;
-	}
-	drop_if_empty(r, table);
-	return NULL;
-}
-
-static struct gh_cell labels_cell(const struct request *r)
+static struct gh_cell labels_cell(const struct goroutine_request *r)
 {
 	_cleanup_strbuf_ struct gh_strbuf sb = {0};
 
@@ -524,7 +289,8 @@ static struct gh_cell labels_cell(const struct request *r)
 }
 
 /* What it retains: null unless asked for. */
-static struct gh_error *retained_cell(const struct request *r, bool asked, struct gh_cell *ret)
+static struct gh_error *retained_cell(const struct goroutine_request *r, bool asked,
+				      struct gh_cell *ret)
 {
 	struct gh_goroutine_node_vec nodes = {0};
 	struct gh_error *err = NULL;
@@ -539,7 +305,7 @@ static struct gh_error *retained_cell(const struct request *r, bool asked, struc
 	return err;
 }
 
-static struct gh_error *list_facts(const struct request *r, bool retained)
+static struct gh_error *list_facts(const struct goroutine_request *r, bool retained)
 {
 	struct gh_table *table = gh_report_table(r->report, "goroutine", fact_columns, NFACT);
 	const struct gh_goroutine *g = r->g;
@@ -584,7 +350,7 @@ static struct gh_error *list_facts(const struct request *r, bool retained)
 }
 
 /* As the first line of the runtime's traceback. */
-static void conclude(const struct request *r)
+static void conclude(const struct goroutine_request *r)
 {
 	const struct gh_goroutine *g = r->g;
 	_cleanup_strbuf_ struct gh_strbuf sb = {0};
@@ -612,7 +378,7 @@ static void conclude(const struct request *r)
 static struct gh_error *run(struct gh_session *session, const struct gh_args *args,
 			    struct gh_report *report)
 {
-	_cleanup_(request_deinit) struct request r = {.session = session, .report = report};
+	_cleanup_(request_deinit) struct goroutine_request r = {.session = session, .report = report};
 	struct gh_error *err = gh_session_goroutines(session);
 
 	if (!err && !args->npositional)
@@ -638,9 +404,9 @@ static struct gh_error *run(struct gh_session *session, const struct gh_args *ar
 	if (!err)
 		err = list_waiting(&r);
 	if (!err)
-		err = list_defers(&r);
+		err = gh_goroutine_defers(&r);
 	if (!err)
-		err = list_ancestors(&r);
+		err = gh_goroutine_ancestors(&r);
 	if (!err)
 		err = list_facts(&r, gh_args_option(args, "--retained"));
 	if (!err)
@@ -658,8 +424,8 @@ static const struct gh_table_shape tables[] = {
 	{"frames", frame_columns, NFRAME},
 	{"variables", variable_columns, NVARIABLE},
 	{"waiting_on", gh_waiting_columns, GH_WAITING_COLUMNS},
-	{"defers", defer_columns, NDEFER},
-	{"ancestors", ancestor_columns, NANCESTOR},
+	{"defers", gh_goroutine_defer_columns, GH_GOROUTINE_NDEFER},
+	{"ancestors", gh_goroutine_ancestor_columns, GH_GOROUTINE_NANCESTOR},
 	{"goroutine", fact_columns, NFACT},
 	{NULL, NULL, 0},
 };
