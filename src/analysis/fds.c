@@ -56,19 +56,19 @@ static struct gh_error *ask_heap(struct gh_fds *fds, struct gh_fd *ret)
 
 struct gh_error *gh_fds_find(struct gh_fds *fds, uint64_t fd, struct gh_fd *ret)
 {
+	uint32_t known = gh_offset_map_get(&fds->by_fd, fd);
 	struct gh_fd found = {.fd = fd};
 	struct gh_error *err;
 
-	for (size_t i = 0; i < fds->known.len; i++) {
-		if (fds->known.data[i].fd == fd) {
-			*ret = fds->known.data[i];
-			return NULL;
-		}
+	if (known) {
+		*ret = fds->known.data[known - 1];
+		return NULL;
 	}
 	err = ask_heap(fds, &found);
 	if (!err && found.kind == GH_DESCRIPTOR_UNKNOWN)
 		ask_proc(fds, &found);
-	if (!err && !gh_fd_vec_push(&fds->known, found))
+	if (!err && (!gh_fd_vec_push(&fds->known, found) ||
+		     !gh_offset_map_put(&fds->by_fd, fd, (uint32_t)fds->known.len)))
 		err = gh_error_nomem();
 	*ret = found;
 	return err;
@@ -78,4 +78,5 @@ void gh_fds_deinit(struct gh_fds *fds)
 {
 	gh_open_file_vec_deinit(&fds->files);
 	gh_fd_vec_deinit(&fds->known);
+	gh_offset_map_deinit(&fds->by_fd);
 }

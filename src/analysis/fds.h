@@ -5,6 +5,7 @@
 
 #include "analysis/session.h"
 #include "base/arena.h"
+#include "dwarf/offset_map.h"
 #include "goruntime/openfiles.h"
 
 struct gh_fd {
@@ -20,6 +21,7 @@ struct gh_fds {
 	struct gh_arena *arena;	       // borrowed: paths
 	struct gh_open_file_vec files; // once has_files
 	struct gh_fd_vec known;
+	struct gh_offset_map by_fd; // one more than the index into known
 	bool has_files;
 };
 
