@@ -272,7 +272,7 @@ static void leave_dialogue(struct gh_session *session, const struct gh_args *arg
 static void fit_page(struct gh_args *args, const struct gh_report *report)
 {
 	if (args->command->people_rows && args->render.format == GH_FORMAT_TEXT &&
-	    args->render.limit == args->command->people_rows)
+	    !args->limit_given && args->render.limit == args->command->people_rows)
 		args->render.limit = gh_report_fit(report, &args->render, PAGE_LINES - 1);
 }
 

@@ -288,7 +288,6 @@ uint64_t gh_report_fit(const struct gh_report *report, const struct gh_render_op
 		       size_t lines)
 {
 	struct gh_render_options trial = *options;
-
 	uint64_t n;
 
 	trial.handles = NULL; // nobody sees these rows
