@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Conns, transactions and rows of package database/sql that nobody closed and no goroutine of the
-// program can still get at: each keeps a connection from its pool.
+// program can still get at: each keeps a connection from its pool, rows of a transaction the same one.
 #include "analysis/conns.h"
 #include "analysis/finding.h"
 
@@ -36,7 +36,7 @@ static void add(struct gh_findings *f, const struct tally *t)
 		(struct gh_finding){
 			.level = GH_LEVEL_LIKELY,
 			.title = gh_findings_text(
-				f, "%llu database connections were taken and not given back",
+				f, "%llu users of database connections were not closed",
 				(unsigned long long)(t->conns + t->txs + t->rows)),
 			.evidence = gh_findings_text(
 				f, "by %llu sql.Conn, %llu sql.Tx and %llu sql.Rows that are on no "
