@@ -60,3 +60,11 @@ def test_lengths_and_targets(workshop: programs.Workshop) -> None:
             assert (words[1], one.address + len(one.code) + int(words[2])) == (
                 "1", int(target.group(1), 16)), one
     assert not wrong, "%d of %d:\n%s" % (len(wrong), len(known), "\n".join(wrong[:20]))
+
+
+def test_prefixes_end() -> None:
+    """An instruction has 15 bytes at most: more prefixes are none, however many follow."""
+    lines = "".join("66" * n + "90\n" for n in (0, 14, 15, 40))
+    result = subprocess.run([INSTRUCTIONS], input=lines, stdout=subprocess.PIPE, text=True,
+                            timeout=20, check=True)
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["1", "15", "0", "0"]
