@@ -75,9 +75,15 @@ uint64_t gh_owner_rank(const struct gh_owner_graph *graph, gh_node owner);
 void gh_sharing_describe(const struct gh_sharing *sharing, const struct gh_shared *shared,
 			 bool nearest, struct gh_strbuf *sb);
 
-/** An owner that holds something over `step` objects that are shared themselves. False: enough. */
+/**
+ * An owner that holds something over `step` objects that are shared themselves (0: nobody counted).
+ * False: enough.
+ */
 typedef bool (*gh_sharer_fn)(void *ctx, gh_node owner, uint32_t step);
 
-/** Call fn for the owners that hold it, nearest first. False: some were left out; it is bounded. */
+/**
+ * Call fn for the owners that hold it: more than are kept nearest first. False: some were left out,
+ * and some may have been told twice; it is bounded.
+ */
 bool gh_sharing_owners(const struct gh_sharing *sharing, const struct gh_shared *shared,
 		       gh_sharer_fn fn, void *ctx);

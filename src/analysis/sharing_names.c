@@ -94,10 +94,16 @@ static bool keep_nearest(void *ctx, gh_node owner, uint32_t step)
 	return true;
 }
 
+/* Where there are few, all are kept, however far away: a list may be longer than what is walked. */
 bool gh_sharing_owners(const struct gh_sharing *sharing, const struct gh_shared *shared,
 		       gh_sharer_fn fn, void *ctx)
 {
-	return visit_owners(sharing, shared, MAX_WALK, fn, ctx);
+	bool is_all = !shared->more || visit_owners(sharing, shared, MAX_WALK, fn, ctx);
+	bool goes_on = true;
+
+	for (uint32_t i = 0; i < shared->nowners && (!shared->more || !is_all) && goes_on; i++)
+		goes_on = fn(ctx, shared->owners[i], 0);
+	return is_all && goes_on;
 }
 
 /* Does one of the first n owners print like this one? */

@@ -64,8 +64,9 @@ static bool read_opcode(const uint8_t *code, uint64_t len, struct opcode *op)
 	op->at = at;
 	if (at < len && (code[at] == 0xc5 || code[at] == 0xc4))
 		return read_vex(code, len, op);
-	if (at + 1 < len && code[at] == 0x0f) {
-		at++;
+	if (at < len && code[at] == 0x0f) {
+		if (++at >= len)
+			return false;
 		op->map = code[at] == 0x38 ? 3 : code[at] == 0x3a ? 4 : 2;
 		at += op->map > 2;
 	}

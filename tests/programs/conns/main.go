@@ -30,7 +30,13 @@ const (
 	nRead   = 20
 	nIdle   = 8
 	nClosed = 15
+	nLinks  = 12000 // more than are walked in search of who holds one
 )
+
+type link struct {
+	next, prev *link
+	file       *os.File
+}
 
 type row struct {
 	Kind, Owner   string
@@ -59,6 +65,8 @@ var (
 	path     net.Listener
 	files    []*os.File
 	pipes    [2]*os.File
+	first    *link
+	last     *link
 	client   *http.Client
 	bodies   []*http.Response
 	readOnes []*http.Response
@@ -167,6 +175,23 @@ func open(dir string) {
 	states("pipe", "main.pipes", 2, 0)
 }
 
+// links has a file in the middle of a long list that has two ends.
+func links(dir string) {
+	f, err := os.Create(filepath.Join(dir, "linked"))
+	check(err)
+	first = &link{}
+	last = first
+	for i := 0; i < nLinks; i++ {
+		last.next = &link{prev: last}
+		last = last.next
+		if i == nLinks/2 {
+			last.file = f
+		}
+	}
+	said.Names = append(said.Names, f.Name())
+	shared("file", "main.first", "main.last")
+}
+
 func answer(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/together" {
 		gate.Done()
@@ -235,6 +260,11 @@ func closeAll() {
 	for _, f := range files {
 		f.Close()
 	}
+	for l := first; l != nil; l = l.next {
+		if l.file != nil {
+			l.file.Close()
+		}
+	}
 	for _, r := range append(bodies, readOnes...) {
 		finish(r, true)
 	}
@@ -256,6 +286,7 @@ func main() {
 	tcp()
 	unix(dir)
 	open(dir)
+	links(dir)
 	https()
 	http2()
 	databases()
