@@ -7,7 +7,7 @@
 #include "analysis/histogram.h"
 #include "goruntime/rtype.h"
 
-enum { LOWEST = 4096, MAX_HIDDEN = 1 << 24 };
+enum { LOWEST = 4096, CHARGED = 4096 }; // CHARGED: taken from the budget at a time
 
 /* What a value in an interface of that dynamic type points to; 0: it is no pointer. */
 static gh_addr pointee(const struct gh_runtime *rt, gh_addr rtype)
@@ -78,6 +78,21 @@ static bool leads_where_it_should(const struct gh_conn_finder *f, const struct g
 	return i > 0;
 }
 
+static struct gh_error *push(struct gh_conn_finder *f, struct gh_conn_hidden hidden)
+{
+	uint64_t bytes = CHARGED * sizeof(hidden);
+
+	if (f->hidden.len % CHARGED == 0) {
+		struct gh_error *err = gh_budget_charge(f->session->target->budget, bytes,
+							"connections without a type");
+
+		if (err)
+			return err;
+		f->charged_bytes += bytes;
+	}
+	return gh_conn_hidden_vec_push(&f->hidden, hidden) ? NULL : gh_error_nomem();
+}
+
 /* Only what the mark has no type for: the others are met by their types. */
 static struct gh_error *note(struct gh_conn_finder *f, const struct gh_conn_type *type,
 			     gh_addr addr)
@@ -85,15 +100,13 @@ static struct gh_error *note(struct gh_conn_finder *f, const struct gh_conn_type
 	struct gh_slot_ref ref;
 	uint16_t state;
 
-	if (!gh_heap_find(f->session->heap, addr, &ref) || f->hidden.len >= MAX_HIDDEN)
+	if (!gh_heap_find(f->session->heap, addr, &ref))
 		return NULL;
 	state = gh_mark_state(f->session->mark, ref.slot);
 	if (!gh_state_is_live(state) ||
 	    gh_object_strength(f->session->mark, state) != GH_STRENGTH_UNKNOWN)
 		return NULL;
-	return gh_conn_hidden_vec_push(&f->hidden, (struct gh_conn_hidden){addr, type})
-		       ? NULL
-		       : gh_error_nomem();
+	return push(f, (struct gh_conn_hidden){addr, type});
 }
 
 struct gh_error *gh_conn_search_untyped(struct gh_conn_finder *f, gh_addr addr, uint64_t bytes)

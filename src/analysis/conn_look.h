@@ -54,6 +54,7 @@ struct gh_conn_finder {
 	struct gh_addr_vec transports, idle; // sorted before they are searched
 	struct gh_addr_vec persistent;	     // connections of HTTP/1 clients that are open
 	struct gh_conn_hidden_vec hidden;
+	uint64_t charged_bytes; // for these
 	struct gh_conn_word words[GH_CONN_WORDS]; // looked up before, by hash
 };
 
@@ -80,7 +81,7 @@ struct gh_error *gh_conn_add_http(struct gh_conn_finder *f) GH_MUST_CHECK;
 
 /**
  * Objects of known types that the mark has no types for (conn_hidden.c): first each untyped object
- * is searched for what it is and leads to, then all that was found is looked at. Errors: NOMEM.
+ * is searched for what it is and leads to, then all that was found is looked at. Errors: NOMEM, LIMIT.
  */
 struct gh_error *gh_conn_search_untyped(struct gh_conn_finder *f, gh_addr addr,
 					uint64_t bytes) GH_MUST_CHECK;

@@ -180,6 +180,7 @@ static void finder_destroy(struct gh_conn_finder *f)
 	gh_addr_vec_deinit(&f->idle);
 	gh_addr_vec_deinit(&f->persistent);
 	gh_conn_hidden_vec_deinit(&f->hidden);
+	gh_budget_give(f->session->target->budget, f->charged_bytes);
 	free(f);
 }
 
