@@ -53,6 +53,9 @@ static uint64_t reserved_bytes(const struct gh_span *span)
 
 static bool is_plausible(const struct gh_span *span)
 {
+	// spans of size classes have ten pages at most; of a large one all is its object, but for what
+	// chunks of user arenas have behind it (runtime/sizeclasses.go, mheap.go:initSpan, arena.go)
+	enum { CLASS_PAGES = 64, MAX_BEHIND = 64 << 20 };
 	uint64_t bytes = gh_span_bytes(span), used;
 
 	if (span->base == 0 || span->base % GH_PAGE_BYTES || span->npages == 0 ||
@@ -60,8 +63,9 @@ static bool is_plausible(const struct gh_span *span)
 	    span->spanclass >= GH_SPAN_CLASSES)
 		return false;
 	if (gh_span_is_large(span))
-		return span->nelems == 1 && span->elem_bytes <= bytes;
-	if (gh_mul((uint64_t)span->nelems, span->elem_bytes, &used))
+		return span->nelems == 1 && span->elem_bytes <= bytes &&
+		       bytes - span->elem_bytes < MAX_BEHIND;
+	if (span->npages > CLASS_PAGES || gh_mul((uint64_t)span->nelems, span->elem_bytes, &used))
 		return false;
 	return span->nelems > 0 && used <= bytes - gh_min_u64(bytes, reserved_bytes(span)) &&
 	       span->freeindex <= span->nelems;

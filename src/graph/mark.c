@@ -308,7 +308,7 @@ static void meet_again(struct gh_mark *m, const struct mark_target *t, uint32_t 
 		return;
 	}
 	found = join(m, state, cover(m, t, bytes), t);
-	if (found.code == state)
+	if (found.code == state || GH_UNLIKELY(!gh_mark_may_upgrade(m)))
 		return;
 	gh_mark_put(m, t->slot, found.code);
 	m->counts.upgrades++;

@@ -184,6 +184,17 @@ static inline void gh_mark_put(struct gh_mark *m, uint64_t slot, uint16_t code)
 		m->states.wide[slot] = code;
 }
 
+/**
+ * May slots get better types? Each gets few. In damaged memory objects may lead to themselves as
+ * what their words say they are not: that would never end.
+ */
+static inline bool gh_mark_may_upgrade(const struct gh_mark *m)
+{
+	enum { OF_ALL = 1 << 16, EACH = 64 };
+
+	return m->counts.upgrades < OF_ALL + EACH * m->counts.live;
+}
+
 /** Needs what is in the slot no more facts to be told what it is? */
 static inline bool gh_state_is_named(const struct gh_mark *m, uint16_t state)
 {

@@ -178,7 +178,7 @@ __attribute__((noinline)) static enum outcome meet_again(struct gh_mark *m, stru
 	join = gh_known_join(m, state, code, fact->class);
 	if (fact->judge || !join)
 		return LATER;
-	if (join->code == state)
+	if (join->code == state || !gh_mark_may_upgrade(m))
 		return NOTHING;
 	gh_mark_put(m, fact->slot, join->code);
 	counts->upgrades++;
