@@ -8,6 +8,7 @@ or makes a sanitizer speak.
 import json
 import pathlib
 import shutil
+import struct
 import subprocess
 from collections import Counter
 from typing import Counter as Counts, Iterator, List, NamedTuple, Optional
@@ -34,6 +35,7 @@ class Good(NamedTuple):
     heap_end: int
     goroutines: frozenset
     folder: pathlib.Path
+    span: gocore.Span
 
 
 @pytest.fixture(scope="module", params=RELEASES)
@@ -48,7 +50,8 @@ def make_good(workshop: programs.Workshop, release: str, folder: pathlib.Path) -
     shutil.copy(made.death.exe, exe)
     shutil.copy(made.death.core, core)
     end = max(span.base + span.npages * gocore.PAGE for span in made.core.spans)
-    found = Good(core, exe, core.read_bytes(), end, frozenset(made.goroutines), folder)
+    found = Good(core, exe, core.read_bytes(), end, frozenset(made.goroutines), folder,
+                 made.core.spans[0])
     made.close()
     return found
 
@@ -218,6 +221,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("seed", range(FULL_OVERWRITTEN if full else NORMAL_OVERWRITTEN))
     if "valgrind_seed" in metafunc.fixturenames:
         metafunc.parametrize("valgrind_seed", range(WITH_VALGRIND))
+
+
+def test_a_span_of_too_many_pages(good: Good) -> None:
+    """A flipped bit: a table of that many pages would be larger than memory."""
+    fields = struct.pack("<QQ", good.span.base, good.span.npages)
+    assert fields in good.data
+    damaged = good.data.replace(
+        fields, struct.pack("<QQ", good.span.base, good.span.npages | 1 << 31))
+    answer = feed(damage.write(good.folder / "overwritten.core", damaged), good.exe)
+    assert answer.code == goheap.ANSWERED and answer.max_rss_kib < 1 << 20
 
 
 def test_overwritten(good: Good, seed: int) -> None:
