@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -114,7 +115,7 @@ func holdTickers() {
 
 // jitter makes tickers whose periods are alike and never the same.
 func jitter() {
-	for i := 0; i < few; i++ {
+	for i := 0; i < some; i++ {
 		var t *time.Ticker
 		d := 4*time.Hour + time.Duration(i)*time.Millisecond
 		from, to := between(d, func() { t = time.NewTicker(d) })
@@ -354,6 +355,7 @@ func clearRegisters()
 
 func main() {
 	runtime.MemProfileRate = 0 // but for sampled
+	debug.SetGCPercent(-1)     // or what is dropped goes, and another timer takes its place
 	if len(os.Args) > 1 && os.Args[1] == "firing" {
 		firing()
 	} else {
