@@ -304,9 +304,16 @@ def test_statistics_do_not_stop_it(allocator: Process) -> None:
     assert rows["HeapAlloc"] > HELD * 16 and rows["Mallocs"] > HELD
 
 
-def test_it_outlives_us(workshop: programs.Workshop, tmp_path: pathlib.Path) -> None:
+@pytest.fixture(name="newest")
+def _newest(workshop: programs.Workshop, tmp_path: pathlib.Path) -> Iterator[Process]:
+    made = Process(workshop, programs.RELEASES[-1], "allocator", tmp_path)
+    yield made
+    made.close()
+
+
+def test_it_outlives_us(newest: Process) -> None:
     """Killed at any moment, goheap leaves it running; some of the moments are while it stands."""
-    allocator = Process(workshop, programs.RELEASES[-1], "allocator", tmp_path)
+    allocator = newest
     rng = random.Random(1)
     words = [str(goheap.path()), "--pid", str(allocator.pid), "top"]
     start = time.monotonic()
@@ -331,7 +338,6 @@ def test_it_outlives_us(workshop: programs.Workshop, tmp_path: pathlib.Path) -> 
     time.sleep(0.2)
     assert allocator.ticks() > before and allocator.process.poll() is None
     assert held_still
-    allocator.close()
 
 
 def test_refused_before_it_stops(allocator: Process) -> None:

@@ -238,7 +238,11 @@ def test_find_finds_what_is_there(left: Left) -> None:
     for row in rows:
         assert kept in row["value"] and row["offset"] >= 0
         assert row["referrer"].startswith("[]string[")
-        assert row["owner"].startswith("main.roots")
+        owners = [row["owner"]]
+        if owners == ["shared"]:  # with a stale word of the goroutine that was running
+            line = "path %s --all-roots" % row["address"]
+            owners = [path["name"] for path in goheap.rows(left.ask(line)[line], "hops")]
+        assert any(name.startswith("main.roots") for name in owners), owners
     assert [row["address"] for row in goheap.rows(by_digits, "found")] == [
         row["address"] for row in rows]
     assert goheap.rows(garbage, "found") == [] == goheap.rows(nothing, "found")
