@@ -95,6 +95,15 @@ static struct gh_error *charge_holds(struct find *f, size_t *charged)
 	return NULL;
 }
 
+/* Has the span a word that may lead to what is shared? */
+static bool may_hold(const struct find *f, const struct gh_span *span)
+{
+	uint64_t n = gh_span_bytes(span) / 8;
+
+	return !gh_span_is_noscan(span) &&
+	       (!span->host || gh_page_filter_find(&f->pages, span->host, 0, n) < n);
+}
+
 static struct gh_error *collect(struct find *f)
 {
 	const struct gh_span_vec *spans = &f->graph->heap->table.spans;
@@ -110,7 +119,7 @@ static struct gh_error *collect(struct find *f)
 			note_hold(f, 0, f->graph->words[o->first_word + i].value);
 	}
 	for (size_t i = 0; i < spans->len && !err; i++) {
-		if (!gh_span_is_noscan(&spans->data[i]))
+		if (may_hold(f, &spans->data[i]))
 			look_at_span(f, &spans->data[i]);
 		if (i % POLL_EVERY == 0)
 			err = gh_poll(f->poll, "finding who shares", i, spans->len);

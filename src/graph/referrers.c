@@ -5,55 +5,28 @@
 #include "graph/page_filter.h"
 #include "graph/words.h"
 
-enum {
-	BLOCK = 512,	       // words looked through at once
-	POLL_WORDS = 16 << 20, // between two polls
-};
+enum { POLL_WORDS = 16 << 20 }; // between two polls
 
 struct sweep {
 	struct gh_mark *m;
 	const struct gh_range *ranges;
 	size_t n;
-	gh_addr lo;	// of the first range
-	uint64_t bytes; // to the end of the last one
 	struct gh_page_filter pages;
 	gh_referrer_fn fn;
 	void *ctx;
 	bool stopped;
 };
 
-static inline bool may_hit(const struct sweep *s, uint64_t value)
-{
-	return value - s->lo < s->bytes && gh_page_filter_test(&s->pages, value);
-}
-
 static inline void look(void *ctx, gh_addr at, uint64_t value)
 {
 	struct sweep *s = ctx;
 	size_t range;
 
-	if (GH_LIKELY(!may_hit(s, value)) || s->stopped)
+	if (GH_LIKELY(!gh_page_filter_test(&s->pages, value)) || s->stopped)
 		return;
 	range = gh_ranges_find(s->ranges, s->n, value);
 	if (range < s->n)
 		s->stopped = !s->fn(s->ctx, range, at, value);
-}
-
-/* Is a value of [i, n) in reach of any range? The first that may be, or n. */
-static uint64_t find(const struct sweep *s, const uint8_t *host, uint64_t i, uint64_t n)
-{
-	for (; i + BLOCK <= n; i += BLOCK) {
-		uint64_t hits = 0;
-
-		for (uint64_t k = 0; k < BLOCK; k++)
-			hits += gh_u64_at(host + (i + k) * 8) - s->lo < s->bytes;
-		if (hits)
-			break;
-	}
-	for (; i < n; i++)
-		if (may_hit(s, gh_u64_at(host + i * 8)))
-			return i;
-	return n;
 }
 
 static void sweep_span(struct sweep *s, const struct gh_span *span)
@@ -61,8 +34,8 @@ static void sweep_span(struct sweep *s, const struct gh_span *span)
 	struct gh_states states = gh_mark_states(s->m);
 	uint64_t n = gh_min_u64(span->nelems * span->elem_bytes, gh_span_bytes(span)) / 8, index;
 
-	for (uint64_t i = find(s, span->host, 0, n); i < n && !s->stopped;
-	     i = find(s, span->host, i, n)) {
+	for (uint64_t i = gh_page_filter_find(&s->pages, span->host, 0, n); i < n && !s->stopped;
+	     i = gh_page_filter_find(&s->pages, span->host, i, n)) {
 		index = i * 8 / span->elem_bytes;
 		if (gh_state_is_live(gh_state_at(&states, span->slot0 + index))) {
 			gh_addr base = span->base + index * span->elem_bytes;
@@ -87,8 +60,6 @@ struct gh_error *gh_referrers_sweep(struct gh_mark *mark, const struct gh_range 
 		return gh_error_nomem();
 	for (size_t i = 0; i < n; i++)
 		gh_page_filter_add(&s.pages, ranges[i].lo, ranges[i].hi);
-	s.lo = ranges[0].lo;
-	s.bytes = ranges[n - 1].hi - s.lo;
 	for (size_t i = 0; i < spans->len && !s.stopped && !err; i++) {
 		const struct gh_span *span = &spans->data[i];
 
