@@ -206,13 +206,18 @@ static bool has_several(const struct gh_timer_fact *fact)
  * Callbacks of timers, this one's among them, say least: of a context all of its family's. What
  * keeps handles of weak pointers says nothing.
  */
+static bool says_least(const struct gh_session *session, gh_node owner)
+{
+	enum gh_root_kind kind = session->owners->owners.data[owner].kind;
+
+	return kind == GH_ROOT_TIMER || kind == GH_ROOT_WEAK;
+}
+
 static bool add_but_timers(void *ctx, gh_node owner, uint32_t step)
 {
 	struct gh_owner_names *names = ctx;
-	enum gh_root_kind kind = names->session->owners->owners.data[owner].kind;
 
-	return kind == GH_ROOT_TIMER || kind == GH_ROOT_WEAK ||
-	       gh_owner_names_add(names, owner, step);
+	return says_least(names->session, owner) || gh_owner_names_add(names, owner, step);
 }
 
 /* Those that hold a shared object which has the timer. False: some were left out. */
@@ -234,10 +239,35 @@ static bool add_sharers(struct gh_timer_rows *rows, uint32_t place, struct gh_ow
 	return is_all;
 }
 
+/* Under what the names of those that share an object are remembered: the one of them that counts,
+ * which a million objects may have in common, or else the object's place. */
+static uint64_t key_of_sharers(const struct gh_timer_rows *rows, uint32_t place)
+{
+	struct gh_error *err = gh_session_sharing(rows->session);
+	const struct gh_shared *shared;
+	uint64_t lone = 0;
+
+	if (err) {
+		gh_error_destroy(err); // the names say that others are left out
+		return place;
+	}
+	shared = gh_shared_at(rows->session->sharing, place);
+	for (uint32_t i = 0; i < shared->nowners && !shared->more; i++) {
+		if (says_least(rows->session, shared->owners[i]))
+			continue;
+		if (lone)
+			return place;
+		lone = 1ULL << 32 | shared->owners[i];
+	}
+	return lone ? lone : place;
+}
+
 static const char *owners_of(struct gh_timer_rows *rows, const struct gh_timer_fact *fact)
 {
-	bool by_place = fact->owner == GH_NODE_NONE && fact->place && !fact->has_more;
-	uint32_t known = by_place ? gh_offset_map_get(&rows->texts->by_place, fact->place) : 0;
+	bool by_place = fact->owner == GH_NODE_NONE && fact->place && !fact->has_more &&
+			fact->others[0] == GH_NODE_NONE;
+	uint64_t key = by_place ? key_of_sharers(rows, fact->place) : 0;
+	uint32_t known = key ? gh_offset_map_get(&rows->texts->by_place, key) : 0;
 	struct gh_arena arena = {0};
 	struct gh_owner_names names = {.session = rows->session, .arena = &arena};
 	bool is_all = !fact->has_more;
@@ -254,8 +284,8 @@ static const char *owners_of(struct gh_timer_rows *rows, const struct gh_timer_f
 		is_all &= add_sharers(rows, fact->place, &names);
 	text = the(rows, gh_owner_names_join(&names, is_all));
 	gh_arena_deinit(&arena);
-	if (by_place && text && gh_text_vec_push(&rows->texts->names, text) &&
-	    !gh_offset_map_put(&rows->texts->by_place, fact->place,
+	if (key && text && gh_text_vec_push(&rows->texts->names, text) &&
+	    !gh_offset_map_put(&rows->texts->by_place, key,
 			       (uint32_t)rows->texts->names.len))
 		return NULL;
 	return text;
