@@ -16,10 +16,11 @@ from lib import programs
 pytestmark = pytest.mark.full
 GOROUTINES = 100000
 MAX_CPU_SECONDS = 3
-BYTES_A_GOROUTINE = 200  # of commands that need no heap
+BYTES_A_GOROUTINE = 200  # of commands that need no heap; of others beyond the mark
 # Of those that look at the heap as well, for the dominators of what is live, owners among them.
 BYTES_A_NODE = 120
-WITHOUT_HEAP = ["goroutines", "goroutines --all", "goroutine 50000", "threads"]
+WITHOUT_HEAP = ["goroutines", "goroutines --all", "threads"]
+WITH_MARK = ["locks", "goroutine 50000"]  # that one waits for a lock
 WITH_HEAP = ["chans", "locks", "leaks", "conns", "timers", "defers", "suspects"]
 TO_MARK = ("runtime", "DWARF", "spans", "goroutines", "types", "roots", "mark")
 
@@ -76,6 +77,14 @@ def test_goroutines(goroutines: Crowd, command: str) -> None:
     assert taken < BYTES_A_GOROUTINE * GOROUTINES
     if command == "goroutines":
         assert "%d goroutines" % (GOROUTINES + 1) in goroutines.run(command)
+
+
+@pytest.mark.parametrize("command", WITH_MARK)
+def test_who_holds_locks(goroutines: Crowd, command: str) -> None:
+    seconds, taken, _ = goroutines.cost(command)
+    _, marked, _ = goroutines.cost("top")
+    assert seconds < MAX_CPU_SECONDS
+    assert taken - marked < BYTES_A_GOROUTINE * GOROUTINES
 
 
 @pytest.mark.parametrize("command", WITH_HEAP)
