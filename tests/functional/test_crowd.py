@@ -16,6 +16,7 @@ from lib import programs
 pytestmark = pytest.mark.full
 GOROUTINES = 100000
 MAX_CPU_SECONDS = 3
+ALL_IN_ONE = {"suspects": 4}  # it does what most others do, once
 BYTES_A_GOROUTINE = 200  # of commands that need no heap; of others beyond the mark
 # Of those that look at the heap as well, for the dominators of what is live, owners among them.
 BYTES_A_NODE = 120
@@ -90,7 +91,7 @@ def test_who_holds_locks(goroutines: Crowd, command: str) -> None:
 @pytest.mark.parametrize("command", WITH_HEAP)
 def test_stuck(stuck: Crowd, command: str) -> None:
     seconds, _, node = stuck.cost(command)
-    assert seconds < MAX_CPU_SECONDS
+    assert seconds < ALL_IN_ONE.get(command, MAX_CPU_SECONDS)
     assert node < BYTES_A_NODE
 
 
