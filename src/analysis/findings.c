@@ -6,7 +6,9 @@
 #include "analysis/defers.h"
 #include "analysis/goroutine_nodes.h"
 #include "analysis/locks.h"
+#include "analysis/locks.h"
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "rules_table.h" // GH_RULES(X), made of the list in meson.build
 
 #define X(name) extern const struct gh_rule gh_rule_##name;
@@ -40,16 +42,16 @@ const char *gh_level_name(enum gh_level level)
 
 static uint64_t hash(uint64_t h, const char *text)
 {
-	for (; *text; text++)
-		h = (h ^ (uint8_t)*text) * 1099511628211ULL; // FNV-1a
-	return (h ^ 0xff) * 1099511628211ULL;
+	static const uint8_t end = 0xff; // in no UTF-8
+
+	return gh_hash_bytes(gh_hash_bytes(h, text, strlen(text)), &end, 1);
 }
 
 void gh_findings_add(struct gh_findings *findings, const struct gh_rule *rule,
 		     struct gh_finding finding)
 {
 	finding.rule = rule;
-	finding.fingerprint = hash(hash(14695981039346656037ULL, rule->id), finding.key);
+	finding.fingerprint = hash(hash(GH_HASH_START, rule->id), finding.key);
 	findings->nomem |= !gh_finding_vec_push(&findings->all, finding);
 }
 

@@ -9,6 +9,7 @@
 #include "analysis/histogram.h"
 #include "base/budget.h"
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "graph/reach.h"
 
 enum {
@@ -30,11 +31,9 @@ struct group_map {
 
 static size_t bucket_of(const struct group_map *map, const char *name, size_t len)
 {
-	uint64_t h = 14695981039346656037ULL;
+	uint64_t h = gh_hash_bytes(GH_HASH_START, name, len);
 	size_t i;
 
-	for (size_t k = 0; k < len; k++)
-		h = (h ^ (uint8_t)name[k]) * 1099511628211ULL;
 	for (i = h & (map->hash_cap - 1); map->hash[i]; i = (i + 1) & (map->hash_cap - 1)) {
 		const char *other = map->groups->rows.data[map->hash[i] - 1].name;
 

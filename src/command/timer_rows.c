@@ -8,6 +8,7 @@
 #include "analysis/owner_names.h"
 #include "analysis/sharing.h"
 #include "analysis/waiters.h"
+#include "base/hash.h"
 #include "command/code_cells.h"
 #include "dwarf/offset_map.h"
 #include "goruntime/traceback.h"
@@ -74,11 +75,9 @@ static void texts_destroy(struct gh_timer_texts *texts)
 
 static size_t place_of(const struct gh_timer_texts *texts, const char *text)
 {
-	uint64_t hash = 14695981039346656037ULL; // FNV-1a
+	uint64_t hash = gh_hash_bytes(GH_HASH_START, text, strlen(text));
 	size_t i;
 
-	for (const char *p = text; *p; p++)
-		hash = (hash ^ (uint8_t)*p) * 1099511628211ULL;
 	for (i = hash & (texts->cap - 1); texts->slots[i]; i = (i + 1) & (texts->cap - 1))
 		if (!strcmp(texts->slots[i], text))
 			break;

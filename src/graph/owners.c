@@ -6,18 +6,16 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "graph/owner_build.h"
 
 /* Timers and defers are many of few names: one copy each, as long as it is remembered. */
 static const char *copy_name(struct owner_build *b, const char *name)
 {
-	uint64_t hash = 14695981039346656037ULL; // FNV-1a
-	const char **known;
-	size_t len = 0;
+	size_t len = strlen(name);
+	uint64_t hash = gh_hash_bytes(GH_HASH_START, name, len);
+	const char **known = &b->names[hash % GH_ARRAY_SIZE(b->names)];
 
-	for (; name[len]; len++)
-		hash = (hash ^ (uint8_t)name[len]) * 1099511628211ULL;
-	known = &b->names[hash % GH_ARRAY_SIZE(b->names)];
 	if (!*known || strcmp(*known, name) != 0)
 		*known = gh_arena_strndup(&b->graph->arena, name, len);
 	return *known;
