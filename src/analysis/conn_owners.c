@@ -119,12 +119,11 @@ static struct gh_error *owner_of(struct owners *o, gh_node node, const char **re
 {
 	const struct gh_domtree *tree = o->session->domtree;
 	_cleanup_strbuf_ struct gh_strbuf sb = {0};
+	uint32_t top = gh_domtree_top(tree, node);
 
-	while (tree->idom[tree->place[node]])
-		node = gh_domtree_idom(tree, node);
-	if (gh_is_shared(tree, tree->place[node]))
+	if (gh_is_shared(tree, top))
 		return owner_by_sharing(o, node, ret);
-	gh_owner_name(o->session, node, &sb);
+	gh_owner_name(o->session, tree->node[top], &sb);
 	*ret = sb.len ? gh_arena_strndup(o->conns->arena, gh_strbuf_str(&sb), sb.len) : NULL;
 	return NULL;
 }

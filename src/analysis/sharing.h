@@ -50,10 +50,8 @@ static inline const struct gh_shared *gh_shared_at(const struct gh_sharing *shar
 /** The shared object without which nothing would lead to the node, or the node itself; NULL: none. */
 static inline const struct gh_shared *gh_sharing_of(const struct gh_sharing *sharing, gh_node node)
 {
-	uint32_t place = sharing->tree->place[node];
+	uint32_t place = gh_domtree_top(sharing->tree, node);
 
-	while (place && sharing->tree->idom[place])
-		place = sharing->tree->idom[place];
 	return gh_is_shared(sharing->tree, place) ? gh_shared_at(sharing, place) : NULL;
 }
 

@@ -183,9 +183,7 @@ static void look_up(struct judge *j)
 	j->above = gh_domtree_owner_of_slot(tree, j->slot);
 	if (j->above != GH_NODE_ROOT || !gh_slot_is_node(j->graph, j->slot))
 		return;
-	j->place = tree->place[gh_node_of_slot(j->graph, j->slot)];
-	while (tree->idom[j->place])
-		j->place = tree->idom[j->place];
+	j->place = gh_domtree_top(tree, gh_node_of_slot(j->graph, j->slot));
 }
 
 /* Somebody has the timer, or its channel: who stops it is worth more than who receives. */

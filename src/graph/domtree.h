@@ -40,6 +40,16 @@ static inline gh_node gh_domtree_idom(const struct gh_domtree *tree, gh_node nod
 	return tree->node[tree->idom[tree->place[node]]];
 }
 
+/** The place right below the root that dominates the node, its own maybe; the root's is 0. */
+static inline uint32_t gh_domtree_top(const struct gh_domtree *tree, gh_node node)
+{
+	uint32_t place = tree->place[node];
+
+	while (tree->idom[place])
+		place = tree->idom[place];
+	return place;
+}
+
 /** The first owner above a slot: nobody else leads there. GH_NODE_ROOT: several do, or the slot is
  * no node. */
 static inline gh_node gh_domtree_owner_of_slot(const struct gh_domtree *tree, uint64_t slot)
