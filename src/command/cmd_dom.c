@@ -7,6 +7,7 @@
 #include "command/command.h"
 #include "command/heap_notes.h"
 #include "command/owner_arg.h"
+#include "report/format.h"
 
 enum column { ADDRESS, NAME, TYPE, BYTES, RETAINED, SHARE, COUNT, NCOLUMNS };
 
@@ -110,15 +111,19 @@ static void put_way(const struct request *r, struct gh_strbuf *sb)
 		gh_strbuf_puts(sb, "; several owners share it");
 }
 
-static void put_headline(const struct request *r, const struct gh_domview *view)
+static void put_headline(const struct request *r, const struct gh_domview *view, bool exact_bytes)
 {
 	_cleanup_strbuf_ struct gh_strbuf sb = {0};
+	struct gh_cell bytes = gh_cell_u64(gh_domtree_retained(r->session->domtree, r->node));
+	uint64_t objects = gh_domtree_count(r->session->domtree, r->node);
 
 	put_node(r, r->node, &sb);
-	gh_strbuf_printf(&sb, ": retains %llu bytes in %llu objects, %llu children",
-			 (unsigned long long)gh_domtree_retained(r->session->domtree, r->node),
-			 (unsigned long long)gh_domtree_count(r->session->domtree, r->node),
-			 (unsigned long long)view->nchildren);
+	gh_strbuf_puts(&sb, ": retains ");
+	gh_format_cell(&sb, &bytes, GH_UNIT_BYTES, exact_bytes);
+	gh_strbuf_printf(&sb, "%s in %llu object%s; %llu %s", exact_bytes ? " bytes" : "",
+			 (unsigned long long)objects, gh_plural(objects),
+			 (unsigned long long)view->nchildren,
+			 view->nchildren == 1 ? "child" : "children");
 	put_way(r, &sb);
 	r->report->headline =
 		gh_arena_strndup(&r->report->arena, gh_strbuf_str(&sb), sb.len);
@@ -141,7 +146,7 @@ static struct gh_error *fill(struct request *r, const struct gh_args *args)
 		err = gh_error_nomem();
 	for (size_t i = 0; i < view.children.len && !err; i++)
 		err = add_child(r, table, &view.children.data[i]);
-	put_headline(r, &view);
+	put_headline(r, &view, args->render.exact_bytes);
 	gh_domview_deinit(&view);
 	return err;
 }

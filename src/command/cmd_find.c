@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "command/command.h"
 #include "command/heap_notes.h"
+#include "report/format.h"
 
 enum column { ADDRESS, TYPE, BYTES, OFFSET, NAME, VALUE, REFERRER, OWNER, NCOLUMNS };
 
@@ -208,10 +209,16 @@ static struct gh_error *tabulate(struct listing *l, struct gh_report *report)
 	table->row_ctx = l;
 	table->row_ctx_destroy = listing_destroy;
 	table->nrows = l->found.all.len;
-	report->headline = gh_arena_printf(
-		&report->arena, "%s%llu places in %llu live objects",
-		l->found.stopped ? "at least " : "", (unsigned long long)l->found.total,
-		(unsigned long long)l->found.objects);
+	report->headline =
+		l->found.total
+			? gh_arena_printf(&report->arena, "%s%llu place%s in %llu live object%s",
+					  l->found.stopped ? "at least " : "",
+					  (unsigned long long)l->found.total,
+					  gh_plural(l->found.total),
+					  (unsigned long long)l->found.objects,
+					  gh_plural(l->found.objects))
+			: gh_arena_printf(&report->arena, "in none of the %llu live objects",
+					  (unsigned long long)gh_mark_counts(l->session->mark).live);
 	if (l->found.stopped)
 		gh_report_note(report, "the search ended at the number of places that --max asks for");
 	if (l->found.all.len > MAX_HOLDERS)

@@ -33,9 +33,9 @@ static const struct gh_column columns[NCOLUMNS] = {
 	[WAIT_SITE] = {"wait_site", GH_UNIT_TEXT, false},
 	[CREATED_BY] = {"created_by", GH_UNIT_TEXT, false},
 	[RETAINED] = {"retained", GH_UNIT_BYTES, false},
-	[PATTERN] = {"pattern", GH_UNIT_TEXT, false},
-	[FIX] = {"fix", GH_UNIT_TEXT, true},
-	[WAIT_NS_MAX] = {"wait_ns_max", GH_UNIT_NS, true},
+	[PATTERN] = {"pattern", GH_UNIT_TEXT, .below = true},
+	[FIX] = {"fix", GH_UNIT_TEXT, .below = true},
+	[WAIT_NS_MAX] = {"wait_ns_max", GH_UNIT_NS, false},
 	[WAIT_FUNCTION] = {"wait_function", GH_UNIT_TEXT, true},
 	[CREATED_SITE] = {"created_site", GH_UNIT_TEXT, true},
 	[GOIDS] = {"goids", GH_UNIT_LIST, true},
@@ -46,6 +46,7 @@ static const struct gh_column columns[NCOLUMNS] = {
 struct request {
 	struct gh_session *session;
 	struct gh_report *report;
+	struct gh_leaks_query query;
 	struct gh_filter filter;
 	struct gh_leaks leaks;
 	bool all;	   // parked ones too
@@ -111,21 +112,60 @@ static struct gh_error *add_leak(struct request *r, struct gh_table *table,
 			     &row[GOIDS]);
 }
 
+static uint64_t count_tier(const struct gh_leaks *leaks, enum gh_leak_tier tier)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < leaks->all.len; i++)
+		if (leaks->all.data[i].tier == tier)
+			n += leaks->all.data[i].count;
+	return n;
+}
+
+/* Where nothing is proven: what was looked at, and what was looked for. */
+static void say_none(const struct request *r, struct gh_strbuf *sb)
+{
+	uint64_t likely = count_tier(&r->leaks, GH_LEAK_LIKELY);
+	uint64_t blocked = likely + count_tier(&r->leaks, GH_LEAK_PARKED);
+
+	if (likely) {
+		gh_strbuf_printf(sb,
+				 "of %llu goroutine%s that wait%s none is proven to wait for ever, "
+				 "and %llu likely %s",
+				 (unsigned long long)blocked, gh_plural(blocked),
+				 blocked == 1 ? "s" : "", (unsigned long long)likely,
+				 likely == 1 ? "does" : "do");
+		return;
+	}
+	gh_strbuf_printf(sb,
+			 "no goroutine is found to hang: of %llu that wait%s, none is proven to wait "
+			 "for ever, and none likely does (%llu and more at one place, half of them "
+			 "for ",
+			 (unsigned long long)blocked, blocked == 1 ? "s" : "",
+			 (unsigned long long)r->query.count);
+	gh_format_ns(sb, r->query.wait_ns);
+	gh_strbuf_puts(sb, ")");
+}
+
+static void say_proven(const struct gh_leak_proof *proof, struct gh_strbuf *sb)
+{
+	gh_strbuf_printf(sb, "%llu goroutine%s can never run again; %s ",
+			 (unsigned long long)proof->nproven, gh_plural(proof->nproven),
+			 proof->nproven == 1 ? "it keeps" : "together they keep");
+	gh_format_bytes(sb, proof->proven_bytes);
+}
+
 static void conclude(struct request *r, uint64_t hidden)
 {
 	const struct gh_leak_proof *proof = &r->leaks.proof;
 	struct gh_report *report = r->report;
-	_cleanup_strbuf_ struct gh_strbuf bytes = {0};
+	_cleanup_strbuf_ struct gh_strbuf sb = {0};
 
-	gh_format_bytes(&bytes, proof->proven_bytes);
-	report->headline = gh_arena_printf(
-		&report->arena,
-		"%llu goroutine%s can never run again%s%s",
-		(unsigned long long)proof->nproven, proof->nproven == 1 ? "" : "s",
-		proof->nproven == 1 ? "; it keeps "
-		: proof->nproven    ? "; together they keep "
-				    : "",
-		proof->nproven ? gh_strbuf_str(&bytes) : "");
+	if (proof->nproven)
+		say_proven(proof, &sb);
+	else
+		say_none(r, &sb);
+	report->headline = gh_arena_strndup(&report->arena, gh_strbuf_str(&sb), sb.len);
 	if (proof->is_incomplete)
 		gh_report_note(report, "memory or stacks are missing, where somebody may still "
 				       "hold what others wait for: nothing is proven");
@@ -170,23 +210,22 @@ static struct gh_error *usage(const char *option, const char *what, const char *
 	return gh_error_create(GH_ERR_USAGE, "leaks: %s takes %s, not '%s'", option, what, word);
 }
 
-static struct gh_error *parse(const struct gh_args *args, struct request *r,
-			      struct gh_leaks_query *query)
+static struct gh_error *parse(const struct gh_args *args, struct request *r)
 {
 	const char *count = gh_args_option(args, "--min-count");
 	const char *wait = gh_args_option(args, "--min-wait");
 	char *end;
 
-	*query = gh_leaks_query;
+	r->query = gh_leaks_query;
 	r->all = gh_args_option(args, "--all");
 	r->level = gh_args_option(args, "--level");
 	if (r->level && strcmp(r->level, "proven") != 0 && strcmp(r->level, "likely") != 0 &&
 	    strcmp(r->level, "parked") != 0)
 		return usage("--level", "proven, likely or parked", r->level);
-	if (wait && !gh_parse_duration(wait, &query->wait_ns))
+	if (wait && !gh_parse_duration(wait, &r->query.wait_ns))
 		return usage("--min-wait", "a duration such as 90s", wait);
 	if (count) {
-		query->count = strtoull(count, &end, 10);
+		r->query.count = strtoull(count, &end, 10);
 		if (*count < '0' || *count > '9' || *end)
 			return usage("--min-count", "a number", count);
 	}
@@ -197,13 +236,12 @@ static struct gh_error *run(struct gh_session *session, const struct gh_args *ar
 			    struct gh_report *report)
 {
 	struct request r = {.session = session, .report = report};
-	struct gh_leaks_query query;
 	struct gh_error *err = gh_filter_init(args, &r.filter);
 
 	if (!err)
-		err = parse(args, &r, &query);
+		err = parse(args, &r);
 	if (!err)
-		err = gh_leaks_find(session, &query, &r.leaks);
+		err = gh_leaks_find(session, &r.query, &r.leaks);
 	if (!err)
 		err = list(&r);
 	if (!err)

@@ -3,15 +3,18 @@
 #include "command/command.h"
 #include "command/heap_notes.h"
 #include "command/pointer_rows.h"
+#include "report/format.h"
 
 static void say(struct gh_report *report, const struct gh_slot *slot,
 		const struct gh_referrers *referrers)
 {
+	uint64_t objects = referrers->all.len - referrers->nroots;
+
 	report->headline = gh_arena_printf(
-		&report->arena, "0x%llx, %s: %llu roots and %llu objects refer to it",
+		&report->arena, "0x%llx, %s: %llu root%s and %llu object%s refer to it",
 		(unsigned long long)slot->ref.base, slot->name,
-		(unsigned long long)referrers->nroots,
-		(unsigned long long)(referrers->all.len - referrers->nroots));
+		(unsigned long long)referrers->nroots, gh_plural(referrers->nroots),
+		(unsigned long long)objects, gh_plural(objects));
 }
 
 static struct gh_error *run(struct gh_session *session, const struct gh_args *args,

@@ -4,6 +4,7 @@
 #include "command/heap_notes.h"
 #include "command/pointer_rows.h"
 #include "graph/edges.h"
+#include "report/format.h"
 
 struct collect {
 	struct gh_session *session;
@@ -28,9 +29,9 @@ static void say(struct gh_report *report, const struct gh_slot *slot, uint64_t n
 		gh_report_note(report, "0x%llx is not live: what it points to is not looked for",
 			       (unsigned long long)slot->ref.base);
 	report->headline =
-		gh_arena_printf(&report->arena, "0x%llx, %s: %llu pointers to objects",
+		gh_arena_printf(&report->arena, "0x%llx, %s: %llu pointer%s to objects",
 				(unsigned long long)slot->ref.base, slot->name,
-				(unsigned long long)n);
+				(unsigned long long)n, gh_plural(n));
 }
 
 static struct gh_error *run(struct gh_session *session, const struct gh_args *args,

@@ -131,7 +131,6 @@ static struct gh_error *tabulate(const struct row_vec *rows, uint64_t min_bytes,
 		count += row->count;
 		bytes += row->bytes;
 	}
-	total[NAME] = gh_cell_text("total");
 	total[COUNT] = gh_cell_u64(count);
 	total[BYTES] = gh_cell_u64(bytes);
 	return NULL;

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "command/command.h"
 #include "command/heap_notes.h"
+#include "report/format.h"
 
 enum column {
 	LEVEL,
@@ -103,6 +104,17 @@ static struct gh_error *check_words(const struct gh_args *args)
 				       gh_strbuf_str(&known));
 }
 
+/* Nothing at all, or nothing that was asked for. */
+static const char *say_none(struct gh_report *report, size_t others)
+{
+	if (others)
+		return gh_arena_printf(&report->arena,
+				       "no suspect is of that kind: `goheap suspects` shows %zu other%s",
+				       others, gh_plural(others));
+	return "nothing suspicious: `goheap top` and `goheap retained` show what fills the heap, and "
+	       "who holds it";
+}
+
 static struct gh_error *fill(struct gh_session *session, const struct gh_args *args,
 			     const struct gh_findings *findings, struct gh_report *report)
 {
@@ -116,11 +128,12 @@ static struct gh_error *fill(struct gh_session *session, const struct gh_args *a
 	for (size_t i = 0; i < findings->all.len && !err; i++)
 		if (is_wanted(args, &findings->all.data[i]))
 			err = add(report, table, &findings->all.data[i], whole);
-	report->headline =
-		table->nrows ? gh_arena_printf(&report->arena, "%zu suspect%s, most bytes first",
-					       table->nrows, table->nrows == 1 ? "" : "s")
-			     : "nothing suspicious: `goheap top` and `goheap retained` show what "
-			       "fills the heap, and who holds it";
+	if (table->nrows)
+		report->headline =
+			gh_arena_printf(&report->arena, "%zu suspect%s, most bytes first",
+					table->nrows, gh_plural(table->nrows));
+	else
+		report->headline = say_none(report, findings->all.len);
 	return err;
 }
 

@@ -36,7 +36,7 @@ static const struct gh_column group_columns[NGROUP_COLUMNS] = {
 	[PERIOD_NS] = {"period_ns", GH_UNIT_NS, false},
 	[COUNT] = {"count", GH_UNIT_COUNT, false},
 	[DUE_NS_MIN] = {"due_ns_min", GH_UNIT_NS, false},
-	[VERDICT] = {"verdict", GH_UNIT_TEXT, false},
+	[VERDICT] = {"verdict", GH_UNIT_TEXT, .below = true},
 	[OWNER] = {"owner", GH_UNIT_TEXT, .below = true},
 	[CREATED_BY] = {"created_by", GH_UNIT_TEXT, .below = true},
 	[CREATED_SITE] = {"created_site", GH_UNIT_TEXT, .below = true},

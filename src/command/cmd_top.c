@@ -91,6 +91,8 @@ static struct gh_error *by_type(const struct gh_histogram *h, const struct gh_fi
 		return gh_error_nomem();
 	cells[TYPE] = gh_cell_text("total");
 	fill_type(cells, &total, h->total.bytes, with_value);
+	if (!total.count)
+		cells[STRENGTH] = (struct gh_cell){0};
 	return NULL;
 }
 

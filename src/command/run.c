@@ -90,6 +90,39 @@ static void note_ignored(const struct gh_args *args, struct gh_report *report)
 				       options[i].name, args->command->name);
 }
 
+/* The words of the command line that choose rows. */
+static void put_filters(const struct gh_args *args, struct gh_strbuf *sb)
+{
+	for (size_t i = 0; i < args->npositional; i++)
+		gh_strbuf_printf(sb, " %s", args->positional[i]);
+	for (size_t i = 0; i < args->nown; i++)
+		gh_strbuf_printf(sb, " %s%s%s", args->own[i].option->name,
+				 args->own[i].option->value ? " " : "", args->own[i].value);
+	if (args->type_re)
+		gh_strbuf_printf(sb, " --type %s", args->type_re);
+	if (args->package_re)
+		gh_strbuf_printf(sb, " --package %s", args->package_re);
+	if (args->min_bytes) {
+		gh_strbuf_puts(sb, " --min ");
+		gh_format_bytes(sb, args->min_bytes);
+	}
+}
+
+/* Nothing to show may be the fault of what was asked for. */
+static void note_empty(const struct gh_args *args, struct gh_report *report)
+{
+	_cleanup_strbuf_ struct gh_strbuf sb = {0};
+	size_t nrows = 0;
+
+	for (size_t i = 0; i < report->tables.len; i++)
+		nrows += report->tables.data[i]->nrows;
+	if (nrows || !report->tables.len)
+		return;
+	put_filters(args, &sb);
+	if (sb.len)
+		gh_report_note(report, "no row fits%s", gh_strbuf_str(&sb));
+}
+
 static double seconds(int64_t ns)
 {
 	return (double)ns / 1e9;
@@ -197,6 +230,7 @@ static struct gh_error *run(struct gh_session *session, const struct gh_args *ar
 		return err;
 	describe_target(session, report);
 	note_ignored(args, report);
+	note_empty(args, report);
 	if (args->stats)
 		note_cost(session, report);
 	return NULL;

@@ -156,6 +156,24 @@ static void put_handle(struct printer *p, size_t i, const struct gh_cell *cells)
 	gh_put_spaces(&p->out->sb, p->layout.handle_width - width);
 }
 
+/* A sentence that is longer than a line of its own takes several: nothing of it is cut. */
+static bool put_long(struct printer *p, size_t c, const char *text)
+{
+	const struct gh_column *column = &p->table->columns[c];
+	size_t least = gh_text_least(text);
+	struct gh_strbuf sb = {0};
+
+	if (!column->below || !strchr(text, ' ') ||
+	    FOLDED_INDENT + strlen(column->name) + 1 + least <= p->options->width)
+		return false;
+	gh_put_spaces(&sb, FOLDED_INDENT);
+	gh_strbuf_printf(&sb, "%s %s", column->name, text);
+	p->out->sb.failed |= !gh_strbuf_ok(&sb);
+	gh_put_sentence(p->out, p->options->width, FOLDED_INDENT + 2, gh_strbuf_str(&sb));
+	gh_strbuf_deinit(&sb);
+	return true;
+}
+
 /* "name value" of each column that had no room, as many a line as fit. */
 static void put_folded(struct printer *p, const struct gh_cell *cells)
 {
@@ -176,6 +194,8 @@ static void put_folded(struct printer *p, const struct gh_cell *cells)
 			gh_end_line(sb);
 			used = 0;
 		}
+		if (!used && put_long(p, c, text))
+			continue;
 		gh_put_spaces(sb, used ? GH_COLUMN_GAP : FOLDED_INDENT);
 		used += used ? GH_COLUMN_GAP : FOLDED_INDENT;
 		room = p->options->width - used - strlen(name) - 1;
@@ -351,8 +371,11 @@ struct gh_error *gh_render_text(const struct gh_report *report,
 		if (report->tables.len > 1)
 			gh_strbuf_printf(&out->sb, "%s:%s\n", table->name,
 					 table->nrows ? "" : " none");
-		if (report->tables.len > 1 && !table->nrows)
+		if (!table->nrows) {
+			if (report->tables.len == 1 && !report->headline)
+				gh_strbuf_puts(&out->sb, "no rows\n");
 			continue;
+		}
 		err = table->is_prose ? gh_put_prose(table, options, out)
 				      : put_table(table, options, out);
 		if (err)

@@ -218,6 +218,37 @@ def test_one_object_by_its_address(death: programs.Death, documents: Dict[str, d
     assert "$" not in goheap.run([death.core, "-e", "objects", "-e", "goroutines"]).out
 
 
+NO_ROWS = [("top --type no[.]Such", "--type no[.]Such"), ("roots --min 1T", "--min 1.00 TiB"),
+           ("objects no.Such", "no.Such"), ("goroutines --func no[.]Such", "--func no[.]Such"),
+           ("chans --type no[.]Such", "--type no[.]Such"), ("threads --state cgo", "--state cgo"),
+           ("find no.Such.Text", "no.Such.Text"), ("suspects --rule deadlock", "--rule deadlock")]
+
+
+@pytest.mark.parametrize("line,filters", NO_ROWS, ids=[line for line, _ in NO_ROWS])
+def test_no_rows_is_said(death: programs.Death, line: str, filters: str) -> None:
+    """And why; no header stands above nothing."""
+    command = line.split()[0]
+    text = goheap.run([death.core, *line.split()]).out
+    note = "note: no row fits " + filters
+    columns = goheap.rows(json.loads(goheap.run(["help", command, "--json"]).out), "columns")
+    assert note in text.splitlines() and not text.startswith("note")
+    assert not [row for row in text.splitlines()
+                if row.split()[:2] == [columns[0]["column"], columns[1]["column"]]]
+    assert "no row fits" not in goheap.run([death.core, command, *(
+        ["o"] if command == "find" else [])]).out
+
+
+def test_suspects_of_another_kind_are_counted(death: programs.Death) -> None:
+    """"Nothing suspicious" is said only where there is nothing at all."""
+    whole = json.loads(goheap.run([death.core, "suspects", "--json"]).out)
+    found = goheap.rows(whole, "suspects")
+    text = goheap.run([death.core, "suspects", "--min", "1T"]).out
+    if found:
+        assert "shows %d other" % len(found) in text and "nothing suspicious" not in text
+    else:
+        assert text.startswith("nothing suspicious")
+
+
 def test_sizes_for_people_and_exact(death: programs.Death) -> None:
     assert re.search(r"\d\.\d\d [KM]iB", goheap.run([death.core, "top"]).out)
     assert "iB" not in goheap.run([death.core, "top", "--bytes"]).out

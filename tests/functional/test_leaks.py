@@ -10,7 +10,7 @@ from typing import Dict, Iterator, List, Set
 import pytest
 
 from conftest import RELEASES
-from lib import damage, gdb, goheap, programs, simple
+from lib import damage, gdb, goheap, leaksdoc, programs, simple
 
 ENDS = (RELEASES[0], RELEASES[-1])
 EXPERIMENT = "go1.26."  # the profile is there with GOEXPERIMENT=goroutineleakprofile
@@ -121,6 +121,29 @@ def test_likely(leaky: Leaks) -> None:
     assert {row["created_by"]: row["pattern"] for row in goheap.rows(
         leaky.asked["leaks --min-wait 0s"], "leaks") if row["level"] == "likely"} == {
             "main.many": "missing sender", "main.manyContexts": "forgotten context"}
+
+
+def test_people_see_what_to_change(leaky: Leaks) -> None:
+    """On 80 columns, too: the longest wait, the pattern and the fix of each."""
+    lines = leaksdoc.answer(leaksdoc.ask(goheap.path(), leaky.core, leaky.exe,
+                                         ["leaks", "-n", "0", "--level", "proven"]))
+    rows = [row for row in leaky.rows if row["level"] == "proven"]
+    assert "%d goroutines can never run again" % len(leaky.pattern) in lines[0]
+    assert ("wait_ns_max" in lines[1].split()) == any(row["wait_ns_max"] for row in rows)
+    text = " ".join(" ".join(lines).split())
+    assert text.count(" pattern ") == text.count(" fix ") == len(rows)
+    for row in rows:
+        assert "pattern " + row["pattern"] in text and "fix " + row["fix"] in text
+
+
+def test_nothing_is_said_in_a_sentence(healthy: Leaks, leaky: Leaks) -> None:
+    """What was looked at, instead of a table without rows."""
+    waiting = sum(row["count"] for row in healthy.rows)
+    answer = goheap.run([healthy.core, healthy.exe, "leaks"]).out
+    assert answer.startswith("no goroutine is found to hang: of %d that wait, none is " % waiting)
+    assert "wait_reason" not in answer and "--all shows them" in answer
+    answer = goheap.run([leaky.core, leaky.exe, "leaks"]).out
+    assert "found to hang" not in answer and "wait_reason" in answer
 
 
 def test_healthy_twin(healthy: Leaks) -> None:
