@@ -9,10 +9,9 @@ from typing import Dict, Iterator, List, Set, Tuple
 import pytest
 
 from conftest import RELEASES
-from lib import damage, gdb, goheap, programs, simple
+from lib import gdb, goheap, programs, simple
 
 ENDS = (RELEASES[0], RELEASES[-1])
-DAMAGED = 12
 STANDARD = ["/dev/stderr", "/dev/stdin", "/dev/stdout"]
 HTTP_OWNERS = {"main.bodies", "main.client", "main.client2", "main.going2", "main.open2"}
 WHOLE = {"sql.DB", "sql.Conn", "sql.Tx", "sql.Rows", "sql.Stmt"}  # all of these are stated
@@ -221,14 +220,3 @@ def test_all_faces_say_the_same(workshop: programs.Workshop, end: str,
     finally:
         process.kill()
         process.wait()
-
-
-@pytest.mark.parametrize("end", ENDS)
-def test_damage(workshop: programs.Workshop, end: str, tmp_path: pathlib.Path) -> None:
-    """Overwritten memory is survived."""
-    with simple.death(workshop, programs.Build("conns", end, "plain"), ["open"]) as dead:
-        data = dead.core.read_bytes()
-        for seed in range(DAMAGED):
-            core = damage.write(tmp_path / "damaged", damage.overwrite(data, seed))
-            answer = goheap.run([core, dead.exe, "--json", "-e", "conns", "-e", "conns --all"])
-            assert answer.code in (goheap.ANSWERED, goheap.NOTHING), answer.err

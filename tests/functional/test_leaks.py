@@ -10,11 +10,10 @@ from typing import Dict, Iterator, List, Set
 import pytest
 
 from conftest import RELEASES
-from lib import damage, gdb, goheap, leaksdoc, programs, simple
+from lib import gdb, goheap, leaksdoc, programs, simple
 
 ENDS = (RELEASES[0], RELEASES[-1])
 EXPERIMENT = "go1.26."  # the profile is there with GOEXPERIMENT=goroutineleakprofile
-DAMAGED = 12
 WAITS_FOR_CHANNEL = ("chan send", "chan receive", "select")
 # What to change, by what was wrong.
 ADVICE = {"premature return": "make(chan T, 1)", "missing sender": "close the channel",
@@ -195,14 +194,3 @@ def test_all_faces_say_the_same(workshop: programs.Workshop, end: str,
     finally:
         process.kill()
         process.wait()
-
-
-@pytest.mark.parametrize("end", ENDS)
-def test_damage(workshop: programs.Workshop, end: str, tmp_path: pathlib.Path) -> None:
-    """Overwritten memory is survived."""
-    with simple.death(workshop, programs.Build("leaks", end, "plain"), ["leaky"]) as dead:
-        data = dead.core.read_bytes()
-        for seed in range(DAMAGED):
-            core = damage.write(tmp_path / "damaged", damage.overwrite(data, seed))
-            answer = goheap.run([core, dead.exe, "--json", "leaks", "--all"])
-            assert answer.code in (goheap.ANSWERED, goheap.NOTHING), answer.err

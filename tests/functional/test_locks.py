@@ -9,10 +9,9 @@ from typing import Dict, Iterator, List, Set, Tuple
 import pytest
 
 from conftest import RELEASES
-from lib import damage, gdb, goheap, programs, simple
+from lib import gdb, goheap, programs, simple
 
 ENDS = (RELEASES[0], RELEASES[-1])
-DAMAGED = 12
 
 
 class Locks:
@@ -151,14 +150,3 @@ def test_all_faces_say_the_same(workshop: programs.Workshop, end: str,
     finally:
         process.kill()
         process.wait()
-
-
-@pytest.mark.parametrize("end", ENDS)
-def test_damage(workshop: programs.Workshop, end: str, tmp_path: pathlib.Path) -> None:
-    """Overwritten memory costs rows, and nothing else."""
-    with simple.death(workshop, programs.Build("locks", end, "plain"), ["stuck"]) as dead:
-        data = dead.core.read_bytes()
-        for seed in range(DAMAGED):
-            core = damage.write(tmp_path / "damaged", damage.overwrite(data, seed))
-            answer = goheap.run([core, dead.exe, "--json", "locks"])
-            assert answer.code in (goheap.ANSWERED, goheap.NOTHING), answer.err

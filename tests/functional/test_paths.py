@@ -15,7 +15,7 @@ from lib import damage, goheap, gocore, programs, simple
 CASES = [(release, variant) for release in RELEASES for variant in ("plain", "nodwarf")]
 CASES += [(release, "oldmaps") for release in RELEASES if release.startswith(("go1.24", "go1.25"))]
 SAMPLED = 120        # objects whose distance is derived again
-DAMAGED = 12         # cores a release
+DAMAGED, FULL_DAMAGED = 4, 60  # cores a release
 LONG, LONGEST = 100_000, 10_000_000
 RANDOM = 400         # objects of a graph with three random edges each
 SECONDS = 20
@@ -425,10 +425,9 @@ def test_longest_paths(workshop: programs.Workshop, tmp_path: pathlib.Path) -> N
     long_paths(workshop, programs.RELEASES[-1], tmp_path, LONGEST)
 
 
-def test_damaged(workshop: programs.Workshop, release: str, tmp_path: pathlib.Path) -> None:
+def test_damaged(workshop: programs.Workshop, release: str, tmp_path: pathlib.Path,
+                 pytestconfig: pytest.Config) -> None:
     """Whatever is overwritten, there is an answer or a sentence."""
-    if release not in (programs.RELEASES[0], programs.RELEASES[-1]):
-        return
     death = workshop.run(programs.Build("paths", release, "plain"), "garbage")
     data = death.core.read_bytes()
     stated = death.statement["paths"]
@@ -437,7 +436,7 @@ def test_damaged(workshop: programs.Workshop, release: str, tmp_path: pathlib.Pa
         commands += ["-e", "path -n 3 " + path["address"]]
     commands += ["-e", "path --all-roots --all-hops " + stated[3]["address"], "-e", "paths main",
                  "-e", "paths --type ."]
-    for seed in range(DAMAGED):
+    for seed in range(FULL_DAMAGED if pytestconfig.getoption("--full") else DAMAGED):
         core = damage.write(tmp_path / "core", damage.overwrite(data, seed))
         answer = goheap.run([str(core), str(death.exe), "--json", *commands])
         assert answer.code in (goheap.ANSWERED, goheap.NOTHING), answer.err

@@ -18,10 +18,15 @@ from lib import damage, goheap, programs, simple
 
 DUMP = programs.ROOT / "build-asan/tests/unit/stuck_dump"
 COMMANDS = ["timers --all", "timers", "defers --all", "defers", "chans --all", "chans"]
+OTHERS = ["goroutines --all", "goroutines --retained", "locks", "leaks --all", "threads --all",
+          "conns --all", "suspects"]
 SECONDS = 120
 G_BYTES, TIMER_BYTES, RECORD_BYTES, SUDOG_BYTES, CHAN_BYTES = 448, 96, 48, 104, 112
-SEEDS = 6
-ENDS = sorted({RELEASES[0], RELEASES[-1]})
+SEEDS, FULL_SEEDS = 6, 200
+# Of these any word may be overwritten: the words that follow the program, and the commands.
+ANYWHERE = {"conns": (["open"], ["conns", "conns --all"]), "leaks": (["leaky"], ["leaks --all"]),
+            "locks": (["stuck"], ["locks"])}
+ANYWHERE_SEEDS, FULL_ANYWHERE_SEEDS = 4, 60
 
 
 class Places(NamedTuple):
@@ -88,12 +93,12 @@ class Patient:
                     core.seek(at)
                     core.write(word)
 
-    def ask(self) -> Dict[str, dict]:
+    def ask(self, *more: str) -> Dict[str, dict]:
         """Return what goheap answers to all commands."""
-        return goheap.ask(self.dead.core, self.dead.exe, *COMMANDS)
+        return goheap.ask(self.dead.core, self.dead.exe, *COMMANDS, *more)
 
 
-@pytest.fixture(scope="module", params=ENDS)
+@pytest.fixture(scope="module", params=RELEASES)
 def patient(request: pytest.FixtureRequest, workshop: programs.Workshop) -> Iterator[Patient]:
     with simple.death(workshop, programs.Build("stuck", request.param, "plain")) as dead:
         yield Patient(dead)
@@ -118,12 +123,12 @@ def scatter(places: Places, seed: int) -> Dict[int, int]:
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_any_damage_is_survived(patient: Patient, seed: int) -> None:
     with patient.damaged(scatter(patient.places, seed)):
-        for answer in patient.ask().values():
+        for answer in patient.ask(*OTHERS).values():
             assert answer["schema"] == "goheap/1"
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("seed", range(1000, 1200))
+@pytest.mark.parametrize("seed", range(1000, 1000 + FULL_SEEDS))
 def test_much_damage_is_survived(patient: Patient, seed: int) -> None:
     test_any_damage_is_survived(patient, seed)
 
@@ -174,3 +179,18 @@ def test_a_timer_heap_that_lies_is_caught(patient: Patient) -> None:
     # those that an object of the program leads to are listed all the same
     assert before - left_out <= after <= before
     assert sum(skip["count"] for skip in answer["skipped"] if skip["what"] == "timers") == 3
+
+
+@pytest.mark.parametrize("program", sorted(ANYWHERE))
+def test_damage_anywhere(workshop: programs.Workshop, release: str, program: str,
+                         tmp_path: pathlib.Path, pytestconfig: pytest.Config) -> None:
+    """Any word of a core may be overwritten: it costs rows, or there is a sentence."""
+    words, commands = ANYWHERE[program]
+    full = pytestconfig.getoption("--full")
+    asked = [word for command in commands for word in ("-e", command)]
+    with simple.death(workshop, programs.Build(program, release, "plain"), words) as dead:
+        data = dead.core.read_bytes()
+        for seed in range(FULL_ANYWHERE_SEEDS if full else ANYWHERE_SEEDS):
+            core = damage.write(tmp_path / "damaged", damage.overwrite(data, seed))
+            answer = goheap.run([core, dead.exe, "--json", *asked])
+            assert answer.code in (goheap.ANSWERED, goheap.NOTHING), answer.err
