@@ -19,9 +19,9 @@ from lib import case, gocore, goheap, programs, simple
 from test_retained import DOMINANCE
 
 NORMAL = {"list": 200_000, "fan": 200_000, "same": 200_000, "self": 200_000, "random": 100_000,
-          "defers": 50_000, "handles": 20_000}
+          "defers": 50_000, "handles": 20_000, "liars": 20_000}
 FULL = {"list": 10_000_000, "fan": 5_000_000, "same": 5_000_000, "self": 5_000_000,
-        "random": 1_000_000, "defers": 1_000_000, "handles": 200_000}
+        "random": 1_000_000, "defers": 1_000_000, "handles": 200_000, "liars": 200_000}
 FULL_SECONDS = 900
 DAMAGED, FULL_DAMAGED = 4, 70  # cores a release
 LITTLE_STACK = ("sh", "-c", 'ulimit -s 256; exec "$@"', "sh")

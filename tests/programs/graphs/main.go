@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Graphs that recursion, quadratic time or a stack entry an edge would not survive:
-// `graphs list|fan|same|self|random|defers|handles N`. What main.held keeps is stated on stdout, in bytes.
+// `graphs list|fan|same|self|random|defers|handles|liars N`. What main.held keeps is stated on stdout,
+// in bytes.
 package main
 
 import (
@@ -13,6 +14,7 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"goheap.test/programs/truth"
 )
@@ -125,9 +127,34 @@ func handles(n int) uintptr {
 	return truth.Slot(uintptr(n)*8, true) + uintptr(n)*16
 }
 
+type (
+	pair  struct{ a, b *int }
+	crowd struct{ all []unsafe.Pointer }
+)
+
+// claim looks like an interface that holds a *pair. It leads to itself, and is no pair: its first
+// word is no pointer.
+type claim struct {
+	rtype uintptr
+	data  unsafe.Pointer
+}
+
+// liars is objects that nobody names but they themselves, and what they say is wrong.
+func liars(n int) uintptr {
+	var like any = &pair{}
+	all := make([]unsafe.Pointer, n)
+	for i := range all {
+		liar := &claim{rtype: *(*uintptr)(unsafe.Pointer(&like))}
+		liar.data = unsafe.Pointer(liar)
+		all[i] = liar.data
+	}
+	held = &crowd{all}
+	return 24 + truth.Slot(uintptr(n)*8, true) + uintptr(n)*16
+}
+
 func main() {
 	kinds := map[string]func(int) uintptr{"list": list, "fan": fan, "same": same, "self": selves,
-		"random": random, "defers": defers, "handles": handles}
+		"random": random, "defers": defers, "handles": handles, "liars": liars}
 	n, _ := strconv.Atoi(os.Args[2])
 	debug.SetGCPercent(-1)
 	bytes := make(chan uintptr)
