@@ -14,7 +14,7 @@ from typing import Dict, Iterator, List, NamedTuple, Tuple
 import pytest
 
 from conftest import RELEASES
-from lib import damage, goheap, programs, simple
+from lib import damage, gocore, goheap, programs, simple
 
 DUMP = programs.ROOT / "build-asan/tests/unit/stuck_dump"
 COMMANDS = ["timers --all", "timers", "defers --all", "defers", "chans --all", "chans"]
@@ -194,3 +194,22 @@ def test_damage_anywhere(workshop: programs.Workshop, release: str, program: str
             core = damage.write(tmp_path / "damaged", damage.overwrite(data, seed))
             answer = goheap.run([core, dead.exe, "--json", *asked])
             assert answer.code in (goheap.ANSWERED, goheap.NOTHING), answer.err
+
+
+def test_functions_without_names(workshop: programs.Workshop, release: str,
+                                 tmp_path: pathlib.Path) -> None:
+    """The table of names ends early: frames have no names, on stacks of allocations too."""
+    with simple.death(workshop, programs.Build("timers", release, "plain")) as dead:
+        core = gocore.Core(str(dead.core), str(dead.exe), release)
+        data = bytearray(dead.core.read_bytes())
+        length = core.symbol("runtime.firstmoduledata") + layout(release, "moduledata_funcnametab") + 8
+        struct.pack_into("<Q", data, core.offset_in_file(length), 1)
+        core.close()
+        before = goheap.ask(dead.core, dead.exe, "timers --all")["timers --all"]
+        asked = [*COMMANDS, *OTHERS]
+        answers = goheap.ask(damage.write(tmp_path / "core", data), dead.exe, *asked)
+    after = answers["timers --all"]
+    assert any(row["created_site"] for row in goheap.rows(before, "timers"))
+    assert not any(row["callback"] or row["created_site"] for row in goheap.rows(after, "timers"))
+    assert {row["address"] for row in goheap.rows(after, "timers")} >= \
+        {row["address"] for row in goheap.rows(before, "timers")}
