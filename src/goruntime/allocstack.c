@@ -5,10 +5,9 @@
 #include "goruntime/special.h"
 
 enum {
-	MAX_RECORDS = 1 << 16, // special records of a span: sorted by offset, several an object
-	MAX_DEPTH = 1024,      // runtime/runtime1.go: maxProfStackDepth
-	MEM_PROFILE = 1,       // runtime/mprof.go: bucketType
-	BUCKET_TYP = 16,       // struct bucket {next, allnext, typ, hash, size, nstk}; the stack follows
+	MAX_DEPTH = 1024, // runtime/runtime1.go: maxProfStackDepth
+	MEM_PROFILE = 1,  // runtime/mprof.go: bucketType
+	BUCKET_TYP = 16,  // struct bucket {next, allnext, typ, hash, size, nstk}; the stack follows
 	BUCKET_NSTK = 40,
 	BUCKET_STK = 48,
 };
@@ -28,16 +27,9 @@ bool gh_alloc_stack_find(const struct gh_runtime *rt, const struct gh_span *span
 			 struct gh_alloc_stack *ret)
 {
 	struct gh_special special;
-	gh_addr record = span->specials;
 
-	for (uint32_t i = 0; record && i < MAX_RECORDS; i++, record = special.next) {
-		if (!gh_special_read(rt, span, record, &special) || special.object > base)
-			return false;
-		if (special.kind == GH_SPECIAL_PROFILE && special.object == base)
-			return read_bucket(rt, gh_field_or_zero(rt, record, GH_F_specialprofile_b),
-					   ret);
-	}
-	return false;
+	return gh_special_find(rt, span, base, GH_SPECIAL_PROFILE, &special) &&
+	       read_bucket(rt, gh_field_or_zero(rt, special.record, GH_F_specialprofile_b), ret);
 }
 
 /* runtime.tracebackPCs notes each logical frame by a pc that is one too high. */

@@ -7,10 +7,7 @@
 #include "goruntime/rtype.h"
 #include "goruntime/special.h"
 
-enum {
-	MAX_SPECIALS = 1 << 24, // of lists that may be damaged
-	MAX_FILES = 1 << 20,	// as many as Linux lets a process open
-};
+enum { MAX_FILES = 1 << 20 }; // as many as Linux lets a process open
 
 /* Descriptors of pointer types that were looked at before: most finalizers are of few types. */
 struct kinds {
@@ -73,18 +70,14 @@ struct gh_error *gh_open_files_load(const struct gh_runtime *rt, const struct gh
 {
 	struct kinds kinds = {0};
 	struct gh_special special;
-	int steps = 0;
 
 	for (size_t i = 0; i < table->spans.len; i++) {
 		const struct gh_span *span = &table->spans.data[i];
-		gh_addr record = span->specials;
+		struct gh_special_walk walk = {0};
 
-		for (; record && steps < MAX_SPECIALS; steps++, record = special.next) {
-			if (!gh_special_read(rt, span, record, &special))
-				break;
+		while (gh_special_next(rt, span, &walk, &special))
 			if (!add(rt, &kinds, &special, ret))
 				return gh_error_nomem();
-		}
 	}
 	if (ret->len)
 		qsort(ret->data, ret->len, sizeof(*ret->data), by_fd);

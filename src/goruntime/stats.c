@@ -3,12 +3,12 @@
 #include "goruntime/stats.h"
 
 #include "base/bitmap.h"
+#include "goruntime/special.h"
 
 enum {
 	DELTAS = 3,		   // consistentHeapStats.stats
 	MAX_PROCS = 1 << 16,	   // a bound on what may be damaged
 	MAX_STACKS = 1 << 16,	   // free stacks in one P's cache: 32 KiB an order hold 16
-	MAX_SPECIALS = 1 << 20,	   // records of one span
 	STACK_ORDERS = 4,	   // runtime/malloc.go, _NumStackOrders on linux
 	STACK_FREELIST_BYTES = 16, // stackfreelist {list, size}
 	MAX_SLOT_WORDS = 32,	   // slots of a cached span: at most 1024, of 8 bytes
@@ -114,20 +114,15 @@ static uint64_t count_revived(const struct flush *flush, const struct gh_span *s
 {
 	uint64_t revived[MAX_SLOT_WORDS] = {0}, n = 0;
 	const struct gh_runtime *rt = flush->rt;
-	gh_addr record = span->specials;
+	struct gh_special_walk walk = {0};
+	struct gh_special special;
 
-	for (uint32_t i = 0; record && i < MAX_SPECIALS; i++) {
-		uint64_t offset, kind, slot;
+	while (gh_special_next(rt, span, &walk, &special)) {
+		uint64_t slot = (special.object - span->base) / span->elem_bytes;
 
-		if (!gh_field(rt, record, GH_F_special_offset, &offset) ||
-		    !gh_field(rt, record, GH_F_special_kind, &kind))
-			break;
-		slot = offset / span->elem_bytes;
-		if (kind < rt->release->nspecial_kinds && slot < span->nelems &&
-		    rt->release->special_kinds[kind] == GH_SPECIAL_FINALIZER &&
+		if (special.kind == GH_SPECIAL_FINALIZER && slot < span->nelems &&
 		    !gh_bitmap_test(alive, slot) && !gh_bitmap_test_and_set(revived, slot))
 			n++;
-		record = gh_field_or_zero(rt, record, GH_F_special_next);
 	}
 	return n;
 }

@@ -9,7 +9,6 @@
 enum {
 	MAX_BLOCKS = 1 << 16,	// of a queue
 	BLOCK_BYTES = 4096,	// runtime/mfinal.go, mcleanup.go: at most
-	MAX_SPECIALS = 1 << 26, // of all spans: a damaged list may be a ring
 	POLL_EVERY = 1024,	// goroutines
 };
 
@@ -161,16 +160,14 @@ static void visit_finalizer(struct visit *v, gh_addr record, gh_addr object)
 }
 
 /* runtime/mgcmark.go:markrootSpans. */
-static void visit_special(struct visit *v, const struct gh_span *span, gh_addr record)
+static void visit_special(struct visit *v, const struct gh_special *special)
 {
 	const struct gh_layout *layout = &v->rt->layout;
-	struct gh_special special;
+	gh_addr record = special->record;
 
-	if (!gh_special_read(v->rt, span, record, &special))
-		return;
-	switch (special.kind) {
+	switch (special->kind) {
 	case GH_SPECIAL_FINALIZER:
-		visit_finalizer(v, record, special.object);
+		visit_finalizer(v, record, special->object);
 		break;
 	case GH_SPECIAL_WEAK_HANDLE:
 		v->owner = (struct gh_root_owner){.kind = GH_ROOT_WEAK, .name = "weak handles"};
@@ -201,18 +198,15 @@ static void visit_user_arena(struct visit *v, const struct gh_span *span)
 static void visit_specials(struct visit *v)
 {
 	const struct gh_span_vec *spans = &v->heap->table.spans;
-	int steps = 0;
+	struct gh_special special;
 
 	for (size_t i = 0; i < spans->len; i++) {
-		uint64_t record = spans->data[i].specials;
+		struct gh_special_walk walk = {0};
 
 		visit_user_arena(v, &spans->data[i]);
-		for (; record && steps < MAX_SPECIALS; steps++) {
-			visit_special(v, &spans->data[i], record);
-			if (!gh_field(v->rt, record, GH_F_special_next, &record))
-				break;
-		}
-		v->counts.damaged_lists += record != 0;
+		while (gh_special_next(v->rt, &spans->data[i], &walk, &special))
+			visit_special(v, &special);
+		v->counts.damaged_lists += walk.is_damaged;
 	}
 }
 

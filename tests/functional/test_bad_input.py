@@ -66,8 +66,7 @@ def feed(core: pathlib.Path, exe: Optional[pathlib.Path], *more: str) -> goheap.
         words += ["-e", command]
     answer = goheap.run(words)
     assert answer.code in (goheap.ANSWERED, goheap.NOTHING), answer.err
-    for line in answer.out.splitlines():
-        json.loads(line)
+    answer.documents()
     if answer.code == goheap.NOTHING:
         sentences = [line for line in answer.err.splitlines() if line.startswith("goheap: ")]
         assert sentences, "no sentence says what is wrong: %r" % answer.err

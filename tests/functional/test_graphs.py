@@ -15,7 +15,7 @@ from typing import Iterator, List
 import pytest
 
 from conftest import RELEASES
-from lib import case, gocore, goheap, programs, simple
+from lib import case, damage, gocore, goheap, programs, simple
 from test_retained import DOMINANCE
 
 NORMAL = {"list": 200_000, "fan": 200_000, "same": 200_000, "self": 200_000, "random": 100_000,
@@ -57,6 +57,22 @@ def held(document: dict) -> int:
     return sum(alone) + sum(shared)
 
 
+def test_a_ring_of_special_records(workshop: programs.Workshop, tmp_path: pathlib.Path) -> None:
+    """It costs what that span's records say, and nothing of the spans behind it."""
+    build, n = programs.Build("graphs", programs.RELEASES[-1], "plain"), 4000
+    with simple.death(workshop, build, ["handles", str(n)]) as dead:
+        core = gocore.Core(str(dead.core), str(dead.exe), build.release)
+        span = next(span for span in core.spans if span.specials and span.elemsize == 16)
+        data = bytearray(dead.core.read_bytes())
+        struct.pack_into("<Q", data, core.offset_in_file(span.specials), span.specials)
+        core.close()
+        answer = goheap.ask(damage.write(tmp_path / "core", data), dead.exe, "roots")["roots"]
+    counts = {row["name"]: row["count"] for row in goheap.rows(answer, "roots")}
+    assert n - span.nelems <= counts["weak handles"] < n
+    assert [skip["count"] for skip in answer["skipped"] if skip["what"] == "lists of the runtime"] \
+        == [1]
+
+
 @pytest.fixture(scope="module", name="good", params=RELEASES)
 def _good(request: pytest.FixtureRequest, workshop: programs.Workshop) -> Iterator[case.Case]:
     made = case.make(workshop, programs.Build("owners", request.param, "plain"), "missing")
@@ -64,7 +80,7 @@ def _good(request: pytest.FixtureRequest, workshop: programs.Workshop) -> Iterat
     made.close()
 
 
-def damage(good: case.Case, seed: int) -> bytes:
+def hurt(good: case.Case, seed: int) -> bytes:
     """Return the core with words of objects overwritten, those of the runtime among them.
 
     Goroutines, records of waits and defers, heaps of timers: all of them are objects.
@@ -97,7 +113,7 @@ def test_damaged_graphs(good: case.Case, tmp_path: pathlib.Path,
     commands = [*COMMANDS[:3], "goroutines --retained", "suspects"]
     for seed in range(FULL_DAMAGED if pytestconfig.getoption("--full") else DAMAGED):
         core = tmp_path / ("damaged%d" % seed)
-        core.write_bytes(damage(good, seed))
+        core.write_bytes(hurt(good, seed))
         words: List[object] = [core, good.death.exe, "--json"]
         for command in commands:
             words += ["-e", command]

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include "goruntime/allocstack.h"
+#include "goruntime/special.h"
 #include "goruntime/stats.h"
 
 enum {
@@ -250,6 +252,52 @@ static void test_stale_spans_are_swept(void **state)
 	assert_int_equal(stats.span_objects, 5);
 }
 
+static gh_addr put_special(struct toy *toy, int i, uint64_t offset, uint8_t kind, int next)
+{
+	gh_addr special = BITS + 0x4000 + (gh_addr)i * 0x80;
+
+	put_field(toy, special, GH_F_special_offset, offset);
+	put_field(toy, special, GH_F_special_kind, kind);
+	put_field(toy, special, GH_F_special_next,
+		  next < 0 ? 0 : BITS + 0x4000 + (gh_addr)next * 0x80);
+	return special;
+}
+
+/* A list of records that bites its tail; one that says nothing; one that is not there. */
+static void test_special_records(void **state)
+{
+	enum { FINALIZER = 2, NONE = 0xff, TIMES = 100000 };
+	struct toy *toy = *state;
+	struct gh_special_walk walk = {0};
+	struct gh_special special;
+	struct gh_alloc_stack stack;
+	struct gh_span span = {.base = HEAP, .npages = 1, .nelems = 128, .elem_bytes = 64};
+	int n = 0;
+
+	span.specials = put_special(toy, 0, 64, FINALIZER, 1);
+	put_special(toy, 1, 64, NONE, 2);
+	put_special(toy, 2, 2 * 64 + 8, FINALIZER, 3);
+	put_special(toy, 3, 3 * 64, FINALIZER, 1);
+	for (; gh_special_next(&toy->rt, &span, &walk, &special); n++)
+		if (n < 3)
+			assert_int_equal(special.object, HEAP + (gh_addr)(n + 1) * 64);
+	assert_true(walk.is_damaged);
+	assert_in_range(n, 3, 9);
+	assert_true(gh_special_find(&toy->rt, &span, HEAP + 128, GH_SPECIAL_FINALIZER, &special));
+	for (int i = 0; i < TIMES; i++) // none of these goes round for long
+		assert_false(gh_alloc_stack_find(&toy->rt, &span, HEAP + 10 * 64, &stack));
+	walk = (struct gh_special_walk){0};
+	put_special(toy, 3, 3 * 64, FINALIZER, -1);
+	for (n = 0; gh_special_next(&toy->rt, &span, &walk, &special);)
+		n++;
+	assert_int_equal(n, 3);
+	assert_false(walk.is_damaged);
+	walk = (struct gh_special_walk){0};
+	span.specials = 0xdead0000;
+	assert_false(gh_special_next(&toy->rt, &span, &walk, &special));
+	assert_true(walk.is_damaged);
+}
+
 /* Free stacks of the caches: a stack span goes back to the heap when the last one returns. */
 static void test_stacks_are_returned(void **state)
 {
@@ -333,6 +381,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_deltas_are_summed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_caches_are_flushed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stale_spans_are_swept, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_special_records, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stacks_are_returned, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_goal, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_caches, setup, teardown),

@@ -38,7 +38,7 @@ class Answer(NamedTuple):
     def documents(self) -> Dict[str, dict]:
         """Return the JSON documents by command line, such as "objects --dead"."""
         found = {}
-        for line in self.out.splitlines():
+        for line in filter(None, self.out.split("\n")):  # splitlines knows other ends of lines
             document = json.loads(line)
             found[_title(document)] = document
         return found
