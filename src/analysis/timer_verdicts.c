@@ -340,6 +340,21 @@ static void note_weak(struct judge *j, size_t timer)
 	note(j, timer, false);
 }
 
+/*
+ * A channel's timer for which nobody waits any more stands in the array until the scheduler tidies
+ * that, and does not fire unless somebody waits again: nobody can.
+ */
+static void note_left(struct judge *j, size_t timer)
+{
+	struct gh_timer *t = &j->view->timers.list.data[timer];
+
+	if (!t->is_chan || !t->is_zombie)
+		return;
+	t->state = GH_TIMER_STOPPED;
+	t->when_ns = 0;
+	j->view->facts[timer].verdict = GH_TIMER_IS_STOPPED;
+}
+
 /* Nobody leads to them by a pointer: is that the whole truth? */
 static struct gh_error *doubt(struct judge *j)
 {
@@ -350,6 +365,8 @@ static struct gh_error *doubt(struct judge *j)
 
 		if (fact->verdict == GH_TIMER_UNSTOPPABLE)
 			note_weak(j, i);
+		if (fact->verdict == GH_TIMER_UNSTOPPABLE && i < j->view->timers.list.len)
+			note_left(j, i);
 		any |= fact->verdict == GH_TIMER_UNSTOPPABLE;
 		if (!saw_all && fact->verdict == GH_TIMER_UNSTOPPABLE)
 			fact->verdict = GH_TIMER_UNJUDGED;

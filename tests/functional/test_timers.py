@@ -78,6 +78,10 @@ def case(request: pytest.FixtureRequest, workshop: programs.Workshop) -> Iterato
                              "objects --type ^(time|runtime)[.]time", "objects --type ^time[.]",
                              "obj --why-type --sample 2000")
         statement = read(dead.out)
+        if new:
+            for one in statement["stated"]:
+                if one["Group"] == "left":
+                    one.update(State="stopped", Verdict="stopped", From=0, To=0)
         sampled = [one for one in statement["stated"] if one["Line"]][:4]
         looked_at = [one["Object"] for one in
                      sampled + [one for one in statement["stated"] if one["Group"] == "held"][:4]]
@@ -99,8 +103,10 @@ def case(request: pytest.FixtureRequest, workshop: programs.Workshop) -> Iterato
 
 
 def is_gone(stated: dict, case: Case) -> bool:
-    """Tell whether the collector took the timer: nothing had its channel."""
-    return case.new_channels and stated["Group"] == "dropped channel"
+    """Tell whether the collector took the timer: nothing had its channel, and no heap."""
+    return case.new_channels and (
+        stated["Group"] == "dropped channel" or
+        (stated["Group"] == "left" and stated["Object"] not in case.by_address()))
 
 
 def check(stated: dict, row: dict) -> List[str]:
@@ -144,6 +150,17 @@ def test_timers_with_an_address_are_as_stated(case: Case) -> None:
         if differs:
             wrong.append((differs, stated, rows[stated["Object"]]))
     assert not wrong, "%d wrong, the first: %s" % (len(wrong), wrong[0])
+
+
+def test_what_nobody_waits_for_any_more_cannot_fire(case: Case) -> None:
+    """The scheduler may clear some of them away whenever it likes, but not most."""
+    rows = case.by_address()
+    listed = [rows[stated["Object"]] for stated in case.stated
+              if stated["Group"] == "left" and stated["Object"] in rows]
+    assert len(listed) >= 10
+    assert {row["verdict"] for row in listed} == {"stopped" if case.new_channels
+                                                  else "unstoppable"}
+    assert all(row["p"] is not None for row in listed)
 
 
 def test_what_a_timer_heap_lists_is_typed(case: Case) -> None:

@@ -12,6 +12,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -287,6 +288,36 @@ func goroutines() {
 	}
 }
 
+// left timers had a goroutine each that waited for them, and went on another way. One heap lists
+// them: the scheduler clears a heap where a quarter of it is such.
+func left() {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	var gone sync.WaitGroup
+	release := make(chan struct{})
+	for i := 0; i < few; i++ {
+		gone.Add(1)
+		go leaving(release, &gone)
+	}
+	buffer := make([]byte, 1<<20)
+	for strings.Count(string(buffer[:runtime.Stack(buffer, true)]), "[select]:\nmain.leaving(") < few {
+		time.Sleep(time.Millisecond)
+	}
+	close(release)
+	gone.Wait()
+}
+
+//go:noinline
+func leaving(release chan struct{}, gone *sync.WaitGroup) {
+	var t *time.Timer
+	from, to := between(19*time.Hour, func() { t = time.NewTimer(19 * time.Hour) })
+	state(Stated{address(t), "Timer", "left", "armed", "unstoppable", "", "", from, to, 0, 0, 0})
+	select {
+	case <-t.C:
+	case <-release:
+	}
+	gone.Done()
+}
+
 func globalTick() {
 	from, to := between(14*time.Hour, func() { tick = time.Tick(14 * time.Hour) })
 	state(Stated{0, "Ticker", "global tick", "armed", "unstoppable, in use", "main.tick", "", from, to,
@@ -372,6 +403,7 @@ func main() {
 		apart(contexts)
 		apart(holders)
 		goroutines()
+		apart(left)
 		apart(globalTick)
 		deadlines()
 		for i := 0; i < 3; i++ {
