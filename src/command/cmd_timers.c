@@ -135,8 +135,11 @@ static void add_notes(const struct gh_timer_view *view, struct gh_report *report
 	if (old_channels)
 		gh_report_note(report,
 			       "timers with channels stay in the timer heap until they fire or are "
-			       "stopped, even if nobody can receive any more: that ends with go "
-			       "1.23 in go.mod");
+			       "stopped, even if nobody can receive any more: %s",
+			       timers->can_leave
+				       ? "asynctimerchan is 1, by GODEBUG or by a go line below "
+					 "1.23 in go.mod"
+				       : "that ends with go1.23");
 	if (locked)
 		gh_report_note(report,
 			       "%llu timer heaps were being changed: one timer each may be missing",

@@ -387,7 +387,8 @@ struct gh_error *gh_timers_load(const struct gh_runtime *rt,
 	struct reader r = {.rt = rt, .poll = poll, .ret = ret};
 	struct gh_error *err;
 
-	*ret = (struct gh_timers){.budget = gh_runtime_budget(rt)};
+	*ret = (struct gh_timers){.budget = gh_runtime_budget(rt),
+				  .can_leave = gh_has(&rt->layout, GH_F_timer_isChan)};
 	err = read_ps(&r);
 	if (!err)
 		err = read_bubbles(&r, goroutines);

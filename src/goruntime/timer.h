@@ -64,6 +64,7 @@ GH_VEC(gh_timer_heap_vec, struct gh_timer_heap);
 struct gh_timers {
 	struct gh_timer_vec list;	// sorted by address, each once
 	struct gh_timer_heap_vec heaps; // not empty ones
+	bool can_leave; // the release takes a channel's timer out while nobody waits, by default
 	uint64_t unreadable; // entries or heaps whose memory is missing
 	uint64_t damaged;    // entries that are no timers of this heap
 	uint64_t doubles;    // entries of a timer that was seen before
