@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who may hold the locks that somebody waits for. See locks.h.
 //
-// A pending defer is the surest sign: its code unlocks, and locks nothing itself, and its closure
-// holds the lock's address (or names it, where the lock is a package variable). Where the frame
-// that deferred is the one that waits for the lock, the defer may stand before the Lock: it says
-// nothing unless the frame is past another Lock, and then it is only possible. So it is where the
-// frame that deferred stands behind as many calls of Unlock as of Lock, or before its first Lock: a
-// defer may ask a variable whether the lock is held. A frame past a call of Lock deceives where it
-// has called Unlock on a path that its code does not show.
+// A pending defer is the surest sign: its code unlocks and locks nothing itself, or calls Done, and
+// its closure holds the lock's address (or names it, where the lock is a package variable). Where the
+// frame that deferred is the one that waits for the lock, the defer may stand before the Lock: it
+// says nothing unless the frame is past another Lock, and then it is only possible. So it is where
+// the frame that deferred stands behind as many calls of Unlock as of Lock, or before its first Lock
+// (a Done has nothing to do with these): a defer may ask a variable whether the lock is held. A frame
+// past a call of Lock deceives where it has called Unlock on a path that its code does not show.
 #include <stdlib.h>
 
 #include "analysis/locks.h"
@@ -115,20 +115,23 @@ static struct lead follow(const struct gh_locks *locks, uint64_t value)
 	return (struct lead){first, last, false};
 }
 
-/* Code of a deferred call: bit a kind of what it lets go of; 0 where it takes locks, too. */
+/*
+ * Code of a deferred call: bit a kind of what it lets go of. Where it takes locks, too, its Unlock may
+ * be of these; a Done is not.
+ */
 static uint32_t releases(const struct gh_lockcode *code, const char *name)
 {
 	enum gh_lock_op_kind kind;
 	uint32_t kinds = 0;
+	bool locks = false;
 
 	if (gh_lock_op_named(name, &kind)) // a method value, or the method itself
 		return is_lock(kind) ? 0 : 1U << kind;
 	for (size_t i = 0; i < code->ops.len; i++) {
-		if (is_lock(code->ops.data[i].kind))
-			return 0;
+		locks |= is_lock(code->ops.data[i].kind);
 		kinds |= 1U << code->ops.data[i].kind;
 	}
-	return kinds;
+	return locks ? kinds & 1U << GH_LOCK_OP_DONE : kinds;
 }
 
 /* Does this frame wait for that lock? */
@@ -146,11 +149,13 @@ static struct gh_error *add_leads(struct search *s, struct lead lead, uint32_t k
 	for (; kinds && !err; kinds &= kinds - 1)
 		for (size_t i = lead.first; i < lead.last && !err; i++) {
 			bool here = waits_here(s, d ? d->frame : s->frame, i);
+			enum gh_lock_op_kind kind = (enum gh_lock_op_kind)__builtin_ctz(kinds);
+			bool let_go = s->has_let_go && kind != GH_LOCK_OP_DONE;
 
 			if (here && !(d && s->is_past_lock))
 				continue;
-			err = add_holder(s, i, (enum gh_lock_op_kind)__builtin_ctz(kinds),
-					 d && lead.exact && !here && !s->has_let_go
+			err = add_holder(s, i, kind,
+					 d && lead.exact && !here && !let_go
 						 ? GH_LEVEL_LIKELY
 						 : GH_LEVEL_POSSIBLE);
 		}

@@ -395,20 +395,42 @@ func doneInLiteral(wg *sync.WaitGroup, l *lock) {
 	name = ""
 }
 
+// doneUnderLock has had another lock, and takes it again before it says so, as calls that are shared
+// by several do.
+func doneUnderLock(wg *sync.WaitGroup, own *sync.Mutex, l *lock) {
+	name := "worker"
+	defer func() {
+		own.Lock()
+		defer own.Unlock()
+		if len(name) > 0 {
+			wg.Done()
+		}
+	}()
+	own.Lock()
+	blocks.Add(0)
+	own.Unlock()
+	l.holds()
+	<-never
+	name = ""
+}
+
 // workers will say that they are done in a defer.
 func workers() {
 	wg := new(sync.WaitGroup)
 	groups = append(groups, wg)
 	l := state(unsafe.Pointer(wg), "WaitGroup", "sync.WaitGroup", "likely")
-	for i := 0; i < 3; i++ {
+	for i := 0; i < 4; i++ {
 		wg.Add(1)
-		if i == 0 {
+		switch i {
+		case 0:
 			go doneInLiteral(wg, l)
-		} else {
+		case 1:
+			go doneUnderLock(wg, new(sync.Mutex), l)
+		default:
 			go done(wg, l)
 		}
 	}
-	holding(l, 3)
+	holding(l, 4)
 	go func() {
 		l.waits()
 		wg.Wait()
