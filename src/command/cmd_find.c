@@ -18,7 +18,7 @@ static const struct gh_column columns[NCOLUMNS] = {
 	[BYTES] = {"bytes", GH_UNIT_BYTES, false},
 	[OFFSET] = {"offset", GH_UNIT_COUNT, false},
 	[NAME] = {"name", GH_UNIT_TEXT, true},
-	[VALUE] = {"value", GH_UNIT_TEXT, false},
+	[VALUE] = {"value", GH_UNIT_TEXT, .below = true},
 	[REFERRER] = {"referrer", GH_UNIT_TEXT, false},
 	[OWNER] = {"owner", GH_UNIT_TEXT, false},
 };

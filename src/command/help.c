@@ -75,6 +75,38 @@ static void put_paragraphs(struct gh_strbuf *sb, const char *text)
 	}
 }
 
+static const struct session {
+	const char *command, *text; // lines of a terminal that is narrower by the indent
+} sessions[] = {
+#define SESSION(command, text) {command, text},
+#include "command/sessions.inc"
+#undef SESSION
+};
+
+static void put_session(struct gh_strbuf *sb, const char *text)
+{
+	gh_strbuf_puts(sb, "\nSession:\n");
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+
+		gh_strbuf_puts(sb, len ? "  " : "");
+		gh_strbuf_add(sb, text, len);
+		gh_strbuf_putc(sb, '\n');
+		text += len + (text[len] == '\n');
+	}
+}
+
+static void put_examples(struct gh_strbuf *sb, const struct gh_example *examples)
+{
+	if (!examples || !examples->args)
+		return;
+	gh_strbuf_puts(sb, "\nExamples:\n");
+	for (const struct gh_example *e = examples; e->args; e++) {
+		gh_strbuf_printf(sb, "  goheap %s\n      ", e->args);
+		put_wrapped(sb, e->says, 6, 6);
+	}
+}
+
 void gh_command_help(const struct gh_command *command, struct gh_strbuf *sb)
 {
 	put_wrapped(sb, command->summary, 0, 0);
@@ -86,11 +118,8 @@ void gh_command_help(const struct gh_command *command, struct gh_strbuf *sb)
 	}
 	put_options(sb, "Options", command->options);
 	put_options(sb, "Common options", gh_common_options());
-	if (!command->examples || !command->examples->args)
-		return;
-	gh_strbuf_puts(sb, "\nExamples:\n");
-	for (const struct gh_example *e = command->examples; e->args; e++) {
-		gh_strbuf_printf(sb, "  goheap %s\n      ", e->args);
-		put_wrapped(sb, e->says, 6, 6);
-	}
+	put_examples(sb, command->examples);
+	for (size_t i = 0; i < GH_ARRAY_SIZE(sessions); i++)
+		if (!strcmp(command->name, sessions[i].command))
+			put_session(sb, sessions[i].text);
 }

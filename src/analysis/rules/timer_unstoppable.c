@@ -80,6 +80,16 @@ static bool collect(const struct gh_session *s, const struct gh_timer_view *view
 	return true;
 }
 
+/* "due in 23 h at the earliest"; minutes below two hours. */
+static const char *due_text(struct gh_findings *f, int64_t due_ns)
+{
+	int64_t minutes = due_ns / 60000000000;
+
+	return gh_findings_text(f, "due in %lld %s at the earliest",
+				(long long)(minutes < 120 ? minutes : minutes / 60),
+				minutes < 120 ? "min" : "h");
+}
+
 static void add(struct gh_findings *f, const struct timer_group *g)
 {
 	const struct gh_runtime *rt = f->session->rt;
@@ -113,9 +123,7 @@ static void add(struct gh_findings *f, const struct timer_group *g)
 				f, "only the timer heap leads to %s; %s",
 				g->count == 1 ? "it" : "them",
 				g->is_periodic ? "a ticker runs for ever"
-					       : gh_findings_text(f, "due in %lld s at the earliest",
-								  (long long)(g->due_ns /
-									      1000000000))),
+					       : due_text(f, g->due_ns)),
 			.fix = "keep the timer where its work ends, and call Stop there",
 			.more = "goheap timers",
 			.key = gh_findings_text(f, "%s %s", kind, gh_strbuf_str(&name)),

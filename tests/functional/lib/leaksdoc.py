@@ -15,7 +15,7 @@ import struct
 import subprocess
 import termios
 import textwrap
-from typing import List, NamedTuple, Sequence
+from typing import List, NamedTuple, Optional, Sequence, Union
 
 from lib import programs
 
@@ -77,13 +77,14 @@ def die(exe: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
     return folder / "core"
 
 
-def ask(goheap: pathlib.Path, core: pathlib.Path, exe: pathlib.Path,
-        words: Sequence[str]) -> List[str]:
-    """Return what goheap prints on a terminal of 80 columns."""
+def ask(goheap: pathlib.Path, core: Union[str, pathlib.Path], exe: Union[str, pathlib.Path],
+        words: Sequence[str], columns: int = COLUMNS,
+        cwd: Optional[pathlib.Path] = None) -> List[str]:
+    """Return what goheap prints on a terminal."""
     leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, columns, 0, 0))
     process = subprocess.Popen([str(goheap), str(core), str(exe), *words], stdout=follower,
-                               stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT,
+                               stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT, cwd=cwd,
                                env={**os.environ, "NO_COLOR": "1", "TERM": "dumb"})
     os.close(follower)
     out = b""
