@@ -9,7 +9,7 @@
 #include "command/owner_arg.h"
 #include "report/format.h"
 
-enum column { ADDRESS, NAME, TYPE, BYTES, RETAINED, SHARE, COUNT, NCOLUMNS };
+enum column { ADDRESS, NAME, TYPE, BYTES, RETAINED, SHARE, COUNT, RETAINED_KIND, NCOLUMNS };
 
 static const struct gh_column columns[NCOLUMNS] = {
 	[ADDRESS] = {"address", GH_UNIT_ADDRESS, false, .handle = 'o'},
@@ -19,6 +19,7 @@ static const struct gh_column columns[NCOLUMNS] = {
 	[RETAINED] = {"retained", GH_UNIT_BYTES, false},
 	[SHARE] = {"share", GH_UNIT_SHARE, false},
 	[COUNT] = {"count", GH_UNIT_COUNT, false},
+	[RETAINED_KIND] = {"retained_kind", GH_UNIT_TEXT, true},
 };
 
 enum {
@@ -69,6 +70,8 @@ static struct gh_error *add_child(const struct request *r, struct gh_table *tabl
 	if (whole)
 		cells[SHARE] = gh_cell_real((double)child->retained / (double)whole);
 	cells[COUNT] = gh_cell_u64(child->objects);
+	// what several folded ones share, and nothing else holds, would go with all of them
+	cells[RETAINED_KIND] = gh_cell_text(child->folded > 1 ? "at_least" : "exact");
 	return NULL;
 }
 

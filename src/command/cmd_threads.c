@@ -77,7 +77,8 @@ static const struct gh_column columns[NCOLUMNS] = {
 	[M] = {"m", GH_UNIT_COUNT, true},
 };
 
-enum verdict_column { V_LEVEL, V_KIND, V_COUNT, V_CALL, V_CGO, V_WAIT_NS_MAX, V_SENTENCE, NVERDICT };
+enum verdict_column { V_LEVEL, V_KIND, V_COUNT, V_CALL, V_CGO, V_WAIT_NS_MAX, V_SENTENCE, V_WAIT_NS_KIND,
+		      NVERDICT };
 
 static const struct gh_column verdict_columns[NVERDICT] = {
 	[V_LEVEL] = {"level", GH_UNIT_TEXT, false, .prose = GH_PROSE_HEAD},
@@ -87,6 +88,7 @@ static const struct gh_column verdict_columns[NVERDICT] = {
 	[V_CGO] = {"cgo", GH_UNIT_TEXT, true},
 	[V_WAIT_NS_MAX] = {"wait_ns_max", GH_UNIT_NS, true},
 	[V_SENTENCE] = {"sentence", GH_UNIT_TEXT, false, .prose = GH_PROSE_SENTENCE},
+	[V_WAIT_NS_KIND] = {"wait_ns_kind", GH_UNIT_TEXT, true},
 };
 
 enum { MAX_FDS = 16 }; // different ones of a group that are listed
@@ -358,8 +360,10 @@ static struct gh_error *list_verdicts(const struct listing *l)
 		row[V_CALL] = gh_cell_text(v->call);
 		row[V_CGO] = v->cgo ? gh_cell_copy(l->report, v->cgo, strlen(v->cgo))
 				    : (struct gh_cell){0};
-		if (v->has_wait)
+		if (v->has_wait) {
 			row[V_WAIT_NS_MAX] = gh_cell_i64(v->wait_ns_max);
+			row[V_WAIT_NS_KIND] = gh_cell_text("at_least");
+		}
 		row[V_SENTENCE] = gh_cell_text(sentence(l, v));
 	}
 	return table ? NULL : gh_error_nomem();
