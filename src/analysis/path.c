@@ -100,12 +100,12 @@ static uint64_t slot_of(const struct gh_owner_graph *graph, gh_node node, uint64
 	uint32_t number = node - (gh_node)graph->owners.len;
 	uint64_t word = near >> 6, bits;
 
-	for (uint32_t i = 0; i < NEAR && word && graph->rank[word] > number; i++)
+	for (uint32_t i = 0; i < NEAR && word && graph->groups[word].rank > number; i++)
 		word--;
-	bits = graph->nodes[word];
-	if (number - graph->rank[word] >= (uint32_t)__builtin_popcountll(bits))
+	bits = graph->groups[word].nodes;
+	if (number - graph->groups[word].rank >= (uint32_t)__builtin_popcountll(bits))
 		return gh_node_slot(graph, node);
-	for (uint32_t i = graph->rank[word]; i < number; i++)
+	for (uint32_t i = graph->groups[word].rank; i < number; i++)
 		bits &= bits - 1;
 	return word * 64 + (uint64_t)__builtin_ctzll(bits);
 }

@@ -70,7 +70,7 @@ static void look_at_span(struct find *f, const struct gh_span *span)
 	for (uint32_t k = 0; k < span->nelems; k++) {
 		gh_addr base = span->base + k * span->elem_bytes;
 
-		if (!gh_bitmap_test(f->graph->nodes, span->slot0 + k))
+		if (!gh_slot_is_node(f->graph, span->slot0 + k))
 			continue;
 		f->node = gh_node_of_slot(f->graph, span->slot0 + k);
 		f->from = FROM_UNKNOWN;

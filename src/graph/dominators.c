@@ -20,7 +20,7 @@ struct link {
 GH_VEC(path_vec, uint32_t);
 
 struct semi {
-	struct link *links; // owned
+	struct link *links; // the caller's
 	struct path_vec path;
 	bool nomem;
 };
@@ -80,17 +80,15 @@ static struct gh_error *find_semi(struct semi *s, uint32_t n, const uint32_t *pa
 }
 
 struct gh_error *gh_dominators(uint32_t n, uint32_t *parent, uint32_t *offset,
-			       const uint32_t *sources, const struct gh_poll *poll)
+			       const uint32_t *sources, void *scratch, const struct gh_poll *poll)
 {
-	struct semi s = {.links = gh_alloc_array(n, sizeof(*s.links))};
+	struct semi s = {.links = scratch};
 	struct gh_error *err;
 
-	if (!s.links)
-		return gh_error_nomem();
+	_Static_assert(sizeof(*s.links) == GH_DOMINATORS_SCRATCH, "the header tells others");
 	for (uint32_t v = 0; v < n; v++)
 		s.links[v] = (struct link){parent[v], parent[v]};
 	err = find_semi(&s, n, parent, offset, sources, poll);
-	free(s.links);
 	path_vec_deinit(&s.path);
 	for (uint32_t v = 1; v < n && !err; v++)
 		while (parent[v] > offset[v + 1])

@@ -100,8 +100,8 @@ static void follow_owner(struct walk *w, gh_node node)
 		reach(w, 0, NULL, child);
 }
 
-/* Give the node a place and follow its words. */
-static void enter(struct walk *w, const struct waiting *at)
+/* Give the node a place and follow its words. Inlined by force: a call costs 5 % of the walk. */
+__attribute__((always_inline)) static inline void enter(struct walk *w, const struct waiting *at)
 {
 	if (gh_bitmap_test_and_set(w->seen, at->node)) { // reached another way meanwhile
 		w->nomem |= !flow_edge_vec_push(&w->edges,
@@ -185,7 +185,7 @@ static struct gh_error *adopt_orphans(struct walk *w)
 	gh_addr base;
 
 	for (uint64_t i = 0; i < gh_bitmap_words(w->graph->heap->table.nslots) && !err; i++) {
-		uint64_t bits = w->graph->nodes[i];
+		uint64_t bits = w->graph->groups[i].nodes;
 
 		while (bits && !err) {
 			uint64_t slot = i * 64 + (uint64_t)__builtin_ctzll(bits);
@@ -246,11 +246,8 @@ static bool sort_edges(struct walk *w, uint32_t **offset_ret, uint32_t **sources
 	return true;
 }
 
-static bool sum_up(struct walk *w, struct gh_domtree *tree)
+static void sum_up(struct walk *w, struct gh_domtree *tree)
 {
-	tree->retained = gh_alloc_array(w->n, sizeof(*tree->retained));
-	if (!tree->retained)
-		return false;
 	for (uint32_t i = 0; i < w->n; i++)
 		tree->retained[i] = (uint64_t)w->weight[i] * UNIT;
 	free(w->weight);
@@ -261,12 +258,8 @@ static bool sum_up(struct walk *w, struct gh_domtree *tree)
 		tree->retained[tree->idom[i]] += tree->retained[i];
 		tree->count[tree->idom[i]] += tree->count[i];
 	}
-	tree->node = gh_alloc_array(w->n, sizeof(*tree->node));
-	if (!tree->node)
-		return false;
 	for (uint64_t i = 0; i < w->n; i++)
 		tree->node[tree->place[i]] = (gh_node)i;
-	return true;
 }
 
 static bool allocate(struct walk *w, uint64_t nodes)
@@ -279,9 +272,22 @@ static bool allocate(struct walk *w, uint64_t nodes)
 	return w->seen && w->place && w->parent && w->weight && w->count;
 }
 
+/* In the arrays that will hold retained sizes and nodes: pages that are there cost nothing. */
+static struct gh_error *find_dominators(struct walk *w, struct gh_domtree *tree)
+{
+	_cleanup_free_ uint32_t *sources = NULL;
+
+	_Static_assert(sizeof(*tree->retained) == GH_DOMINATORS_SCRATCH, "it is the scratch first");
+	if (!sort_edges(w, &tree->node, &sources))
+		return gh_error_nomem();
+	tree->retained = gh_alloc_array(w->n, sizeof(*tree->retained));
+	if (!tree->retained)
+		return gh_error_nomem();
+	return gh_dominators(w->n, w->parent, tree->node, sources, tree->retained, w->poll);
+}
+
 static struct gh_error *make(struct walk *w, struct gh_domtree *tree)
 {
-	_cleanup_free_ uint32_t *offset = NULL, *sources = NULL;
 	struct gh_error *err;
 
 	err = walk_graph(w);
@@ -293,20 +299,15 @@ static struct gh_error *make(struct walk *w, struct gh_domtree *tree)
 	if (w->edges.len >= UINT32_MAX)
 		return gh_error_create(GH_ERR_LIMIT,
 				       "cannot find dominators: more than 4 G shared references");
-	if (!sort_edges(w, &offset, &sources))
-		return gh_error_nomem();
-	err = gh_dominators(w->n, w->parent, offset, sources, w->poll);
+	err = find_dominators(w, tree);
 	if (err)
 		return err;
 	tree->n = w->n;
 	tree->place = gh_steal(w->place);
 	tree->idom = gh_steal(w->parent);
 	tree->count = gh_steal(w->count);
-	free(offset);
-	offset = NULL;
-	free(sources);
-	sources = NULL;
-	return sum_up(w, tree) ? NULL : gh_error_nomem();
+	sum_up(w, tree);
+	return NULL;
 }
 
 static void walk_deinit(struct walk *w)

@@ -50,12 +50,13 @@ static void enter_span(struct gh_owner_graph *graph, const struct gh_span *span)
 	uint64_t lo = span->slot0, hi = lo + span->nelems, n = 0;
 
 	for (uint64_t w = lo / 64; w * 64 < hi; w++) {
-		uint64_t live = graph->nodes[w] & range_in_word(w, lo, hi);
+		struct gh_slot_group *group = &graph->groups[w];
+		uint64_t live = group->nodes & range_in_word(w, lo, hi);
 
 		n += gh_popcount(live);
 		if (gh_span_is_noscan(span)) {
-			graph->nodes[w] &= ~live;
-			graph->leaves[w] |= live;
+			group->nodes &= ~live;
+			group->leaves |= live;
 		}
 	}
 	graph->live_objects += n;
@@ -69,13 +70,13 @@ static void enter_live(struct gh_owner_graph *graph, const uint64_t *own)
 
 	for (uint64_t w = 0; w < words; w++) // the array of states is as long
 		for (int k = 0; k < 8; k++)
-			graph->nodes[w] |= eight_bits(graph->mark->states.narrow + w * 64 + k * 8)
-					   << (8 * k);
+			graph->groups[w].nodes |=
+				eight_bits(graph->mark->states.narrow + w * 64 + k * 8) << (8 * k);
 	for (size_t i = 0; i < spans->len; i++)
 		enter_span(graph, &spans->data[i]);
 	for (uint64_t w = 0; w < words; w++) {
-		graph->nodes[w] &= ~own[w];
-		graph->leaves[w] &= ~own[w];
+		graph->groups[w].nodes &= ~own[w];
+		graph->groups[w].leaves &= ~own[w];
 	}
 }
 
@@ -85,7 +86,7 @@ static void sweep_span(const struct gh_owner_graph *graph, const struct gh_span 
 	const struct gh_page *page = gh_page_at(s->m, span->base);
 
 	for (uint32_t i = 0; i < span->nelems; i++)
-		if (gh_bitmap_test(graph->nodes, span->slot0 + i))
+		if (gh_slot_is_node(graph, span->slot0 + i))
 			gh_object_words(s->m, span->base + i * span->elem_bytes,
 					page + (i * span->elem_bytes >> GH_PAGE_SHIFT),
 					count_reference, s);
@@ -114,12 +115,13 @@ static struct gh_error *rank_nodes(struct gh_owner_graph *graph, const struct sw
 	uint64_t words = gh_bitmap_words(graph->heap->table.nslots), n = 0;
 
 	for (uint64_t w = 0; w < words; w++) {
-		uint64_t leaves = graph->leaves[w] & s->once[w] & ~s->twice[w];
+		struct gh_slot_group *group = &graph->groups[w];
+		uint64_t leaves = group->leaves & s->once[w] & ~s->twice[w];
 
-		graph->nodes[w] |= graph->leaves[w] & ~leaves;
-		graph->leaves[w] = leaves;
-		graph->rank[w] = (uint32_t)n;
-		n += (uint64_t)__builtin_popcountll(graph->nodes[w]);
+		group->nodes |= group->leaves & ~leaves;
+		group->leaves = leaves;
+		group->rank = (uint32_t)n;
+		n += gh_popcount(group->nodes);
 	}
 	if (n + graph->owners.len >= GH_NODE_NONE)
 		return gh_error_create(GH_ERR_LIMIT, "cannot number the live objects: %llu of them",
@@ -132,7 +134,7 @@ struct gh_error *gh_nodes_number(struct gh_owner_graph *graph, const uint64_t *o
 				 const struct gh_poll *poll)
 {
 	uint64_t words = gh_bitmap_words(graph->heap->table.nslots) + 1;
-	uint64_t kept = words * (2 * sizeof(uint64_t) + sizeof(uint32_t));
+	uint64_t kept = words * sizeof(*graph->groups);
 	struct gh_budget *budget = gh_runtime_budget(graph->heap->rt);
 	struct sweep s = {.m = graph->mark};
 	struct gh_error *err;
@@ -141,12 +143,10 @@ struct gh_error *gh_nodes_number(struct gh_owner_graph *graph, const uint64_t *o
 	if (err)
 		return err;
 	graph->charged_bytes += kept;
-	graph->nodes = gh_alloc_array(words, sizeof(*graph->nodes));
-	graph->leaves = gh_alloc_array(words, sizeof(*graph->leaves));
-	graph->rank = gh_alloc_array(words, sizeof(*graph->rank));
+	graph->groups = gh_alloc_array(words, sizeof(*graph->groups));
 	s.once = gh_alloc_array(words, sizeof(*s.once));
 	s.twice = gh_alloc_array(words, sizeof(*s.twice));
-	if (graph->nodes && graph->leaves && graph->rank && s.once && s.twice) {
+	if (graph->groups && s.once && s.twice) {
 		enter_live(graph, own);
 		err = sweep_references(graph, &s, poll);
 		if (!err)
@@ -168,13 +168,13 @@ uint64_t gh_node_slot(const struct gh_owner_graph *graph, gh_node node)
 	while (lo + 1 < hi) {
 		uint64_t mid = lo + (hi - lo) / 2;
 
-		if (graph->rank[mid] <= number)
+		if (graph->groups[mid].rank <= number)
 			lo = mid;
 		else
 			hi = mid;
 	}
-	bits = graph->nodes[lo];
-	for (uint32_t i = graph->rank[lo]; i < number; i++)
+	bits = graph->groups[lo].nodes;
+	for (uint32_t i = graph->groups[lo].rank; i < number; i++)
 		bits &= bits - 1;
 	return lo * 64 + (uint64_t)__builtin_ctzll(bits);
 }

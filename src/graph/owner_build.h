@@ -91,6 +91,6 @@ void gh_owner_find_waits(struct owner_build *b, gh_node goroutine, const struct 
 /** Whose a word at that place is: a defer's of the goroutine scanned last, or the goroutine's. */
 gh_node gh_owner_of_word(const struct owner_build *b, gh_node goroutine, gh_addr at);
 
-/** Number the nodes: graph->nodes, leaves, rank. own: slots that are none. */
+/** Number the nodes: graph->groups. own: slots that are none. */
 struct gh_error *gh_nodes_number(struct gh_owner_graph *graph, const uint64_t *own,
 				 const struct gh_poll *poll) GH_MUST_CHECK;

@@ -424,9 +424,7 @@ void gh_owner_graph_destroy(struct gh_owner_graph *graph)
 	gh_addr_vec_deinit(&graph->finalized);
 	gh_arena_deinit(&graph->arena);
 	free(graph->words);
-	free(graph->nodes);
-	free(graph->leaves);
-	free(graph->rank);
+	free(graph->groups);
 	free(graph);
 }
 

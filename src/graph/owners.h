@@ -52,16 +52,21 @@ struct gh_owner_word {
 	uint64_t value;
 };
 
+/** What 64 slots are to the graph: together, as whoever asks for one asks for the others. */
+struct gh_slot_group {
+	uint64_t nodes;	 // bit a slot that is a node
+	uint64_t leaves; // bit a live slot that counts for its one referrer
+	uint32_t rank;	 // nodes in the groups before
+};
+
 struct gh_owner_graph {
 	const struct gh_heap *heap;  // borrowed
 	struct gh_mark *mark;	     // borrowed; its types may grow
 	struct gh_owner_vec owners;  // [0]: the root of all
 	struct gh_owner_word *words; // owned; by owner
 	size_t nwords, words_cap;
-	uint64_t *nodes;	    // owned: bit a slot that is a node
-	uint64_t *leaves;	    // owned: bit a live slot that counts for its one referrer
-	uint32_t *rank;		    // owned: nodes in the 64 * i slots before slot 64 * i
-	gh_node nobjects;	    // nodes that are objects
+	struct gh_slot_group *groups; // owned: [i]: slots 64 * i and following
+	gh_node nobjects;	      // nodes that are objects
 	struct gh_key_vec own; // slots that describe an owner; it, and GH_OWN_IS_LIST
 	struct gh_addr_vec finalized; // live objects that have finalizers
 	uint64_t live_bytes, live_objects; // of the mark
@@ -96,21 +101,21 @@ static inline bool gh_node_is_owner(const struct gh_owner_graph *graph, gh_node 
 
 static inline bool gh_slot_is_node(const struct gh_owner_graph *graph, uint64_t slot)
 {
-	return gh_bitmap_test(graph->nodes, slot);
+	return graph->groups[slot >> 6].nodes >> (slot & 63) & 1;
 }
 
 static inline bool gh_slot_is_leaf(const struct gh_owner_graph *graph, uint64_t slot)
 {
-	return gh_bitmap_test(graph->leaves, slot);
+	return graph->groups[slot >> 6].leaves >> (slot & 63) & 1;
 }
 
-/** Node of a slot whose bit is set in graph->nodes. */
+/** Node of a slot that is one. */
 static inline gh_node gh_node_of_slot(const struct gh_owner_graph *graph, uint64_t slot)
 {
-	uint64_t before = graph->nodes[slot >> 6] & ((1ULL << (slot & 63)) - 1);
+	const struct gh_slot_group *group = &graph->groups[slot >> 6];
+	uint64_t before = group->nodes & ((1ULL << (slot & 63)) - 1);
 
-	return (gh_node)graph->owners.len + graph->rank[slot >> 6] +
-	       gh_popcount(before);
+	return (gh_node)graph->owners.len + group->rank + gh_popcount(before);
 }
 
 /** Slot of a node that is an object. O(log slots). */

@@ -107,7 +107,7 @@ static void look_up(struct walk *w)
 		f->to = gh_word_slot(w->m, f->value);
 		if (f->to.slot == GH_SLOT_NONE)
 			continue;
-		__builtin_prefetch(&w->graph->nodes[f->to.slot >> 6]);
+		__builtin_prefetch(&w->graph->groups[f->to.slot >> 6]);
 		__builtin_prefetch(&w->seen[f->to.slot >> 6], 1);
 		w->found[n++] = *f;
 	}

@@ -88,6 +88,7 @@ static void compare(const struct graph *g)
 	struct numbering t = {.graph = g};
 	uint32_t offset[MAX_VERTICES + 2] = {0}, sources[MAX_EDGES + 1] = {0};
 	uint32_t without[MAX_VERTICES], parent[MAX_VERTICES], at = 0;
+	uint64_t scratch[MAX_VERTICES];
 	struct gh_error *err;
 
 	memset(t.number, 0xff, sizeof(t.number));
@@ -103,7 +104,7 @@ static void compare(const struct graph *g)
 	offset[t.n] = at;
 	for (uint32_t v = 0; v < g->n; v++)
 		without[v] = reached_without(g, v);
-	err = gh_dominators(t.n, parent, offset, sources, NULL);
+	err = gh_dominators(t.n, parent, offset, sources, scratch, NULL);
 	assert_null(err);
 	for (uint32_t i = 1; i < t.n; i++)
 		assert_int_equal(parent[i], naive_idom(&t, without, t.vertex[i]));
@@ -126,10 +127,11 @@ static void test_long_chain(void **unused)
 	uint32_t *parent = calloc(N, sizeof(*parent));
 	uint32_t *offset = calloc(N + 1, sizeof(*offset));
 	uint32_t *sources = calloc(2 * N, sizeof(*sources));
+	void *scratch = calloc(N, GH_DOMINATORS_SCRATCH);
 	uint32_t at = 0;
 
 	(void)unused;
-	assert_true(parent && offset && sources);
+	assert_true(parent && offset && sources && scratch);
 	for (uint32_t v = 0; v < N; v++) {
 		parent[v] = v ? v - 1 : 0;
 		offset[v] = at;
@@ -139,12 +141,13 @@ static void test_long_chain(void **unused)
 			sources[at++] = 0; // every second one is reached from the root too
 	}
 	offset[N] = at;
-	assert_null(gh_dominators(N, parent, offset, sources, NULL));
+	assert_null(gh_dominators(N, parent, offset, sources, scratch, NULL));
 	for (uint32_t v = 1; v < N; v++)
 		assert_int_equal(parent[v], v % 2 ? 0 : v - 1);
 	free(parent);
 	free(offset);
 	free(sources);
+	free(scratch);
 }
 
 static bool stop(void *ctx)
@@ -158,16 +161,18 @@ static void test_cancelled(void **unused)
 	enum { N = 3 << 20 };
 	struct gh_poll poll = {.cancelled = stop};
 	uint32_t *parent = calloc(N, sizeof(*parent)), *offset = calloc(N + 1, sizeof(*offset));
+	void *scratch = calloc(N, GH_DOMINATORS_SCRATCH);
 	struct gh_error *err;
 
 	(void)unused;
-	assert_true(parent && offset);
-	err = gh_dominators(N, parent, offset, parent, &poll);
+	assert_true(parent && offset && scratch);
+	err = gh_dominators(N, parent, offset, parent, scratch, &poll);
 	assert_non_null(err);
 	assert_int_equal(err->code, GH_ERR_CANCELLED);
 	gh_error_destroy(err);
 	free(parent);
 	free(offset);
+	free(scratch);
 }
 
 int main(void)
