@@ -152,8 +152,16 @@ def test_suspects(opened: Conns) -> None:
     assert row["level"] == "likely" and row["title"].startswith("%d " % (count - in_use))
     left = {kind: sums[(kind, "")][0] - sums[(kind, "")][1]
             for kind in ("sql.Conn", "sql.Tx", "sql.Rows")}
-    row = opened.suspects["sql-not-closed"]
-    assert row["level"] == "likely" and row["title"].startswith("%d " % sum(left.values()))
+    # Conns in a package variable may wait for their next use
+    kept = sum(pair[0] for (kind, owner), pair in sums.items()
+               if kind == "sql.Conn" and owner.startswith("main."))
+    left["sql.Conn"] -= kept
+    rows = {row["level"]: row for row in goheap.rows(opened.asked["suspects"], "suspects")
+            if row["rule"] == "sql-not-closed"}
+    assert set(rows) == {"likely", "possible"} and left["sql.Conn"] > 0 < kept
+    assert rows["possible"]["title"].startswith("%d sql.Conn " % kept)
+    row = rows["likely"]
+    assert row["title"].startswith("%d " % sum(left.values()))
     for kind, number in left.items():
         assert "%d %s" % (number, kind) in row["evidence"]
     waiting = sum(pool["Waiting"] for pool in opened.statement["Pools"])

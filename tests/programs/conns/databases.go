@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	nTaken = 9 // connections of the first pool
-	nGiven = 3 // of these, back into it
+	nTaken  = 11 // connections of the first pool
+	nGiven  = 3  // of these, back into it
+	nParked = 2  // only a timer has these
 
 	nTx     = 2 // of the second one: each has a connection
 	nLost   = 1 // transactions that nobody has any more
@@ -129,20 +130,31 @@ func end() {
 	}
 }
 
+// park gives it to a timer that nobody can stop.
+//
+//go:noinline
+func park(c *sql.Conn) {
+	time.AfterFunc(100*time.Hour, func() { c.Close() })
+}
+
 func databases() {
 	database = sql.OpenDB(fake{})
 	database.SetMaxIdleConns(5)
 	for i := 0; i < nTaken; i++ {
 		c, err := database.Conn(context.Background())
 		check(err)
-		if i < nGiven {
+		switch {
+		case i < nGiven:
 			defer c.Close()
-		} else {
+		case i < nTaken-nParked || closing:
 			taken = append(taken, c)
+		default:
+			park(c)
 		}
 	}
-	states("sql.Conn", "main.taken", nTaken-nGiven, 0)
-	shared("sql.DB", "main.database", "main.taken",
+	states("sql.Conn", "main.taken", nTaken-nGiven-nParked, 0)
+	states("sql.Conn", "timer main.park.func1", nParked, 0)
+	shared("sql.DB", "main.database", "main.taken", "timer main.park.func1",
 		"goroutines started in database/sql.OpenDB")
 	said.Pools = append(said.Pools, pool{nTaken, nTaken - nGiven, nGiven, 0, 0})
 	shopping()
