@@ -194,6 +194,10 @@ static struct gh_error *no_modules(const struct gh_runtime *rt)
 				       "stripped, or linked with -ldflags=-s: link the same source "
 				       "with -ldflags=-w, and pass that with --exe FILE --force",
 				       gh_elf_path(exe));
+	if (rt->target->truncated)
+		return gh_error_create(GH_ERR_MISSING,
+				       "cannot read the runtime: the core ends before its module "
+				       "data: take a whole core");
 	return gh_error_create(GH_ERR_MISSING,
 			       "cannot read the runtime: its module data is not at hand: pass the "
 			       "executable that ran with --exe");

@@ -46,7 +46,7 @@ const char *gh_file_describe(const void *head, uint64_t len)
 	uint64_t n = gh_min_u64(len, 512), zeros = 0, odd = 0;
 
 	if (len == 0)
-		return "it is empty";
+		return "it is empty: was the disk full?";
 	for (size_t i = 0; i < GH_ARRAY_SIZE(magics); i++)
 		if (len >= magics[i].len && !memcmp(bytes, magics[i].magic, magics[i].len))
 			return magics[i].text;
@@ -56,7 +56,8 @@ const char *gh_file_describe(const void *head, uint64_t len)
 	}
 	if (zeros == n)
 		return "it begins with zeros: was the dump cut short or the disk full?";
-	return odd ? "it is not an ELF file" : "it is a text file";
+	return odd ? "it is not an ELF file, as cores and executables are"
+		   : "it is a text file, neither a core nor an executable";
 }
 
 enum { BLOCK_BYTES = 512 }; // of stat's st_blocks
@@ -65,7 +66,7 @@ static const char *kind_of(mode_t mode)
 {
 	switch (mode & S_IFMT) {
 	case S_IFDIR:
-		return "it is a directory";
+		return "it is a directory: name a file in it";
 	case S_IFIFO:
 		return "it is a FIFO: save it to a file first";
 	case S_IFSOCK:
@@ -176,7 +177,7 @@ struct gh_error *gh_file_open(const char *path, const struct gh_file_options *op
 		return gh_error_create(GH_ERR_FORMAT, "cannot use %s: %s", path,
 				       kind_of(st.st_mode));
 	if (st.st_size <= 0)
-		return gh_error_create(GH_ERR_FORMAT, "cannot use %s: it is empty", path);
+		return gh_error_create(GH_ERR_FORMAT, "cannot use %s: it is empty: was the disk full?", path);
 	file.path = strdup(path);
 	if (!file.path)
 		return gh_error_nomem();

@@ -88,8 +88,8 @@ static struct gh_error *no_exe(uint32_t pid, int error)
 
 	if (error != ENOENT && error != ESRCH)
 		return gh_error_errno(error,
-				      "cannot look at process %u: run goheap as its user or as "
-				      "root",
+				      "cannot look at process %u: run goheap as its user, as "
+				      "root, or with CAP_SYS_PTRACE",
 				      pid);
 	return gh_error_create(GH_ERR_IO, "cannot look at process %u: %s", pid,
 			       state == 0     ? "there is no such process"

@@ -18,7 +18,9 @@ from lib import case, damage, goheap, gocore, programs
 
 COMMANDS = ["info", "top", "objects", "objects --dead", "goroutines", "goroutines --all",
             "goroutine 1", "threads", "threads --all", "memstats", "spans",
-            "roots", "doctor"]
+            "roots", "doctor", "suspects", "leaks --all", "locks", "timers --all", "defers --all",
+            "chans --all", "conns --all", "retained", "retained --by type", "dom",
+            "paths string -n 5", "obj --sample 3", "find main"]
 CUTS = 20
 NORMAL_OVERWRITTEN, FULL_OVERWRITTEN = 40, 200
 WITH_VALGRIND = 5
@@ -177,6 +179,13 @@ def test_truncated(good: Good, i: int) -> None:
         assert all(document["target"]["truncated"] for document in answer.documents().values())
         assert all(any("is cut" in note for note in document["notes"])
                    for document in answer.documents().values())
+
+
+def test_cut_before_anything_of_the_runtime(good: Good) -> None:
+    """The executable is not to blame, and is not asked for."""
+    answer = feed(damage.write(good.folder / "head.core", good.data[:3000]), good.exe)
+    refused(answer, "the core ends before", "take a whole core")
+    assert "--exe" not in answer.err
 
 
 @pytest.mark.parametrize("end", RELEASES)
