@@ -117,6 +117,35 @@ def test_info_names_the_release(bundle: Bundle) -> None:
     assert bundle.ask("info")["target"]["go_version"] == bundle.entry["go"]
 
 
+DATA = "customer number"  # begins strings of the program: names of users, keys of its map
+WITH_DATA = {"obj", "refs", "referrers", "path", "find"}  # commands that show it
+
+
+def test_no_values_is_honoured_by_all(bundle: Bundle) -> None:
+    """No command lets a string of the program out with --no-values; without it some do."""
+    listed = json.loads(goheap.run(["help", "--json"]).out)
+    names = {row["command"] for row in goheap.rows(listed, "commands")} - {"help", "next"}
+    found = bundle.ask("objects main.Session")
+    session = goheap.rows(found, "objects")[1]["address"]
+    part = next(row["address"] for row in goheap.rows(bundle.ask("referrers " + session), "objects")
+                if (row["type"] or "").startswith("map["))
+    needs = {"goroutine": " 18", "obj": " %s --retained" % session, "refs": " " + part,
+             "referrers": " " + session, "find": " umber", "path": " %s -n 2" % session,
+             "paths": " main.Session", "dom": " main.sessions"}
+    lines = [name + needs.get(name, "") for name in sorted(names)]
+    loud = goheap.ask(bundle.core, bundle.exe, *lines)
+    assert WITH_DATA <= {document["command"] for document in loud.values()
+                         if DATA in json.dumps(document["tables"])}
+    lines.remove("find umber")
+    quiet = goheap.ask(bundle.core, bundle.exe, *("%s --no-values" % line for line in lines))
+    assert not [line for line, document in quiet.items() if DATA in json.dumps(document)]
+    text = goheap.run([bundle.core, bundle.exe, *(
+        word for line in lines for word in ("-e", line + " --no-values"))])
+    assert text.code == goheap.ANSWERED and DATA not in text.out
+    answer = goheap.run([bundle.core, bundle.exe, "find", "umber", "--no-values"])
+    assert answer.code == goheap.USAGE and DATA not in answer.out
+
+
 def test_threads_change_nothing(bundle: Bundle) -> None:
     # more live objects than the fewest that several threads are taken for
     lines = ("objects --all", "top --all", "obj --sample 200 --why-type")
