@@ -6,6 +6,7 @@ The program states how many of each it planted; bytes are what it allocated for 
 
 import json
 import pathlib
+import re
 import shutil
 from typing import Dict, Iterator, List, NamedTuple, Optional
 
@@ -17,21 +18,41 @@ KIB = 1 << 10
 SLACK = 1.15  # slots are larger than what was asked for, and goroutines have more than a buffer
 
 
+SOURCE = programs.PROGRAMS / "suspects" / "main.go"
+# The line of the program that each finding names.
+SITES = [("goroutine-leak", "", "func answer(c chan []byte) { c <- "),
+         ("timer-unstoppable", "", "t := time.AfterFunc(24*time.Hour, "),
+         ("defer-in-loop", "", "\t\t\tdefer f.close()"),
+         ("defer-oversized", "main.serveBig", "defer func() { report(len(body)) }()"),
+         ("finalizers-stuck", "", "released <- len(h.buffer)"),
+         ("threads-stuck", "", "syscall.Read(fd, buffer)"),
+         ("deadlock", "", "\tto.mu.Lock()"),
+         ("lock-pileup", "", "func count() {\n\tcounter.mu.Lock()")]
+
+
+def line_of(text: str) -> int:
+    """Return the line of the program where some text, which is there once, ends."""
+    source = SOURCE.read_text()
+    assert source.count(text) == 1, text
+    return source[:source.index(text) + len(text)].count("\n") + 1
+
+
 class Answers(NamedTuple):
-    """What goheap says of the program, planted twice and clean."""
+    """What goheap says of the program, planted twice and clean, and where it is merely large."""
 
     truth: dict
     planted: List[dict]
     again: List[dict]
     clean: List[dict]
+    large: List[dict]
     page: List[str]  # what a terminal of 80 columns shows first
 
 
-def run(exe: pathlib.Path, folder: pathlib.Path, clean: bool,
+def run(exe: pathlib.Path, folder: pathlib.Path, how: str = "",
         page: Optional[List[str]] = None) -> List[dict]:
     """Return the findings on a core of the program."""
     folder.mkdir(parents=True)
-    process = programs.start(exe, folder, {"GOHEAP_CLEAN": "1" if clean else "0"})
+    process = programs.start(exe, folder, {"GOHEAP_" + how: "1"} if how else {})
     programs.finish(process, folder, SECONDS)
     programs.check_death(process, folder)
     document = goheap.ask(folder / "core", exe, "suspects")["suspects"]
@@ -49,10 +70,10 @@ def answers(request: pytest.FixtureRequest,
     folder = exe.parent / "suspects.runs"
     shutil.rmtree(folder, ignore_errors=True)
     page: List[str] = []
-    planted = run(exe, folder / "planted", False, page)
+    planted = run(exe, folder / "planted", page=page)
     truth = json.loads((folder / "planted" / "stdout").read_text())
-    yield Answers(truth, planted, run(exe, folder / "again", False),
-                  run(exe, folder / "clean", True), page)
+    yield Answers(truth, planted, run(exe, folder / "again"), run(exe, folder / "clean", "CLEAN"),
+                  run(exe, folder / "large", "LARGE"), page)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -115,6 +136,37 @@ def test_locks(answers: Answers) -> None:
 
 def test_owner(answers: Answers) -> None:
     assert_bytes(only(answers, "largest-owner", "main.cache"), answers.truth["cached"] * 16 * KIB)
+
+
+def test_sites(answers: Answers) -> None:
+    """Each names the line, as the program's source has it."""
+    for rule, what, text in SITES:
+        site = only(answers, rule, what)["site"]
+        assert site.endswith("suspects/main.go:%d" % line_of(text)), (rule, site)
+
+
+def test_what_is_large(answers: Answers) -> None:
+    """Possible at most: what goroutines of one place hold, and what two variables share."""
+    rows = {row["rule"]: row for row in answers.large}
+    group = rows["goroutine-group"]
+    assert group["title"] == "%d goroutines in main.hold" % answers.truth["held"]
+    assert_bytes(group, answers.truth["held"] * 512 * KIB)
+    assert group["site"].endswith("suspects/main.go:%d" % line_of("buffer[<-gate] = 1"))
+    shared = rows["largest-shared"]
+    assert "main.store" in shared["title"] and shared["bytes_kind"] == "exact"
+    assert_bytes(shared, answers.truth["stored"] * 8 * KIB)
+    assert "main.readers" in shared["evidence"] and "main.writers" in shared["evidence"]
+    assert {row["level"] for row in answers.large} == {"possible"}
+    assert not {"goroutine-group", "largest-shared"} & {row["rule"] for row in answers.planted}
+
+
+def test_every_rule_is_planted(answers: Answers) -> None:
+    """But for what test_conns.py plants."""
+    text = (programs.ROOT / "src" / "analysis" / "meson.build").read_text()
+    names = re.findall(r"'(\w+)'", text[text.index("rule_names = ["):].partition("]")[0])
+    listed = {name.replace("_", "-") for name in names}
+    found = {row["rule"] for row in answers.planted + answers.large}
+    assert listed - found == {"sql-not-closed"}
 
 
 def test_clean_twin(answers: Answers) -> None:

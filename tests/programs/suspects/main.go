@@ -236,14 +236,18 @@ func plant() {
 }
 
 func main() {
-	plant()
+	if os.Getenv("GOHEAP_LARGE") == "1" {
+		plantLarge()
+	} else {
+		plant()
+	}
 	for range 3 {
 		runtime.GC()
 		time.Sleep(600 * time.Millisecond) // that threads are stuck is likely after a second
 	}
 	fmt.Printf(`{"leaked":%d,"timers":%d,"deferred":%d,"big":%d,"finalized":%d,"threads":%d,`+
-		`"bodies":%d,"queued":%d,"cached":%d}`+"\n", nLeaked, nTimers, nDeferred, bigBytes,
-		nFinalized, nThreads, nBodies, nQueued, nCached)
+		`"bodies":%d,"queued":%d,"cached":%d,"held":%d,"stored":%d}`+"\n", nLeaked, nTimers,
+		nDeferred, bigBytes, nFinalized, nThreads, nBodies, nQueued, nCached, nHeld, nStored)
 	runtime.GC()
 	go func() {
 		time.Sleep(10 * time.Millisecond)
@@ -253,4 +257,31 @@ func main() {
 	names <- 1
 	next <- 1
 	<-released
+}
+
+// What is merely large: goroutines that hold much and can go on, and a store that two variables have.
+const nHeld, nStored = 20, 1000
+
+type store struct{ blocks map[int][]byte }
+
+var (
+	gate    = make(chan int)
+	readers []*store
+	writers []*store
+)
+
+func hold() {
+	buffer := make([]byte, 512*kib)
+	buffer[<-gate] = 1
+}
+
+func plantLarge() {
+	for range nHeld {
+		go hold()
+	}
+	s := &store{blocks: map[int][]byte{}}
+	for i := range nStored {
+		s.blocks[i] = make([]byte, 8*kib)
+	}
+	readers, writers = append(readers, s), append(writers, s)
 }
