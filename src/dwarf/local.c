@@ -13,6 +13,8 @@ enum {
 	PLACE_BYTES = 8, // an entry of a location or range list, about
 	MAX_PIECE_BYTES = 1 << 30,
 	NO_SCOPE = UINT32_MAX,
+	KIND_SLICE = 23, // reflect.Kind
+	KIND_STRING = 24,
 };
 
 /* A part of the function where some variables are: a block or an inlined call. */
@@ -131,9 +133,18 @@ static bool lies_in_frame(const struct stack *stack)
 	return !stack->unknown && stack->depth == 1 && stack->is_cfa[0];
 }
 
-/* The pieces of one expression that lie in the frame. False: out of memory. */
+static bool is_register(const Dwarf_Op *ops, size_t nops)
+{
+	return nops == 1 && ((ops->atom >= DW_OP_reg0 && ops->atom <= DW_OP_reg31) ||
+			     ops->atom == DW_OP_regx);
+}
+
+/*
+ * The pieces of one expression that lie in the frame. *lacks is set where words of the variable have
+ * no piece. False: out of memory.
+ */
 static bool add_pieces(struct gh_dwarf_body *body, struct place place, const Dwarf_Op *ops,
-		       size_t nops, uint64_t var_size, bool frame_is_cfa)
+		       size_t nops, uint64_t var_size, bool frame_is_cfa, bool *lacks)
 {
 	struct stack stack = {0};
 	uint64_t at = 0;
@@ -157,6 +168,7 @@ static bool add_pieces(struct gh_dwarf_body *body, struct place place, const Dwa
 		at += size;
 		stack = (struct stack){0};
 	}
+	*lacks |= has_pieces ? at + 8 <= var_size : is_register(ops, nops) && var_size > 8;
 	if (has_pieces || !lies_in_frame(&stack) || var_size == 0)
 		return true;
 	place.local.cfa_offset = stack.value[0];
@@ -209,25 +221,51 @@ static bool add_param(const struct reader *r, Dwarf_Die *die, uint32_t scope,
 	return gh_dcapture_vec_push(parent ? &r->body->params : &r->body->inlined, param);
 }
 
+/*
+ * The compiler names no piece for a word that it has dropped, and no pieces at all where one word is
+ * left (cmd/compile/internal/ssa/debug.go: writePendingEntry): which one is not said. Of a slice or
+ * string it is the pointer that leads to anything; of others several pieces are taken for the first.
+ */
+static void keep_pointer(struct gh_dwarf_body *body, size_t first, uint8_t go_kind, uint64_t var_size)
+{
+	bool has_one = go_kind == KIND_SLICE || go_kind == KIND_STRING;
+	size_t n = first;
+
+	for (size_t i = first; i < body->places.len; i++) {
+		struct place place = body->places.data[i];
+
+		if (has_one ? place.local.type_offset != 0 : place.local.size == var_size)
+			continue;
+		if (has_one)
+			place.local.size = gh_min_u64(place.local.size, 8);
+		body->places.data[n++] = place;
+	}
+	body->places.len = n;
+}
+
 /* All places of a variable. False: out of memory. */
 static bool add_places(const struct reader *r, Dwarf_Attribute *attr, struct place place)
 {
-	uint64_t size = gh_dwarf_type(r->dwarf, place.local.type)->size;
+	const struct gh_dtype_info *type = gh_dwarf_type(r->dwarf, place.local.type);
+	uint64_t size = type->size;
+	uint8_t go_kind = type->go_kind;
+	size_t first = r->body->places.len, nops;
 	Dwarf_Addr base, low, high;
 	Dwarf_Op *ops;
 	ptrdiff_t next = 0;
-	size_t nops;
+	bool lacks = false, ok = true;
 
-	while (gh_dwarf_spend(r->dwarf, PLACE_BYTES)) {
+	while (ok && gh_dwarf_spend(r->dwarf, PLACE_BYTES)) {
 		next = dwarf_getlocations(attr, next, &base, &low, &high, &ops, &nops);
 		if (next <= 0)
-			return true;
+			break;
 		place.low = low;
 		place.high = high;
-		if (!add_pieces(r->body, place, ops, nops, size, r->frame_is_cfa))
-			return false;
+		ok = add_pieces(r->body, place, ops, nops, size, r->frame_is_cfa, &lacks);
 	}
-	return true;
+	if (lacks)
+		keep_pointer(r->body, first, go_kind, size);
+	return ok;
 }
 
 static bool add_variable(const struct reader *r, Dwarf_Die *die, uint32_t scope, bool is_param)

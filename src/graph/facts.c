@@ -346,6 +346,23 @@ static struct mark_edge resolve_directory(struct gh_mark *m, const uint8_t *word
 	};
 }
 
+/* A slice or string. The array of an empty one, of which nothing is told, is of any length. */
+static struct mark_edge resolve_array(struct gh_mark *m, const uint8_t *word, uint32_t after,
+				      struct mark_edge edge)
+{
+	bool is_string = edge.kind == GH_EDGE_STRING;
+
+	if (after < (is_string ? 1 : 2)) {
+		edge.bytes = 0; // the compiler keeps cap elsewhere
+	} else if (gh_edge_is_empty(word, (enum gh_edge_kind)edge.kind)) {
+		edge.bytes = 0;
+		edge.code = weaken(m, edge.code);
+	} else {
+		edge = is_string ? gh_edge_of_string(word, edge) : gh_edge_of_slice(word, edge);
+	}
+	return edge;
+}
+
 static struct mark_edge resolve(struct gh_mark *m, const uint8_t *word, uint32_t before,
 				uint32_t after, struct mark_edge edge)
 {
@@ -353,15 +370,8 @@ static struct mark_edge resolve(struct gh_mark *m, const uint8_t *word, uint32_t
 
 	switch ((enum gh_edge_kind)edge.kind) {
 	case GH_EDGE_SLICE:
-		if (after >= 2)
-			return gh_edge_of_slice(word, edge);
-		edge.bytes = 0; // the compiler keeps cap elsewhere: the array is of any length
-		return edge;
 	case GH_EDGE_STRING:
-		if (after >= 1)
-			return gh_edge_of_string(word, edge);
-		edge.bytes = 0;
-		return edge;
+		return resolve_array(m, word, after, edge);
 	case GH_EDGE_EFACE:
 		return before ? resolve_dynamic(m, m->eface, gh_u64_at(word - 8), false) : unknown;
 	case GH_EDGE_IFACE:
@@ -460,6 +470,8 @@ uint16_t gh_fact_cover(struct gh_mark *m, uint16_t code, uint32_t bytes, uint8_t
 
 	if (code < GH_CODE_FIRST)
 		return code;
+	if (!bytes && class == GH_TINY_SPAN_CLASS && c.strength == GH_STRENGTH_INFERRED)
+		return GH_CODE_UNKNOWN; // of any length: alone in its slot, or one of several values
 	covers = bytes == 0 || (bytes > k->cover_lo && bytes <= k->cover_hi);
 	beyond = bytes > k->cover_hi;
 	if (class < 2 && bytes)

@@ -563,6 +563,30 @@ static void scan_untyped(struct gh_mark *m, const uint8_t *host, uint64_t bits, 
 	}
 }
 
+/*
+ * The pointer bits of an object contradict its code. Where only those behind the value do, the value
+ * is the beginning of a larger one (an embedded struct) of the same size class.
+ */
+static uint16_t beginning(struct gh_mark *m, gh_addr base, uint16_t code, uint64_t bits)
+{
+	struct gh_code c = m->codes.data[code];
+	uint64_t size = gh_types_get(m->types, c.type)->size;
+	const struct code_words *w;
+	uint16_t part = GH_CODE_UNKNOWN;
+
+	if (c.type && c.form == GH_FORM_ONE && size < GH_HEAP_BITS_MAX) {
+		part = gh_code_for(m, c.type, GH_FORM_PARTIAL, (enum gh_strength)c.strength);
+		w = gh_code_words(m, part);
+		if (!w->check || ((bits ^ w->mask) & w->check))
+			part = GH_CODE_UNKNOWN;
+	}
+	if (part == GH_CODE_UNKNOWN)
+		gh_mark_note_conflict(m, slot_of(m, base), code, 0);
+	else
+		gh_mark_note_loose(m, slot_of(m, base), base << 16 | code, (uint32_t)size);
+	return part;
+}
+
 /* Objects up to 512 bytes. */
 static void scan_inline(struct gh_mark *m, gh_addr base, uint16_t code, const uint8_t *host,
 			const struct gh_page *page, const struct mark_class *k)
@@ -579,10 +603,13 @@ static void scan_inline(struct gh_mark *m, gh_addr base, uint16_t code, const ui
 		w = gh_code_words(m, code);
 	}
 	if (GH_UNLIKELY((bits ^ w->mask) & w->check)) {
-		gh_mark_note_conflict(m, slot_of(m, base), code, 0);
-		code = GH_CODE_UNKNOWN;
-		set_state(m, base, GH_CODE_UNKNOWN);
-		w = &m->words[GH_CODE_UNKNOWN];
+		uint16_t claimed = code;
+
+		code = beginning(m, base, claimed, bits);
+		// meanwhile a better fact may have come, for which the object will be scanned again
+		if (gh_state_at(&m->states, slot_of(m, base)) == claimed)
+			set_state(m, base, code);
+		w = gh_code_words(m, code);
 	}
 	if (code == GH_CODE_UNKNOWN) {
 		scan_untyped(m, host, bits, k->words);

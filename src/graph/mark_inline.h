@@ -78,6 +78,15 @@ static inline struct mark_edge gh_edge_of_slice(const uint8_t *word, struct mark
 	return edge;
 }
 
+/**
+ * A slice without room, or a string without text: what is left of a longer one still leads to its
+ * array, and the compiler lets it lead nowhere else (cmd/compile/internal/ssagen/ssa.go: slice).
+ */
+static inline bool gh_edge_is_empty(const uint8_t *word, enum gh_edge_kind kind)
+{
+	return !gh_u64_at(word + 8) && (kind == GH_EDGE_STRING || !gh_u64_at(word + 16));
+}
+
 /** A string's bytes; its length stands behind the word. */
 static inline struct mark_edge gh_edge_of_string(const uint8_t *word, struct mark_edge edge)
 {

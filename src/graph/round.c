@@ -154,9 +154,11 @@ static bool cover(const struct gh_mark *m, uint16_t *code, uint32_t bytes, uint8
 {
 	if (m->pointers[*code] == (class & 1))
 		return false;
-	if (bytes == 0)
+	if (bytes == 0 && class != GH_TINY_SPAN_CLASS)
 		return true;
-	if (class != GH_TINY_SPAN_CLASS || bytes >= m->classes[class].cover_hi)
+	if (bytes == 0 && m->codes.data[*code].strength != GH_STRENGTH_INFERRED)
+		return true;
+	if (class != GH_TINY_SPAN_CLASS || !bytes || bytes >= m->classes[class].cover_hi)
 		return false;
 	*code = GH_CODE_TINY;
 	return true;
@@ -309,12 +311,16 @@ static bool resolve(struct gh_mark *m, const uint8_t *word, uint32_t before, uin
 
 	switch ((enum gh_edge_kind)edge->kind) {
 	case GH_EDGE_SLICE:
+		if (after >= 2 && gh_edge_is_empty(word, GH_EDGE_SLICE))
+			return false;
 		if (after >= 2)
 			*edge = gh_edge_of_slice(word, *edge);
 		else
 			edge->bytes = 0;
 		return true;
 	case GH_EDGE_STRING:
+		if (after >= 1 && gh_edge_is_empty(word, GH_EDGE_STRING))
+			return false;
 		if (after >= 1)
 			*edge = gh_edge_of_string(word, *edge);
 		else

@@ -82,6 +82,24 @@ def test_contradictions_are_counted(workshop: programs.Workshop, release: str) -
     workshop.forget(death)
 
 
+def test_what_is_left_tells_the_type(workshop: programs.Workshop, release: str) -> None:
+    """Emptied slices and strings lead to their arrays; an embedded struct is no contradiction."""
+    death = workshop.run(programs.Build("leftovers", release, "plain"), "missing")
+    documents = goheap.ask(death.core, death.exe, "top", "top --threads 1")
+    document = documents["top"]
+    found = {row["type"]: row for row in goheap.rows(document, "types")}
+    assert found["main.queued"]["count"] == found["[]*main.queued"]["count"] == 40
+    assert found["[]*main.queued"]["inferred_bytes"] == 40 * 8
+    assert found["main.derived"]["count"] == found["main.derived"]["exact_bytes"] / 192 == 20
+    assert "main.base" not in found
+    # one word of their slices is left in the frames, and DWARF does not say which
+    assert found["[]uint16"]["count"] == found["[]uint16"]["declared_bytes"] / 112 == 20
+    assert found["string"]["inferred_bytes"] >= 30 * 112
+    assert not [note for note in document["notes"] if "contradict" in note]
+    assert document["tables"] == documents["top --threads 1"]["tables"]
+    workshop.forget(death)
+
+
 @pytest.mark.parametrize("end", sorted({RELEASES[0], RELEASES[-1]}))
 def test_more_pieces_than_are_noted(workshop: programs.Workshop, end: str) -> None:
     """Buffers that only pointers into their middle hold, and records that are like them."""

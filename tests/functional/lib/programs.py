@@ -25,9 +25,9 @@ STATING = ["trees", "slices", "stackobjects", "defers", "closures", "maps", "cha
            "iterators", "goroutines", "cgocall", "server", "types", "known", "parts", "holdings",
            "captured", "userarenas", "owners"]
 # Programs that a test of their own runs.
-OTHERS = ["allocator", "blocked", "bubble", "casts", "conns", "cuttings", "graphs", "leaks", "loaded",
-          "locks", "longpaths", "parties", "paths", "pending", "registers", "stacks", "stuck",
-          "suspects", "timers", "values", "waits"]
+OTHERS = ["allocator", "blocked", "bubble", "casts", "conns", "cuttings", "graphs", "leaks",
+          "leftovers", "loaded", "locks", "longpaths", "parties", "paths", "pending", "registers",
+          "stacks", "stuck", "suspects", "timers", "values", "waits"]
 NEEDS_CGO = {"blocked", "cgocall"}
 NEEDS_ARENAS = {"userarenas"}  # GOEXPERIMENT=arenas, which another standard library goes with
 
