@@ -140,8 +140,8 @@ static bool is_register(const Dwarf_Op *ops, size_t nops)
 }
 
 /*
- * The pieces of one expression that lie in the frame. *lacks is set where words of the variable have
- * no piece. False: out of memory.
+ * The pieces of one expression that lie in the frame. *lacks is set where words of the variable
+ * have no piece. False: out of memory.
  */
 static bool add_pieces(struct gh_dwarf_body *body, struct place place, const Dwarf_Op *ops,
 		       size_t nops, uint64_t var_size, bool frame_is_cfa, bool *lacks)
@@ -222,11 +222,12 @@ static bool add_param(const struct reader *r, Dwarf_Die *die, uint32_t scope,
 }
 
 /*
- * The compiler names no piece for a word that it has dropped, and no pieces at all where one word is
- * left (cmd/compile/internal/ssa/debug.go: writePendingEntry): which one is not said. Of a slice or
- * string it is the pointer that leads to anything; of others several pieces are taken for the first.
+ * The compiler names no piece for a word that it has dropped, and no pieces at all where one word
+ * is left (cmd/compile/internal/ssa/debug.go: writePendingEntry): which one is not said. Of a slice
+ * or string the pointer leads to anything; of others several pieces are taken for the first.
  */
-static void keep_pointer(struct gh_dwarf_body *body, size_t first, uint8_t go_kind, uint64_t var_size)
+static void keep_pointer(struct gh_dwarf_body *body, size_t first, uint8_t go_kind,
+			 uint64_t var_size)
 {
 	bool has_one = go_kind == KIND_SLICE || go_kind == KIND_STRING;
 	size_t n = first;

@@ -564,8 +564,8 @@ static void scan_untyped(struct gh_mark *m, const uint8_t *host, uint64_t bits, 
 }
 
 /*
- * The pointer bits of an object contradict its code. Where only those behind the value do, the value
- * is the beginning of a larger one (an embedded struct) of the same size class.
+ * The pointer bits of an object contradict its code. Where only those behind the value do, the
+ * value is the beginning of a larger one (an embedded struct) of the same size class.
  */
 static uint16_t beginning(struct gh_mark *m, gh_addr base, uint16_t code, uint64_t bits)
 {
