@@ -49,16 +49,22 @@ static bool is_servant(const char *name)
 	return false;
 }
 
+static void cut_out(struct owners *o, const struct gh_addr_vec *objects)
+{
+	struct gh_slot_ref ref;
+
+	for (size_t i = 0; i < objects->len; i++)
+		if (gh_heap_find(o->session->heap, objects->data[i], &ref))
+			gh_bitmap_set(o->cut, ref.slot);
+}
+
 /* Who has a pool in hand does not use all that it lent out, though it keeps a list of that. */
 static bool cut_lists(struct owners *o)
 {
-	const struct gh_heap *heap = o->session->heap;
-	struct gh_slot_ref ref;
-
-	o->cut = gh_alloc_array(gh_bitmap_words(heap->table.nslots) + 1, sizeof(*o->cut));
-	for (size_t i = 0; o->cut && i < o->conns->lists.len; i++)
-		if (gh_heap_find(heap, o->conns->lists.data[i], &ref))
-			gh_bitmap_set(o->cut, ref.slot);
+	o->cut = gh_alloc_array(gh_bitmap_words(o->session->heap->table.nslots) + 1,
+				sizeof(*o->cut));
+	if (o->cut)
+		cut_out(o, &o->conns->lists);
 	return o->cut;
 }
 
@@ -149,6 +155,60 @@ static struct gh_error *fill(struct owners *o)
 	return err;
 }
 
+/* Conns are sorted by address. */
+static struct gh_conn *pool_at(struct gh_conns *conns, gh_addr addr)
+{
+	size_t lo = 0, hi = conns->all.len;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (conns->all.data[mid].addr < addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == conns->all.len || conns->all.data[lo].addr != addr ||
+	    conns->all.data[lo].kind != GH_CONN_DATABASE)
+		return NULL;
+	return &conns->all.data[lo];
+}
+
+/* What nobody reaches without the lists of pools, nobody can give back. */
+static void count_lost(struct owners *o, const struct gh_reach *reach)
+{
+	for (size_t i = 0; i < o->conns->lent.len; i++) {
+		const struct gh_key *lent = &o->conns->lent.data[i];
+		struct gh_conn *pool = pool_at(o->conns, lent->value);
+		struct gh_slot_ref ref;
+
+		if (!pool || !gh_heap_find(o->session->heap, lent->key, &ref) ||
+		    !gh_slot_is_node(o->session->owners, ref.slot) || gh_reach_has(reach, ref.slot))
+			continue;
+		pool->lost++;
+		pool->lost_bytes += gh_domtree_retained(
+			o->session->domtree, gh_node_of_slot(o->session->owners, ref.slot));
+	}
+}
+
+static struct gh_error *find_lost(struct owners *o)
+{
+	const struct gh_owner_graph *graph = o->session->owners;
+	struct gh_reach *reach = NULL;
+	struct gh_error *err;
+
+	cut_out(o, &o->conns->memories);
+	err = gh_reach_create(graph, o->cut, &reach);
+	for (gh_node owner = 1; owner < graph->owners.len && !err; owner++)
+		gh_reach_owner(reach, owner);
+	if (!err)
+		err = gh_reach_drain(reach, &o->session->poll);
+	if (!err)
+		count_lost(o, reach);
+	gh_reach_destroy(reach);
+	return err;
+}
+
 struct gh_error *gh_conns_find_owners(struct gh_session *session, struct gh_conns *conns)
 {
 	struct owners o = {.session = session, .conns = conns};
@@ -158,6 +218,8 @@ struct gh_error *gh_conns_find_owners(struct gh_session *session, struct gh_conn
 		err = reach_from_goroutines(&o);
 	if (!err)
 		err = fill(&o);
+	if (!err && conns->lent.len)
+		err = find_lost(&o);
 	gh_goroutine_node_vec_deinit(&o.nodes);
 	gh_reach_destroy(o.reach);
 	free(o.cut);

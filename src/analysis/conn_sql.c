@@ -6,8 +6,8 @@
 #include "goruntime/map.h"
 
 enum { DB_OPEN, DB_FREE, DB_CLOSED, DB_CONNECTOR, DB_LIMIT, DB_QUEUE, DB_QUEUE_MAP, DB_DEP };
-enum { TAKEN_DONE, TAKEN_DB, TAKEN_CONN };
-enum { DC_DB };
+enum { TAKEN_DONE, TAKEN_DB, TAKEN_CONN, TAKEN_CACHE, TAKEN_FIRST };
+enum { DC_DB, DC_IN_USE, DC_CLOSED };
 
 /* Requests for a connection: a map up to go1.22, a slice in a struct since. */
 static uint64_t count_queue(const struct gh_conn_finder *f, const struct gh_conn_type *type,
@@ -41,7 +41,8 @@ static struct gh_error *look_at_database(struct gh_conn_finder *f, const struct 
 		f->ret->unreadable++;
 		return NULL;
 	}
-	if (has_dep && dep && !gh_addr_vec_push(&f->ret->lists, dep))
+	if ((has_dep && dep && !gh_addr_vec_push(&f->ret->lists, dep)) ||
+	    (idle.cap && !gh_addr_vec_push(&f->ret->memories, idle.data)))
 		return gh_error_nomem();
 	conn.state = gh_conn_read(f, type, object, DB_CLOSED, &ok) & 0xff ? "closed" : "open";
 	conn.count = conn.count > INT32_MAX ? 0 : conn.count;
@@ -101,14 +102,34 @@ static struct gh_error *look_at_taken(struct gh_conn_finder *f, const struct gh_
 	return gh_conn_add(f, conn);
 }
 
-/* What it holds counts for others. */
-static struct gh_error *look_at_nothing(struct gh_conn_finder *f, const struct gh_conn_type *type,
-					gh_addr object)
+/* A statement knows the connections on which it was prepared, whoever has these now. */
+static struct gh_error *look_at_statement(struct gh_conn_finder *f, const struct gh_conn_type *type,
+					  gh_addr object)
 {
-	(void)f;
-	(void)type;
-	(void)object;
-	return NULL;
+	bool ok = true;
+	uint64_t cache = gh_conn_read(f, type, object, TAKEN_CACHE, &ok);
+	uint64_t first = gh_conn_read(f, type, object, TAKEN_FIRST, &ok);
+
+	if ((cache && !gh_addr_vec_push(&f->ret->memories, cache)) ||
+	    (first && !gh_addr_vec_push(&f->ret->memories, first)))
+		return gh_error_nomem();
+	return look_at_taken(f, type, object);
+}
+
+/* A connection of a pool. */
+static struct gh_error *look_at_pooled(struct gh_conn_finder *f, const struct gh_conn_type *type,
+				       gh_addr object)
+{
+	bool ok = true;
+	uint64_t database = gh_conn_read(f, type, object, DC_DB, &ok);
+	bool in_use = gh_conn_read(f, type, object, DC_IN_USE, &ok) & 0xff;
+	bool closed = gh_conn_read(f, type, object, DC_CLOSED, &ok) & 0xff;
+
+	if (!ok || !database || !in_use || closed)
+		return NULL;
+	return gh_key_vec_push(&f->ret->lent, (struct gh_key){object, database})
+		       ? NULL
+		       : gh_error_nomem();
 }
 
 const struct gh_conn_known gh_conn_sqls[] = {
@@ -122,7 +143,9 @@ const struct gh_conn_known gh_conn_sqls[] = {
 	  [DB_QUEUE_MAP] = "connRequests",
 	  [DB_DEP] = "dep"},
 	 look_at_database},
-	{"database/sql.driverConn", {[DC_DB] = "db"}, look_at_nothing},
+	{"database/sql.driverConn",
+	 {[DC_DB] = "db", [DC_IN_USE] = "inUse", [DC_CLOSED] = "closed"},
+	 look_at_pooled},
 	{"database/sql.Conn",
 	 {[TAKEN_DONE] = "done", [TAKEN_DB] = "db", [TAKEN_CONN] = "dc"},
 	 look_at_taken,
@@ -135,6 +158,8 @@ const struct gh_conn_known gh_conn_sqls[] = {
 	 {[TAKEN_DONE] = "closed", [TAKEN_CONN] = "dc"},
 	 look_at_taken,
 	 {{TAKEN_CONN, "database/sql.driverConn"}}},
-	{"database/sql.Stmt", {[TAKEN_DONE] = "closed", [TAKEN_DB] = "db"}, look_at_taken},
+	{"database/sql.Stmt",
+	 {[TAKEN_DONE] = "closed", [TAKEN_DB] = "db", [TAKEN_CACHE] = "css", [TAKEN_FIRST] = "cgds"},
+	 look_at_statement},
 	{0},
 };

@@ -208,4 +208,6 @@ void gh_conns_deinit(struct gh_conns *conns)
 {
 	gh_conn_vec_deinit(&conns->all);
 	gh_addr_vec_deinit(&conns->lists);
+	gh_addr_vec_deinit(&conns->memories);
+	gh_key_vec_deinit(&conns->lent);
 }

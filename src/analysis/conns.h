@@ -8,6 +8,7 @@
 
 #include "analysis/objects.h"
 #include "base/arena.h"
+#include "base/radix.h"
 
 enum gh_conn_kind {
 	GH_CONN_TCP,
@@ -42,6 +43,8 @@ struct gh_conn {
 	uint64_t in_use;    // of these
 	uint64_t waiting;   // of a pool: requests for a connection that are queued
 	uint64_t limit;	    // of a pool: connections at most; 0: any number
+	uint64_t lost;	    // of a pool: of those in use; nothing alive can give them back
+	uint64_t lost_bytes; // that these keep
 	const char *local, *peer; // "127.0.0.1:80"; NULL: none
 	const char *name;   // of a file; NULL: none
 	const char *state;  // "reading", "closing", "idle", …; static
@@ -54,6 +57,9 @@ struct gh_conns {
 	struct gh_conn_vec all;	 // by address
 	struct gh_arena *arena;	 // borrowed: texts
 	struct gh_addr_vec lists; // of all that a client or a pool has lent: no way to use these
+	struct gh_addr_vec memories; // where pools and statements may name connections that others
+				     // have by now
+	struct gh_key_vec lent;	 // connections that pools have lent out, and the pool of each
 	uint64_t unreadable;	 // objects whose memory is missing
 };
 

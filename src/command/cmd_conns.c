@@ -19,6 +19,7 @@ enum group_column {
 	G_IDLE,
 	G_WAITING,
 	G_LIMIT,
+	G_LOST,
 	NGROUP,
 };
 
@@ -33,6 +34,7 @@ static const struct gh_column group_columns[NGROUP] = {
 	[G_IDLE] = {"idle", GH_UNIT_COUNT, true},
 	[G_WAITING] = {"waiting", GH_UNIT_COUNT, true},
 	[G_LIMIT] = {"limit", GH_UNIT_COUNT, true},
+	[G_LOST] = {"lost", GH_UNIT_COUNT, true},
 };
 
 enum column {
@@ -49,6 +51,7 @@ enum column {
 	IDLE,
 	WAITING,
 	LIMIT,
+	LOST,
 	NCOLUMNS,
 };
 
@@ -66,6 +69,7 @@ static const struct gh_column columns[NCOLUMNS] = {
 	[IDLE] = {"idle", GH_UNIT_COUNT, true},
 	[WAITING] = {"waiting", GH_UNIT_COUNT, true},
 	[LIMIT] = {"limit", GH_UNIT_COUNT, true},
+	[LOST] = {"lost", GH_UNIT_COUNT, true},
 };
 
 enum { FIRST_EPHEMERAL = 10000 }; // of ports that net.ipv4.ip_local_port_range is set to
@@ -186,7 +190,7 @@ static bool same_group(const struct gh_conn *x, const struct gh_conn *y)
 /* One row, of n connections that differ in nothing that counts. */
 struct group {
 	const struct gh_conn *first;
-	uint64_t count, in_use, waiting;
+	uint64_t count, in_use, waiting, lost;
 	bool same_state, same_limit;
 };
 GH_VEC(group_vec, struct group);
@@ -208,12 +212,13 @@ static struct gh_cell data_cell(const struct request *r, const struct gh_conn *c
 
 /* Of pools alone. */
 static void fill_pool(struct gh_cell *idle, uint64_t count, uint64_t in_use, uint64_t waiting,
-		      uint64_t limit)
+		      uint64_t limit, uint64_t lost)
 {
 	idle[0] = gh_cell_u64(count - gh_min_u64(in_use, count));
 	idle[G_WAITING - G_IDLE] = gh_cell_u64(waiting);
 	if (limit)
 		idle[G_LIMIT - G_IDLE] = gh_cell_u64(limit);
+	idle[G_LOST - G_IDLE] = gh_cell_u64(lost);
 }
 
 static struct gh_error *add_group(struct request *r, struct gh_table *table, const struct group *g)
@@ -232,7 +237,7 @@ static struct gh_error *add_group(struct request *r, struct gh_table *table, con
 		row[G_STATE] = gh_cell_text(g->first->state);
 	if (g->first->kind == GH_CONN_DATABASE)
 		fill_pool(&row[G_IDLE], g->count, g->in_use, g->waiting,
-			  g->same_limit ? g->first->limit : 0);
+			  g->same_limit ? g->first->limit : 0, g->lost);
 	return NULL;
 }
 
@@ -256,6 +261,7 @@ static struct gh_error *make_groups(const struct request *r, const struct gh_con
 		last->count += conns[i].count;
 		last->in_use += conns[i].in_use;
 		last->waiting += conns[i].waiting;
+		last->lost += conns[i].lost;
 		last->same_limit &= last->first->limit == conns[i].limit;
 		last->same_state &= !compare(last->first->state, conns[i].state);
 	}
@@ -315,7 +321,8 @@ static struct gh_error *list_all(struct request *r)
 		row[COUNT] = gh_cell_u64(c->count);
 		row[IN_USE] = gh_cell_u64(c->in_use);
 		if (c->kind == GH_CONN_DATABASE)
-			fill_pool(&row[IDLE], c->count, c->in_use, c->waiting, c->limit);
+			fill_pool(&row[IDLE], c->count, c->in_use, c->waiting, c->limit,
+				  c->lost);
 	}
 	return NULL;
 }
@@ -323,7 +330,7 @@ static struct gh_error *list_all(struct request *r)
 /* "12 open sockets and files, 3 of them on no goroutine's stack; 200 HTTP response bodies …" */
 static void conclude(struct request *r)
 {
-	uint64_t open = 0, unused = 0, bodies = 0, taken = 0, waiting = 0;
+	uint64_t open = 0, unused = 0, bodies = 0, taken = 0, waiting = 0, lost = 0;
 	_cleanup_strbuf_ struct gh_strbuf sb = {0};
 	struct gh_report *report = r->report;
 
@@ -335,6 +342,7 @@ static void conclude(struct request *r)
 		bodies += c->kind == GH_CONN_BODY || c->kind == GH_CONN_BODY_READ;
 		taken += c->kind >= GH_CONN_SQL_CONN;
 		waiting += c->waiting;
+		lost += c->lost;
 	}
 	gh_strbuf_printf(&sb,
 			 "%llu open sockets and files, %llu of them on no goroutine's stack; %llu "
@@ -344,6 +352,9 @@ static void conclude(struct request *r)
 	if (taken)
 		gh_strbuf_printf(&sb, "; %llu of package sql not closed",
 				 (unsigned long long)taken);
+	if (lost)
+		gh_strbuf_printf(&sb, "; %llu of a pool that nobody can give back",
+				 (unsigned long long)lost);
 	if (waiting)
 		gh_strbuf_printf(&sb, "; %llu wait for a connection of a pool",
 				 (unsigned long long)waiting);
@@ -407,7 +418,8 @@ const struct gh_command gh_cmd_conns = {
 		"goroutine can get at from its stack; goroutines that only serve connections of HTTP "
 		"clients and pools do not count. Of pools it is what they have lent out; idle, "
 		"waiting and limit are theirs alone: connections that nobody has, requests in the "
-		"queue for one, and what SetMaxOpenConns allows.\n"
+		"queue for one, and what SetMaxOpenConns allows; lost are those lent out that nothing "
+		"alive leads to any more: what had them was dropped without Close.\n"
 		"\n"
 		"Ports that the kernel seems to have chosen are *; --all shows them.\n",
 	.options = options,

@@ -125,14 +125,14 @@ def test_all_who_share(opened: Conns) -> None:
 
 def test_pools(opened: Conns) -> None:
     pools = [{"Open": row["count"], "In_use": row["in_use"], "Idle": row["idle"],
-              "Waiting": row["waiting"], "Limit": row["limit"] or 0}
+              "Waiting": row["waiting"], "Limit": row["limit"] or 0, "Lost": row["lost"]}
              for row in opened.all if row["kind"] == "sql.DB"]
     key = sorted(pools[0])
     assert sorted(pools, key=lambda pool: [pool[name] for name in key]) == \
         sorted(opened.statement["Pools"], key=lambda pool: [pool[name] for name in key])
     for row in [*opened.all, *opened.groups]:
         if row["kind"] != "sql.DB":
-            assert (row["idle"], row["waiting"], row["limit"]) == (None, None, None)
+            assert (row["idle"], row["waiting"], row["limit"], row["lost"]) == (None,) * 4
         if row["kind"] in WHOLE:
             assert row["peer"] == "main.fake"
 
@@ -168,6 +168,14 @@ def test_suspects(opened: Conns) -> None:
     assert "%d requests" % waiting in row["evidence"]
 
 
+def test_what_nobody_can_give_back(opened: Conns) -> None:
+    """Rows that were dropped; those that wait in a variable or on a stack can still be closed."""
+    lost = sum(pool["Lost"] for pool in opened.statement["Pools"])
+    row = opened.suspects["sql-lost"]
+    assert row["level"] == "proven" and row["title"].startswith("%d connections " % lost)
+    assert "opened %d" % (lost + 2) in row["evidence"] and row["bytes"] >= lost * 128
+
+
 def test_no_values(opened: Conns) -> None:
     for row in goheap.rows(opened.asked["conns --no-values"], "groups"):
         assert row["local"] is None and row["peer"] in (None, "main.fake")
@@ -178,7 +186,7 @@ def test_closed_twin(build: programs.Build, workshop: programs.Workshop) -> None
     with simple.death(workshop, build, ["closed"]) as dead:
         of = Conns(dead)
     assert {row["kind"] for row in of.all} == {"file"}
-    assert not {"bodies-open", "sql-not-closed"} & set(of.suspects)
+    assert not {"bodies-open", "sql-lost", "sql-not-closed"} & set(of.suspects)
     assert sorted(row["name"] for row in of.all) == STANDARD
 
 

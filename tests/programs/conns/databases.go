@@ -24,6 +24,8 @@ const (
 	nQueued = 4
 	nStmts  = 5
 	nEnded  = 6 // of each kind
+
+	nDropped = 4 // rows of the third one that nobody closed, or has any more
 )
 
 type fake struct{}
@@ -69,6 +71,8 @@ var (
 	txs      []*sql.Tx
 	rows     []*sql.Rows
 	stmts    []*sql.Stmt
+	drained  *sql.DB
+	prepared *sql.Stmt
 	inHand   sync.WaitGroup
 	queued   sync.WaitGroup
 	enough   = make(chan int)
@@ -156,8 +160,9 @@ func databases() {
 	states("sql.Conn", "timer main.park.func1", nParked, 0)
 	shared("sql.DB", "main.database", "main.taken", "timer main.park.func1",
 		"goroutines started in database/sql.OpenDB")
-	said.Pools = append(said.Pools, pool{nTaken, nTaken - nGiven, nGiven, 0, 0})
+	said.Pools = append(said.Pools, pool{nTaken, nTaken - nGiven, nGiven, 0, 0, 0})
 	shopping()
+	draining()
 }
 
 func shopping() {
@@ -197,14 +202,50 @@ func shopping() {
 	shared("sql.Tx", "main.txs", "goroutines started in database/sql.(*DB).beginDC")
 	states("sql.Rows", "main.rows", nRows, 0)
 	states("sql.Rows", "goroutines of main.holdRows", nInHand, nInHand)
-	states("sql.Stmt", "", nStmts, 0)
+	states("sql.Stmt", "", nStmts+1, 0) // draining prepares one
 	everybody := []string{"main.shop", "main.txs", "main.rows", "main.stmts",
 		"goroutines of main.holdRows", "goroutines of main.wait",
 		"goroutines started in database/sql.(*DB).beginDC",
 		"goroutines started in database/sql.OpenDB"}
 	shared("sql.Stmt", everybody...)
 	shared("sql.DB", everybody...)
-	said.Pools = append(said.Pools, pool{n, n, 0, nQueued, n})
+	said.Pools = append(said.Pools, pool{n, n, 0, nQueued, n, 0})
+}
+
+// draining drops rows that were not read to their end. Who prepared the statement knows their
+// connections, and can not give them back.
+func draining() {
+	drained = sql.OpenDB(fake{})
+	var err error
+	prepared, err = drained.Prepare("select n")
+	check(err)
+	dropped := make(chan int)
+	go func() {
+		defer close(dropped)
+		for i := 0; i < nDropped; i++ {
+			dropRow(nil)
+		}
+		c, err := drained.Conn(context.Background()) // one that comes back
+		check(err)
+		dropRow(c)
+		check(c.Close())
+	}()
+	<-dropped
+	everybody := []string{"main.drained", "main.prepared",
+		"goroutines started in database/sql.OpenDB"}
+	shared("sql.Stmt", everybody...)
+	shared("sql.DB", everybody...)
+	said.Pools = append(said.Pools, pool{nDropped + 2, nDropped, 2, 0, 0, nDropped})
+}
+
+//go:noinline
+func dropRow(c *sql.Conn) {
+	r, err := prepared.Query()
+	check(err)
+	r.Next()
+	if c != nil || closing {
+		check(r.Close())
+	}
 }
 
 func closeDatabases() {
@@ -223,5 +264,7 @@ func closeDatabases() {
 		c.Close()
 	}
 	shop.Close()
+	check(prepared.Close())
+	drained.Close()
 	database.Close()
 }

@@ -51,7 +51,7 @@ type statement struct {
 	Pools   []pool
 }
 
-type pool struct{ Open, In_use, Idle, Waiting, Limit int }
+type pool struct{ Open, In_use, Idle, Waiting, Limit, Lost int }
 
 var (
 	said     = statement{Sharers: map[string][][]string{}}
