@@ -49,6 +49,23 @@ static const char *const open_ended[] = {
 	"internal/abi.InterfaceSwitchCache", // runtime/iface.go: buildInterfaceSwitchCache
 };
 
+/* Variables that the compiler makes and DWARF does not list, "main..typeAssert.7", by the part of their
+ * names behind the package: cmd/compile/internal/walk/expr.go, switch.go. */
+static const struct {
+	const char *prefix, *type;
+} compiler_made[] = {
+	{"..typeAssert.", "internal/abi.TypeAssert"},
+	{"..interfaceSwitch.", "internal/abi.InterfaceSwitch"},
+};
+
+const char *gh_types_of_compiler_made(const char *symbol)
+{
+	for (size_t i = 0; i < GH_ARRAY_SIZE(compiler_made); i++)
+		if (strstr(symbol, compiler_made[i].prefix))
+			return compiler_made[i].type;
+	return NULL;
+}
+
 static gh_type_id type_named(struct gh_types *types, const char *name)
 {
 	return gh_types_of_rtype(types, gh_types_rtype_named(types, name));

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "graph/statics_table.h"
+#include "graph/types_table.h"
 
 static struct gh_error *add_block(struct gh_statics *s, const char *name, gh_addr lo, gh_addr hi,
 				  gh_addr mask, uint64_t bits)
@@ -160,6 +161,25 @@ static void type_variables(struct gh_statics *s)
 	memset(s->recent, 0, sizeof(s->recent));
 }
 
+/* What the compiler laid out for the program and left out of DWARF. */
+static struct gh_error *type_compiler_made(struct gh_statics *s)
+{
+	struct gh_elf_symbol_vec symbols = {0};
+	struct gh_error *err = gh_elf_data_symbols(s->rt->target->exe, &symbols);
+
+	for (size_t i = 0; i < symbols.len && !err; i++) {
+		const char *name = gh_types_of_compiler_made(symbols.data[i].name);
+		gh_dtype type = name ? gh_dwarf_struct_find(s->rt->dwarf, name) : 0;
+
+		if (type)
+			gh_statics_type(s, symbols.data[i].addr + s->rt->target->exe_bias,
+					gh_types_of_dwarf(s->types, type), 1, NULL, NULL);
+	}
+	gh_elf_symbol_vec_deinit(&symbols);
+	memset(s->recent, 0, sizeof(s->recent));
+	return err;
+}
+
 struct gh_error *gh_statics_create(const struct gh_runtime *rt, struct gh_types *types,
 				   const struct gh_poll *poll, struct gh_statics **ret)
 {
@@ -177,6 +197,8 @@ struct gh_error *gh_statics_create(const struct gh_runtime *rt, struct gh_types 
 		type_variables(s);
 		err = s->nomem ? gh_error_nomem() : NULL;
 	}
+	if (!err && rt->dwarf && rt->target->exe)
+		err = type_compiler_made(s);
 	if (err) {
 		gh_statics_destroy(s);
 		return err;

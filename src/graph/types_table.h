@@ -71,6 +71,9 @@ struct gh_edge gh_types_known_field(struct gh_types *types, const char *struct_n
 /** Is more or less of the struct allocated than its size, and that as memory without pointers? */
 bool gh_types_is_open_ended(struct gh_types *types, gh_type_id id);
 
+/** The struct that a variable made by the compiler is, by its symbol; NULL: it is no such. */
+const char *gh_types_of_compiler_made(const char *symbol);
+
 /** The struct whose first word is the entry of that function, where we know one; else 0. */
 gh_addr gh_types_known_closure(struct gh_types *types, const char *func_name);
 

@@ -61,7 +61,57 @@ var (
 	latest   func() int
 )
 
+type lesser interface{ Less() bool }
+
+// Each assertion and switch below has a cache of its own, which only the compiler's variable leads
+// to. The runtime fills it on one miss in a thousand: see runtime/iface.go.
+const misses = 100_000
+
+//go:noinline
+func assert1(v any) bool { _, ok := v.(summer); return ok }
+
+//go:noinline
+func assert2(v any) bool { _, ok := v.(lesser); return ok }
+
+//go:noinline
+func assert3(v any) int { return v.(summer).Sum() }
+
+//go:noinline
+func switch1(v any) int {
+	switch v := v.(type) {
+	case lesser:
+		return 1
+	case summer:
+		return v.Sum()
+	}
+	return 0
+}
+
+//go:noinline
+func switch2(v any) int {
+	switch v.(type) {
+	case summer:
+		return 1
+	case lesser:
+		return 2
+	}
+	return 0
+}
+
+func fillCaches() {
+	var v any = &bound{}
+	for i := 0; i < misses; i++ {
+		if !assert1(v) || assert2(v) || assert3(v)+switch1(v)+switch2(v) != 1 {
+			panic("bound sums")
+		}
+	}
+	// of two entries each: twice as many as types were asked about
+	truth.Objects("internal/abi.TypeAssertCache", 3, 8+2*16, false).AtLeast()
+	truth.Objects("internal/abi.InterfaceSwitchCache", 2, 8+2*24, false).AtLeast()
+}
+
 func build() {
+	fillCaches()
 	for i := 0; i < each; i++ {
 		table.Store(1000+i, &mapped{})
 	}
