@@ -129,7 +129,7 @@ static struct gh_error *look(struct visit *v, uint32_t i, struct gh_blocked *ret
 	struct gh_error *err;
 
 	v->frames.len = 0;
-	err = gh_stack_unwind(v->session->rt, g, &v->frames, &end);
+	err = gh_session_unwind(v->session, i, &v->frames, &end);
 	if (!err)
 		err = gh_wait_load(v->session->rt, g, &v->semaphores, &v->frames, &v->wait);
 	if (err)
@@ -187,7 +187,7 @@ static struct gh_error *visit_range(struct gh_session *session, size_t from, siz
 struct gh_error *gh_blocked_visit(struct gh_session *session, gh_blocked_fn fn, void *ctx,
 				  struct gh_blocked_counts *counts_ret)
 {
-	struct gh_error *err = gh_session_goroutines(session);
+	struct gh_error *err = gh_session_stacks(session);
 
 	return err ? err
 		   : visit_range(session, 0, session->goroutines.len, fn, ctx, counts_ret);

@@ -38,7 +38,7 @@ struct gh_blocked_counts {
 };
 
 /**
- * Call fn for every goroutine that is not dead, in their order. Errors: those of stage GOROUTINES
+ * Call fn for every goroutine that is not dead, in their order. Errors: those of stage STACKS
  * and of fn; NOMEM, CANCELLED.
  */
 struct gh_error *gh_blocked_visit(struct gh_session *session, gh_blocked_fn fn, void *ctx,

@@ -361,13 +361,14 @@ static struct gh_error *add_defers(struct lister *l, const struct gh_goroutine *
 	return err;
 }
 
-static struct gh_error *list_goroutine(struct lister *l, const struct gh_goroutine *g)
+static struct gh_error *list_goroutine(struct lister *l, size_t i)
 {
+	const struct gh_goroutine *g = &l->session->goroutines.data[i];
 	enum gh_unwind_end end;
 	struct gh_error *err;
 
 	l->frames.len = l->defers.len = 0;
-	err = gh_stack_unwind(l->session->rt, g, &l->frames, &end);
+	err = gh_session_unwind(l->session, i, &l->frames, &end);
 	if (!err)
 		err = gh_defers_load(l->session->rt, g, &l->frames, &l->defers, &l->list->skips);
 	l->list->incomplete += end != GH_UNWIND_COMPLETE;
@@ -383,7 +384,7 @@ static struct gh_error *list_all(struct lister *l)
 		if (i % POLL_GOROUTINES == 0)
 			err = gh_poll(&l->session->poll, "reading defers", i, gs->len);
 		if (!err && !gh_goroutine_is_dead(&gs->data[i]))
-			err = list_goroutine(l, &gs->data[i]);
+			err = list_goroutine(l, i);
 	}
 	return err;
 }
@@ -392,7 +393,7 @@ struct gh_error *gh_defer_list_create(struct gh_session *session, bool quick,
 				      struct gh_arena *arena, struct gh_defer_list *ret)
 {
 	struct lister l = {.session = session, .list = ret};
-	struct gh_error *err = gh_session_goroutines(session);
+	struct gh_error *err = gh_session_stacks(session);
 
 	*ret = (struct gh_defer_list){.arena = arena, .budget = session->target->budget};
 	if (!err && !quick)

@@ -50,7 +50,7 @@ struct gh_defer_list {
 };
 
 /**
- * Needs stage GOROUTINES, and DOMINATORS unless `quick`: then nothing is said of bytes. Errors:
+ * Needs stage STACKS, and DOMINATORS unless `quick`: then nothing is said of bytes. Errors:
  * theirs.
  */
 struct gh_error *gh_defer_list_create(struct gh_session *session, bool quick,

@@ -36,6 +36,7 @@ static void check_counts(struct gh_doctor *doctor, const struct gh_session *sess
 
 struct unwinding {
 	uint64_t complete, other[GH_UNWIND_TOO_DEEP + 1], first_goid;
+	uint64_t misjudged; // by stage STACKS
 };
 
 static void add_unwinding(struct gh_doctor *doctor, const struct unwinding *u)
@@ -66,11 +67,44 @@ static void add_unwinding(struct gh_doctor *doctor, const struct unwinding *u)
 			      "%llu stacks", (unsigned long long)u->complete);
 }
 
-static struct gh_error *check_stacks(struct gh_doctor *doctor, const struct gh_session *session)
+static bool is_same_frame(const struct gh_frame *a, const struct gh_frame *b)
+{
+	return a->func.record == b->func.record && a->pc == b->pc && a->sym_pc == b->sym_pc &&
+	       a->contpc == b->contpc && a->sp == b->sp && a->fp == b->fp && a->varp == b->varp &&
+	       a->argp == b->argp && a->lr == b->lr && a->index == b->index;
+}
+
+/* Does stage STACKS say the same of this stack as its own words do? */
+static struct gh_error *compare_kind(const struct gh_session *session, size_t g,
+				     const struct gh_frame_vec *frames, struct unwinding *u)
+{
+	struct gh_frame_vec kind = {0};
+	enum gh_unwind_end end;
+	struct gh_error *err = gh_session_unwind(session, g, &kind, &end);
+	bool is_same = kind.len == frames->len;
+
+	for (size_t i = 0; i < kind.len && is_same; i++)
+		is_same = is_same_frame(&kind.data[i], &frames->data[i]);
+	u->misjudged += !is_same;
+	gh_frame_vec_deinit(&kind);
+	return err;
+}
+
+static void add_kinds(struct gh_doctor *doctor, const struct gh_session *session,
+		      const struct unwinding *u)
+{
+	gh_doctor_add(doctor, "stacks with the same pcs have the same frames",
+		      u->misjudged ? GH_HEALTH_BAD : GH_HEALTH_OK,
+		      u->misjudged ? "report it: what waits where may be wrong" : NULL,
+		      "%u kinds of stacks, %llu stacks that are not of theirs",
+		      gh_stack_kinds_count(session->stacks), (unsigned long long)u->misjudged);
+}
+
+static struct gh_error *check_stacks(struct gh_doctor *doctor, struct gh_session *session)
 {
 	struct gh_frame_vec frames = {0};
 	struct unwinding u = {0};
-	struct gh_error *err = NULL;
+	struct gh_error *err = gh_session_stacks(session);
 
 	for (size_t i = 0; i < session->goroutines.len && !err; i++) {
 		const struct gh_goroutine *g = &session->goroutines.data[i];
@@ -83,6 +117,8 @@ static struct gh_error *check_stacks(struct gh_doctor *doctor, const struct gh_s
 			continue;
 		frames.len = 0;
 		err = gh_stack_unwind(session->rt, g, &frames, &end);
+		if (!err)
+			err = compare_kind(session, i, &frames, &u);
 		if (err)
 			break;
 		if (end == GH_UNWIND_COMPLETE)
@@ -91,9 +127,11 @@ static struct gh_error *check_stacks(struct gh_doctor *doctor, const struct gh_s
 			u.first_goid = g->goid;
 	}
 	gh_frame_vec_deinit(&frames);
-	if (!err)
-		add_unwinding(doctor, &u);
-	return err;
+	if (err)
+		return err;
+	add_unwinding(doctor, &u);
+	add_kinds(doctor, session, &u);
+	return NULL;
 }
 
 struct gh_error *gh_doctor_goroutines(struct gh_doctor *doctor, struct gh_session *session)

@@ -188,7 +188,7 @@ static struct gh_error *find_pattern(struct finder *f, struct gh_leak *leak, siz
 	if (!e.candidate)
 		return NULL;
 	f->physical.len = 0;
-	err = gh_stack_unwind(s->rt, &s->goroutines.data[first], &f->physical, &end);
+	err = gh_session_unwind(s, first, &f->physical, &end);
 	if (err)
 		return err;
 	gh_chancode_read(s->rt, &f->physical,

@@ -37,6 +37,8 @@ struct gh_error *gh_session_runtime(struct gh_session *session)
 
 static void forget_goroutines(struct gh_session *session)
 {
+	gh_stack_kinds_destroy(session->stacks);
+	session->stacks = NULL;
 	gh_goroutine_vec_deinit(&session->goroutines);
 	gh_gc_times_deinit(&session->gc_times);
 	session->has_goroutines = false;
@@ -80,6 +82,26 @@ struct gh_error *gh_session_goroutines(struct gh_session *session)
 	}
 	session->has_goroutines = true;
 	return NULL;
+}
+
+struct gh_error *gh_session_stacks(struct gh_session *session)
+{
+	struct gh_error *err = gh_session_goroutines(session);
+
+	if (err || session->stacks)
+		return err;
+	err = gh_stack_kinds_create(session->rt, &session->goroutines, &session->poll,
+				    &session->stacks);
+	gh_lap(&session->laps, "stacks");
+	return err;
+}
+
+struct gh_error *gh_session_unwind(const struct gh_session *session, size_t g,
+				   struct gh_frame_vec *ret, enum gh_unwind_end *end_ret)
+{
+	return session->stacks ? gh_stack_kinds_unwind(session->stacks, g, ret, end_ret)
+			       : gh_stack_unwind(session->rt, &session->goroutines.data[g], ret,
+						 end_ret);
 }
 
 bool gh_session_wait_ns(const struct gh_session *session, const struct gh_goroutine *g,

@@ -6,6 +6,7 @@
 #include "base/laps.h"
 #include "goruntime/gctimes.h"
 #include "goruntime/runtime.h"
+#include "goruntime/stackkinds.h"
 #include "graph/domtree.h"
 #include "graph/backedges.h"
 #include "graph/roots.h"
@@ -25,6 +26,7 @@ struct gh_session {
 	uint64_t unreadable_goroutines;
 	struct gh_gc_times gc_times; // stage GOROUTINES
 	bool has_goroutines;
+	struct gh_stack_kinds *stacks; // stage STACKS; owned
 	struct gh_heap *heap;		   // stage HEAP; owned
 	struct gh_types *types;		   // stage TYPES; owned
 	struct gh_statics *statics;	   // stage TYPES; owned
@@ -57,6 +59,12 @@ struct gh_error *gh_session_runtime(struct gh_session *session) GH_MUST_CHECK;
 /** DWARF, where there is any: types, variables, a check of the layout. */
 struct gh_error *gh_session_dwarf(struct gh_session *session) GH_MUST_CHECK;
 struct gh_error *gh_session_goroutines(struct gh_session *session) GH_MUST_CHECK;
+/** Where all goroutines are, for who asks that of more than one. */
+struct gh_error *gh_session_stacks(struct gh_session *session) GH_MUST_CHECK;
+/** As gh_stack_unwind, of a goroutine by its index: out of stage STACKS, if that is there. */
+struct gh_error *gh_session_unwind(const struct gh_session *session, size_t g,
+				   struct gh_frame_vec *ret,
+				   enum gh_unwind_end *end_ret) GH_MUST_CHECK;
 /**
  * How long the goroutine has waited at least; false when it does not wait, or when that is not
  * known. Needs stage GOROUTINES.

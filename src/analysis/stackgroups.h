@@ -28,9 +28,9 @@ struct gh_stack_groups {
 typedef bool (*gh_goroutine_wanted_fn)(void *ctx, const struct gh_goroutine *g);
 
 /**
- * Group the goroutines that are wanted; dead ones never are. wanted may be NULL: all. Walks every
- * stack once, and looks the frames of one of each kind up. *ret is to be deinit in any case.
- * Needs stage GOROUTINES. Errors: NOMEM, CANCELLED.
+ * Group the goroutines that are wanted; dead ones never are. wanted may be NULL: all. Computes stage
+ * STACKS, and looks the frames of one of each kind up. *ret is to be deinit in any case.
+ * Errors: NOMEM, CANCELLED.
  */
 struct gh_error *gh_stack_groups_load(struct gh_session *session, gh_goroutine_wanted_fn wanted,
 				      void *ctx, struct gh_stack_groups *ret) GH_MUST_CHECK;

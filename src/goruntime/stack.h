@@ -34,6 +34,12 @@ struct gh_error *gh_stack_unwind(const struct gh_runtime *rt, const struct gh_go
 				 enum gh_unwind_end *end_ret) GH_MUST_CHECK;
 
 /**
+ * Ask for the memory of g's innermost frames, so that it is there when g is walked soon. Where all are
+ * walked, waiting for it is most of the work.
+ */
+void gh_stack_prefetch(const struct gh_runtime *rt, const struct gh_goroutine *g);
+
+/**
  * A word that the collector would look at. Pointers into the goroutine's own stack are not
  * reported: they were followed to the stack objects behind them. Nor are values that can't be
  * pointers.

@@ -413,14 +413,25 @@ static bool context_of_vdso(const struct gh_runtime *rt, const struct gh_gorouti
 
 static gh_addr sched_lr(const struct gh_runtime *rt, const struct gh_goroutine *g)
 {
+	if (!is_arm64(rt)) // return addresses are on the stack
+		return 0;
 	return gh_field_or_zero(rt, g->addr + (uint64_t)rt->layout.offset[GH_F_g_sched],
 				GH_F_gobuf_lr);
+}
+
+/* No registers: they take a kilobyte, and are not looked at beyond their number. */
+static void begin(struct gh_stack_context *ctx, enum gh_stack_start start)
+{
+	ctx->start = start;
+	ctx->pc = ctx->sp = ctx->lr = 0;
+	ctx->is_syscall = ctx->from_signal = false;
+	ctx->nregs = ctx->nvectors = 0;
 }
 
 static void context_saved(const struct gh_runtime *rt, const struct gh_goroutine *g,
 			  struct gh_stack_context *ret)
 {
-	*ret = (struct gh_stack_context){.start = GH_START_SAFEPOINT};
+	begin(ret, GH_START_SAFEPOINT);
 	if (g->syscall_sp) {
 		ret->pc = g->syscall_pc;
 		ret->sp = g->syscall_sp;
@@ -473,13 +484,13 @@ static void context_running(const struct gh_runtime *rt, const struct gh_gorouti
 	if (on_stack(g, g->sched_sp))
 		context_saved(rt, g, ret);
 	else
-		*ret = (struct gh_stack_context){.start = GH_START_LOST};
+		begin(ret, GH_START_LOST);
 }
 
 void gh_stack_context(const struct gh_runtime *rt, const struct gh_goroutine *g,
 		      struct gh_stack_context *ret)
 {
-	*ret = (struct gh_stack_context){.start = GH_START_NONE};
+	begin(ret, GH_START_NONE);
 	switch (g->status) {
 	case GH_G_IDLE:
 	case GH_G_DEAD:
@@ -505,6 +516,16 @@ void gh_stack_context(const struct gh_runtime *rt, const struct gh_goroutine *g,
 		break;
 	}
 	context_saved(rt, g, ret);
+}
+
+void gh_stack_prefetch(const struct gh_runtime *rt, const struct gh_goroutine *g)
+{
+	enum { LINE = 64, LINES = 8 }; // of the innermost frames
+	gh_addr sp = g->syscall_sp ? g->syscall_sp : g->sched_sp;
+	const char *host = on_stack(g, sp) ? gh_image_at(rt->image, sp, 8) : NULL;
+
+	for (uint64_t at = 0; host && at < LINE * LINES && at < g->stack_hi - sp; at += LINE)
+		__builtin_prefetch(host + at);
 }
 
 struct gh_error *gh_stack_unwind(const struct gh_runtime *rt, const struct gh_goroutine *g,

@@ -10,6 +10,7 @@ enum {
 	MAX_BLOCKS = 1 << 16,	// of a queue
 	BLOCK_BYTES = 4096,	// runtime/mfinal.go, mcleanup.go: at most
 	POLL_EVERY = 1024,	// goroutines
+	AHEAD = 4, // of them: their stacks are asked for before they are scanned
 };
 
 struct visit {
@@ -432,6 +433,8 @@ static struct gh_error *visit_goroutines(struct visit *v, const struct gh_gorout
 	for (size_t i = 0; !err && i < all->len; i++) {
 		uint64_t before = v->counts.conservative_frames;
 
+		if (i + AHEAD < all->len)
+			gh_stack_prefetch(v->rt, &all->data[i + AHEAD]);
 		if (gh_goroutine_is_dead(&all->data[i]))
 			continue;
 		err = visit_goroutine(v, &all->data[i], false);

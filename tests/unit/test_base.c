@@ -20,6 +20,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/goname.h"
+#include "base/numbering.h"
 #include "base/poll.h"
 #include "base/radix.h"
 #include "base/strbuf.h"
@@ -347,6 +348,32 @@ static int by_key_then_value(const void *a, const void *b)
 	return x->value < y->value ? -1 : x->value > y->value;
 }
 
+static void things_are_numbered_as_they_come(void **state)
+{
+	enum { MANY = 5000, KINDS = 1200 };
+	uint32_t numbers[KINDS], met = 0, seed = 11, number;
+	struct gh_numbering numbering = {0};
+	bool seen[KINDS] = {false}, is_new;
+
+	(void)state;
+	for (size_t i = 0; i < MANY; i++) {
+		uint32_t kind = (next_random(&seed) >> 8) % KINDS;
+		struct gh_hash128 hash = {0};
+
+		gh_hash128_word(&hash, kind % 40);
+		gh_hash128_text(&hash, kind % 2 ? "odd" : NULL);
+		gh_hash128_word(&hash, kind / 40);
+		assert_true(gh_numbering_find(&numbering, hash, &number, &is_new));
+		assert_int_equal(is_new, !seen[kind]);
+		assert_int_equal(number, seen[kind] ? numbers[kind] : met);
+		met += !seen[kind];
+		seen[kind] = true;
+		numbers[kind] = number;
+	}
+	assert_int_equal(numbering.len, met);
+	gh_numbering_deinit(&numbering);
+}
+
 static void keys_are_sorted(void **state)
 {
 	// few or many keys, which differ in low bits, in high ones or in all
@@ -392,6 +419,7 @@ int main(void)
 		cmocka_unit_test(vec_refuses_what_overflows),
 		cmocka_unit_test(bitmap_agrees_with_bytes),
 		cmocka_unit_test(keys_are_sorted),
+		cmocka_unit_test(things_are_numbered_as_they_come),
 		cmocka_unit_test(arena_gives_zeroed_separate_bytes),
 		cmocka_unit_test(strbuf_appends),
 		cmocka_unit_test(errors_gain_context),
