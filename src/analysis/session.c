@@ -39,6 +39,9 @@ static void forget_goroutines(struct gh_session *session)
 {
 	gh_stack_kinds_destroy(session->stacks);
 	session->stacks = NULL;
+	if (session->has_timers)
+		gh_timers_deinit(&session->timers);
+	session->has_timers = false;
 	gh_goroutine_vec_deinit(&session->goroutines);
 	gh_gc_times_deinit(&session->gc_times);
 	session->has_goroutines = false;
@@ -102,6 +105,30 @@ struct gh_error *gh_session_unwind(const struct gh_session *session, size_t g,
 	return session->stacks ? gh_stack_kinds_unwind(session->stacks, g, ret, end_ret)
 			       : gh_stack_unwind(session->rt, &session->goroutines.data[g], ret,
 						 end_ret);
+}
+
+struct gh_error *gh_session_timers(struct gh_session *session)
+{
+	struct gh_error *err = gh_session_goroutines(session);
+
+	if (err || session->has_timers)
+		return err;
+	err = gh_timers_load(session->rt, &session->goroutines, &session->poll,
+			     &session->timers);
+	session->has_timers = !err;
+	return err;
+}
+
+struct gh_error *gh_session_timers_if_any(struct gh_session *session,
+					  const struct gh_timers **ret)
+{
+	struct gh_error *err = gh_session_timers(session);
+
+	*ret = err ? NULL : &session->timers;
+	if (!err || err->code != GH_ERR_MISSING)
+		return err;
+	gh_error_destroy(err);
+	return NULL;
 }
 
 bool gh_session_wait_ns(const struct gh_session *session, const struct gh_goroutine *g,

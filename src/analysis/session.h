@@ -7,6 +7,7 @@
 #include "goruntime/gctimes.h"
 #include "goruntime/runtime.h"
 #include "goruntime/stackkinds.h"
+#include "goruntime/timer.h"
 #include "graph/domtree.h"
 #include "graph/backedges.h"
 #include "graph/roots.h"
@@ -27,6 +28,8 @@ struct gh_session {
 	struct gh_gc_times gc_times; // stage GOROUTINES
 	bool has_goroutines;
 	struct gh_stack_kinds *stacks; // stage STACKS; owned
+	struct gh_timers timers;       // stage TIMERS
+	bool has_timers;
 	struct gh_heap *heap;		   // stage HEAP; owned
 	struct gh_types *types;		   // stage TYPES; owned
 	struct gh_statics *statics;	   // stage TYPES; owned
@@ -65,6 +68,11 @@ struct gh_error *gh_session_stacks(struct gh_session *session) GH_MUST_CHECK;
 struct gh_error *gh_session_unwind(const struct gh_session *session, size_t g,
 				   struct gh_frame_vec *ret,
 				   enum gh_unwind_end *end_ret) GH_MUST_CHECK;
+/** Where timers stand. MISSING where the core has no list of processors. */
+struct gh_error *gh_session_timers(struct gh_session *session) GH_MUST_CHECK;
+/** The same for those who do without: *ret is NULL then. */
+struct gh_error *gh_session_timers_if_any(struct gh_session *session,
+					  const struct gh_timers **ret) GH_MUST_CHECK;
 /**
  * How long the goroutine has waited at least; false when it does not wait, or when that is not
  * known. Needs stage GOROUTINES.

@@ -55,6 +55,7 @@ static struct gh_error *mark_live(struct gh_session *s, struct gh_mark *mark)
 	struct gh_root_sink precise = {.ctx = mark, .word = follow, .contents = follow_contents};
 	struct gh_root_sink rest = {
 		.ctx = mark, .conservative = follow_conservative, .names_object = name_object};
+	const struct gh_timers *timers;
 	struct gh_error *err;
 
 	err = gh_roots_visit(s->heap, s->types, s->statics, &s->goroutines, &s->poll, &precise,
@@ -64,8 +65,9 @@ static struct gh_error *mark_live(struct gh_session *s, struct gh_mark *mark)
 		err = gh_mark_drain(mark, &s->poll);
 	gh_lap(&s->laps, "mark");
 	if (!err)
-		err = gh_timer_types_visit(s->heap, s->types, &s->goroutines, &s->poll, name_timer,
-					   mark);
+		err = gh_session_timers_if_any(s, &timers);
+	if (!err)
+		err = gh_timer_types_visit(s->heap, s->types, timers, &s->poll, name_timer, mark);
 	if (!err)
 		err = gh_mark_drain(mark, &s->poll);
 	gh_lap(&s->laps, "timers");
@@ -129,15 +131,19 @@ struct gh_error *gh_session_mark(struct gh_session *s)
 
 struct gh_error *gh_session_why(struct gh_session *s)
 {
+	const struct gh_timers *timers;
 	struct gh_error *err = gh_session_mark(s);
 
+	if (!err && !s->why)
+		err = gh_session_timers_if_any(s, &timers);
 	if (err || s->why)
 		return err;
 	return gh_why_create(&(struct gh_why_input){.heap = s->heap,
 						    .mark = s->mark,
 						    .types = s->types,
 						    .statics = s->statics,
-						    .goroutines = &s->goroutines},
+						    .goroutines = &s->goroutines,
+						    .timers = timers},
 			     &s->poll, &s->why);
 }
 

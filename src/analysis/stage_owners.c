@@ -5,15 +5,19 @@
 
 struct gh_error *gh_session_owners(struct gh_session *s)
 {
+	const struct gh_timers *timers;
 	struct gh_error *err = gh_session_mark(s);
 
+	if (!err && !s->owners)
+		err = gh_session_timers_if_any(s, &timers);
 	if (err || s->owners)
 		return err;
 	err = gh_owner_graph_create(&(struct gh_owner_input){.heap = s->heap,
 							     .mark = s->mark,
 							     .types = s->types,
 							     .statics = s->statics,
-							     .goroutines = &s->goroutines},
+							     .goroutines = &s->goroutines,
+							     .timers = timers},
 				    &s->poll, &s->owners);
 	gh_lap(&s->laps, "owners");
 	return err;

@@ -15,6 +15,7 @@
 enum {
 	SPANS_A_POLL = 1024,
 	MAX_IN_A_SLOT = 16, // timers: package time allocates each by itself
+	BLOCK = 64,
 };
 
 /* What is looked for, by slot: its timer's index in the view, and whether it is the channel. */
@@ -29,6 +30,7 @@ struct judge {
 	const struct gh_owner_graph *graph;
 	struct gh_key_vec wanted; // by slot
 	uint64_t *bits;		  // owned: bit a slot that is wanted
+	uint32_t *first;	  // owned: of wanted, the first one of each BLOCK slots; and the end
 	gh_node *node;		  // owned: of the timers in heaps: the owner that each is, or NONE
 	struct gh_key_vec goroutines; // owners by address of the g
 	uint64_t slot; // of the object whose words are looked at; GH_SLOT_NONE: an owner's
@@ -47,7 +49,7 @@ static gh_node find_goroutine(const struct judge *j, gh_addr g)
 /* Owners that are timers come in the order of their addresses, as those of the view do. */
 static bool list_owners(struct judge *j)
 {
-	const struct gh_timer_vec *timers = &j->view->timers.list;
+	const struct gh_timer_vec *timers = &j->view->list;
 	const struct gh_owner_vec *owners = &j->graph->owners;
 	size_t timer = 0;
 
@@ -70,7 +72,7 @@ static bool list_owners(struct judge *j)
 
 static gh_node node_of_timer(const struct judge *j, size_t timer)
 {
-	return timer < j->view->timers.list.len ? j->node[timer] : GH_NODE_NONE;
+	return timer < j->view->list.len ? j->node[timer] : GH_NODE_NONE;
 }
 
 /* Kinds that the program has an object for, and may stop. */
@@ -79,6 +81,11 @@ static bool is_judged(const struct gh_timer *t)
 	return t->state != GH_TIMER_STOPPED &&
 	       (t->kind == GH_TIMER_TIMER || t->kind == GH_TIMER_TICKER ||
 		t->kind == GH_TIMER_AFTER_FUNC || t->kind == GH_TIMER_CONTEXT);
+}
+
+static uint64_t blocks_of(const struct gh_session *session)
+{
+	return session->heap->table.nslots / BLOCK + 1;
 }
 
 static bool want(struct judge *j, gh_addr addr, size_t timer, bool is_channel)
@@ -110,6 +117,25 @@ static void give_up_crowded(struct judge *j)
 	j->wanted.len = kept;
 }
 
+static void index_wanted(struct judge *j, uint64_t nblocks)
+{
+	size_t i = 0;
+
+	for (uint64_t block = 0; block <= nblocks; block++) {
+		while (i < j->wanted.len && j->wanted.data[i].key < block * BLOCK)
+			i++;
+		j->first[block] = (uint32_t)i;
+	}
+}
+
+/* The first that is wanted of this slot, of which there are some. */
+static size_t first_wanted(const struct judge *j, uint64_t slot)
+{
+	size_t lo = j->first[slot / BLOCK], hi = j->first[slot / BLOCK + 1];
+
+	return lo + gh_first_key(j->wanted.data + lo, hi - lo, slot);
+}
+
 static bool list_wanted(struct judge *j)
 {
 	for (size_t i = 0; i < gh_timer_view_len(j->view); i++) {
@@ -125,6 +151,7 @@ static bool list_wanted(struct judge *j)
 	if (!gh_sort_keys(j->wanted.data, j->wanted.len))
 		return false;
 	give_up_crowded(j);
+	index_wanted(j, blocks_of(j->session));
 	return true;
 }
 
@@ -229,7 +256,7 @@ static void look_at(void *ctx, gh_addr at, uint64_t value)
 	(void)at;
 	if (t.slot == GH_SLOT_NONE || !gh_bitmap_test(j->bits, t.slot))
 		return;
-	for (size_t i = gh_first_key(j->wanted.data, j->wanted.len, t.slot);
+	for (size_t i = first_wanted(j, t.slot);
 	     i < j->wanted.len && j->wanted.data[i].key == t.slot; i++) {
 		size_t timer = j->wanted.data[i].value >> 1;
 
@@ -306,7 +333,7 @@ static void note_number(void *ctx, uint64_t wanted_slot, uint64_t slot)
 	j->slot = slot;
 	j->above = slot == GH_SLOT_NONE ? GH_NODE_ROOT : GH_NODE_NONE;
 	j->place = 0;
-	for (size_t i = gh_first_key(j->wanted.data, j->wanted.len, wanted_slot);
+	for (size_t i = first_wanted(j, wanted_slot);
 	     i < j->wanted.len && j->wanted.data[i].key == wanted_slot; i++) {
 		size_t timer = j->wanted.data[i].value >> 1;
 		struct gh_timer_fact *fact = &j->view->facts[timer];
@@ -346,7 +373,7 @@ static void note_weak(struct judge *j, size_t timer)
  */
 static void note_left(struct judge *j, size_t timer)
 {
-	struct gh_timer *t = &j->view->timers.list.data[timer];
+	struct gh_timer *t = &j->view->list.data[timer];
 
 	if (!t->is_chan || !t->is_zombie)
 		return;
@@ -365,7 +392,7 @@ static struct gh_error *doubt(struct judge *j)
 
 		if (fact->verdict == GH_TIMER_UNSTOPPABLE)
 			note_weak(j, i);
-		if (fact->verdict == GH_TIMER_UNSTOPPABLE && i < j->view->timers.list.len)
+		if (fact->verdict == GH_TIMER_UNSTOPPABLE && i < j->view->list.len)
 			note_left(j, i);
 		any |= fact->verdict == GH_TIMER_UNSTOPPABLE;
 		if (!saw_all && fact->verdict == GH_TIMER_UNSTOPPABLE)
@@ -376,7 +403,7 @@ static struct gh_error *doubt(struct judge *j)
 
 static void note_retained(struct judge *j)
 {
-	for (size_t i = 0; i < j->view->timers.list.len; i++) {
+	for (size_t i = 0; i < j->view->list.len; i++) {
 		gh_node node = j->node[i];
 
 		if (node == GH_NODE_NONE)
@@ -408,9 +435,10 @@ static struct gh_error *judge(struct judge *j)
 struct gh_error *gh_timer_verdicts(struct gh_session *session, struct gh_timer_view *view)
 {
 	struct judge j = {.session = session, .view = view, .graph = session->owners};
-	size_t n = view->timers.list.len;
+	size_t n = view->list.len;
 	uint64_t bits = gh_bitmap_words(session->heap->table.nslots) + 1;
-	uint64_t bytes = bits * sizeof(*j.bits) + n * sizeof(*j.node) +
+	uint64_t blocks = blocks_of(session) + 1;
+	uint64_t bytes = bits * sizeof(*j.bits) + blocks * sizeof(*j.first) + n * sizeof(*j.node) +
 			 gh_timer_view_len(view) * 2 * sizeof(*j.wanted.data);
 	struct gh_error *err = gh_budget_charge(session->target->budget, bytes, "judging timers");
 
@@ -418,8 +446,10 @@ struct gh_error *gh_timer_verdicts(struct gh_session *session, struct gh_timer_v
 		return err;
 	j.bits = gh_alloc_array(bits, sizeof(*j.bits));
 	j.node = gh_alloc_array(n, sizeof(*j.node));
-	err = j.bits && j.node ? judge(&j) : gh_error_nomem();
+	j.first = gh_alloc_array(blocks, sizeof(*j.first));
+	err = j.bits && j.first && j.node ? judge(&j) : gh_error_nomem();
 	free(j.bits);
+	free(j.first);
 	free(j.node);
 	gh_key_vec_deinit(&j.wanted);
 	gh_key_vec_deinit(&j.goroutines);

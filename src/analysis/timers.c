@@ -55,13 +55,36 @@ static gh_addr timer_of(const struct gh_runtime *rt, const struct gh_object *obj
 	return 0;
 }
 
+/* Objects come by their addresses, and their timers with them: it is most often near the last one. */
+static bool is_listed(struct gh_timer_view *view, gh_addr addr)
+{
+	const struct gh_timer *list = view->list.data;
+	size_t lo = 0, hi = view->list.len, step = 1;
+
+	if (view->near < hi && list[view->near].addr <= addr) {
+		for (lo = view->near; lo + step < hi && list[lo + step].addr <= addr; step *= 2)
+			lo += step;
+		hi = gh_min_u64(hi, lo + step);
+	}
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (list[mid].addr <= addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	view->near = lo ? lo - 1 : 0;
+	return lo && list[lo - 1].addr == addr;
+}
+
 static struct gh_error *add_outside(struct gh_session *session, struct gh_timer_view *view,
 				    const struct gh_object *object)
 {
 	gh_addr addr = timer_of(session->rt, object);
 	struct gh_timer t;
 
-	if (!addr || gh_timers_find(&view->timers, addr) ||
+	if (!addr || is_listed(view, addr) ||
 	    !gh_timer_read(session->rt, addr, &t) || !t.f)
 		return NULL;
 	// a goroutine that slept once keeps its timer for the next time
@@ -141,6 +164,33 @@ static void note_receivers(const struct gh_runtime *rt, struct gh_timer_view *vi
 	}
 }
 
+static struct gh_error *list_timer(void *ctx, const struct gh_timer *t)
+{
+	struct gh_timer_view *view = ctx;
+
+	view->list.data[view->list.len++] = *t;
+	return NULL;
+}
+
+static struct gh_error *list_timers(struct gh_session *session, struct gh_timer_view *view)
+{
+	struct gh_timer_vec *list = &view->list;
+	struct gh_error *err = gh_session_timers(session);
+	uint64_t n = session->timers.entries.len, bytes = n * sizeof(*list->data);
+
+	if (!err)
+		err = gh_budget_charge(session->target->budget, bytes, "timers");
+	if (err)
+		return err;
+	view->timers = &session->timers;
+	view->budget = session->target->budget;
+	view->listed_bytes = bytes;
+	if (!gh_vec_reserve_exactly((void **)&list->data, &list->cap, n, sizeof(*list->data)))
+		return gh_error_nomem();
+	return gh_timers_visit(session->rt, view->timers, &session->poll, list_timer, view,
+			       &view->skips);
+}
+
 static struct gh_error *create(struct gh_session *session, bool quick, struct gh_timer_view *view)
 {
 	struct gh_error *err = gh_session_goroutines(session);
@@ -149,8 +199,7 @@ static struct gh_error *create(struct gh_session *session, bool quick, struct gh
 	if (!err && !quick)
 		err = gh_session_dominators(session);
 	if (!err)
-		err = gh_timers_load(session->rt, &session->goroutines, &session->poll,
-				     &view->timers);
+		err = list_timers(session, view);
 	if (!err && !quick)
 		err = list_outside(session, view);
 	if (err)
@@ -179,7 +228,8 @@ struct gh_error *gh_timer_view_create(struct gh_session *session, bool quick,
 
 void gh_timer_view_deinit(struct gh_timer_view *view)
 {
-	gh_timers_deinit(&view->timers);
+	gh_budget_give(view->budget, view->listed_bytes);
+	gh_timer_vec_deinit(&view->list);
 	gh_timer_vec_deinit(&view->outside);
 	free(view->facts);
 	*view = (struct gh_timer_view){0};
@@ -191,7 +241,7 @@ bool gh_timer_view_now(const struct gh_session *session, const struct gh_timer_v
 	if (timer->is_fake) {
 		if (timer->heap == GH_TIMER_NO_HEAP)
 			return false;
-		*ret = view->timers.heaps.data[timer->heap].now_ns;
+		*ret = view->timers->heaps.data[timer->heap].now_ns;
 		return true;
 	}
 	*ret = session->now_ns;

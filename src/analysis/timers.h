@@ -30,9 +30,14 @@ struct gh_timer_fact {
 };
 
 struct gh_timer_view {
-	struct gh_timers timers;     // in heaps
+	const struct gh_timers *timers; // borrowed: the session's
+	struct gh_timer_vec list;    // all of them, by address
+	uint64_t listed_bytes;       // charged for that
+	struct gh_budget *budget;    // borrowed
+	struct gh_timer_skips skips;
+	size_t near; // index into list of what was looked for last
 	struct gh_timer_vec outside; // of live objects, in no heap: by address
-	struct gh_timer_fact *facts; // owned: of timers.list, then of outside
+	struct gh_timer_fact *facts; // owned: of list, then of outside
 };
 
 /**
@@ -45,13 +50,12 @@ void gh_timer_view_deinit(struct gh_timer_view *view);
 
 static inline size_t gh_timer_view_len(const struct gh_timer_view *view)
 {
-	return view->timers.list.len + view->outside.len;
+	return view->list.len + view->outside.len;
 }
 
 static inline const struct gh_timer *gh_timer_view_at(const struct gh_timer_view *view, size_t i)
 {
-	return i < view->timers.list.len ? &view->timers.list.data[i]
-					 : &view->outside.data[i - view->timers.list.len];
+	return i < view->list.len ? &view->list.data[i] : &view->outside.data[i - view->list.len];
 }
 
 /** Nanotime by which it counts: its bubble's, or the session's. False: not known. */

@@ -16,7 +16,7 @@ struct walk {
 	struct gh_arena *arena;
 	struct gh_waiting_vec *rows;
 	uint64_t damaged;
-	struct gh_timers timers; // those in heaps, once has_timers
+	struct gh_timer_vec timers; // those in heaps that have channels, once has_timers
 	bool has_timers;
 	struct gh_error *err; // the first one
 };
@@ -93,18 +93,28 @@ static void set_due(const struct walk *w, const struct gh_timer *timer, struct g
 		row->due_ns = timer->when_ns - w->session->now_ns;
 }
 
+static struct gh_error *keep_timer(void *ctx, const struct gh_timer *t)
+{
+	struct walk *w = ctx;
+
+	if (t->kind != GH_TIMER_TIMER && t->kind != GH_TIMER_TICKER)
+		return NULL;
+	return gh_timer_vec_push(&w->timers, *t) ? NULL : gh_error_nomem();
+}
+
 /* Once, for all channels of a select. Where they are damaged, none are known. */
 static struct gh_error *load_timers(struct walk *w)
 {
-	struct gh_error *err = NULL;
+	const struct gh_timers *timers;
+	struct gh_error *err;
 
-	if (!w->has_timers)
-		err = gh_timers_load(w->session->rt, NULL, &w->session->poll, &w->timers);
-	w->has_timers = true;
-	if (err && err->code == GH_ERR_MISSING) {
-		gh_error_destroy(err);
+	if (w->has_timers)
 		return NULL;
-	}
+	w->has_timers = true;
+	err = gh_session_timers_if_any(w->session, &timers);
+	if (!err && timers)
+		err = gh_timers_visit(w->session->rt, timers, &w->session->poll, keep_timer, w,
+				      NULL);
 	return err;
 }
 
@@ -127,12 +137,9 @@ static struct gh_error *find_due(struct walk *w, struct gh_waiting *row)
 	err = load_timers(w);
 	if (err)
 		return err;
-	for (size_t i = 0; i < w->timers.list.len; i++) {
-		const struct gh_timer *t = &w->timers.list.data[i];
-
-		if (t->arg == row->addr && (t->kind == GH_TIMER_TIMER || t->kind == GH_TIMER_TICKER))
-			set_due(w, t, row);
-	}
+	for (size_t i = 0; i < w->timers.len; i++)
+		if (w->timers.data[i].arg == row->addr)
+			set_due(w, &w->timers.data[i], row);
 	return NULL;
 }
 
@@ -295,7 +302,7 @@ struct gh_error *gh_waiting_load(struct gh_session *session, size_t g, struct gh
 
 	*ret = (struct gh_waiting_list){0};
 	err = gh_blocked_one(session, g, add_rows, &w, &counts);
-	gh_timers_deinit(&w.timers);
+	gh_timer_vec_deinit(&w.timers);
 	ret->damaged = w.damaged;
 	if (err)
 		gh_waiting_deinit(ret);

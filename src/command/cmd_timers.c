@@ -116,13 +116,13 @@ static struct gh_error *add_groups(struct gh_timer_rows *rows, const struct gh_a
 
 static void add_notes(const struct gh_timer_view *view, struct gh_report *report)
 {
-	const struct gh_timers *timers = &view->timers;
+	const struct gh_timers *timers = view->timers;
 	uint64_t old_channels = 0, locked = 0, fake = 0;
 
-	for (size_t i = 0; i < timers->list.len; i++)
-		old_channels += (timers->list.data[i].kind == GH_TIMER_TIMER ||
-				 timers->list.data[i].kind == GH_TIMER_TICKER) &&
-				!timers->list.data[i].is_chan;
+	for (size_t i = 0; i < view->list.len; i++)
+		old_channels += (view->list.data[i].kind == GH_TIMER_TIMER ||
+				 view->list.data[i].kind == GH_TIMER_TICKER) &&
+				!view->list.data[i].is_chan;
 	for (size_t i = 0; i < timers->heaps.len; i++)
 		locked += timers->heaps.data[i].is_locked;
 	for (size_t i = 0; i < gh_timer_view_len(view); i++)
@@ -144,11 +144,11 @@ static void add_notes(const struct gh_timer_view *view, struct gh_report *report
 		gh_report_note(report,
 			       "%llu timer heaps were being changed: one timer each may be missing",
 			       (unsigned long long)locked);
-	gh_report_skip(report, "timers", timers->unreadable,
+	gh_report_skip(report, "timers", timers->unreadable + view->skips.unreadable,
 		       "they cannot be read from the target");
-	gh_report_skip(report, "timers", timers->damaged,
+	gh_report_skip(report, "timers", view->skips.damaged,
 		       "what the timer heap lists there is no timer of it");
-	gh_report_skip(report, "timers", timers->doubles, "the timer heap lists them twice");
+	gh_report_skip(report, "timers", view->skips.doubles, "the timer heap lists them twice");
 }
 
 static void set_headline(const struct gh_timer_rows *rows, struct gh_report *report)

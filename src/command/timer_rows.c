@@ -514,8 +514,8 @@ static void fill_row(void *ctx, size_t row, struct gh_cell *cells)
 	}
 	if (t->kind == GH_TIMER_AFTER_FUNC || t->kind == GH_TIMER_CONTEXT)
 		cells[GH_TC_CLOSURE] = address_cell(t->arg);
-	if (t->heap != GH_TIMER_NO_HEAP && rows->view->timers.heaps.data[t->heap].p >= 0)
-		cells[GH_TC_P] = gh_cell_i64(rows->view->timers.heaps.data[t->heap].p);
+	if (t->heap != GH_TIMER_NO_HEAP && rows->view->timers->heaps.data[t->heap].p >= 0)
+		cells[GH_TC_P] = gh_cell_i64(rows->view->timers->heaps.data[t->heap].p);
 }
 
 struct gh_error *gh_timer_rows_table(struct gh_timer_rows *rows, struct gh_report *report)

@@ -4,8 +4,6 @@
 
 #include <stdlib.h>
 
-#include "base/radix.h"
-
 enum {
 	MAX_PS = 1 << 20,      // runtime/proc.go has no bound; GOMAXPROCS is far below
 	MUTEX_LOCKED = 1,      // runtime/lock_futex.go, lock_spinbit.go: lowest bit of the key
@@ -33,14 +31,18 @@ struct meaning {
 	bool calls_arg; // time.goFunc: its argument is the function
 };
 
-struct reader {
+/* Listing them. */
+struct lister {
 	const struct gh_runtime *rt;
 	const struct gh_poll *poll;
 	struct gh_timers *ret;
-	struct gh_key_vec entries; // timer; heap and index in its array
-	uint64_t charged_bytes;	   // for these, and for sorting them
-	struct meaning cache[KIND_CACHE];
 	uint64_t seen;
+};
+
+/* Reading them one after the other. */
+struct reader {
+	const struct gh_runtime *rt;
+	struct meaning cache[KIND_CACHE];
 };
 
 static bool has_prefix(const char *s, const char *prefix)
@@ -177,7 +179,7 @@ static bool belongs(const struct gh_struct_view *timer, gh_addr owner, gh_addr s
 	return gh_view_field(timer, GH_F_timer_pp) == owner;
 }
 
-static struct gh_error *list_entry(struct reader *r, uint32_t heap, uint32_t i)
+static struct gh_error *list_entry(struct lister *r, uint32_t heap, uint32_t i)
 {
 	const struct gh_timer_heap *h = &r->ret->heaps.data[heap];
 	struct gh_key entry = {.value = (uint64_t)heap << 32 | i};
@@ -187,16 +189,17 @@ static struct gh_error *list_entry(struct reader *r, uint32_t heap, uint32_t i)
 		r->ret->unreadable++;
 		return NULL;
 	}
-	return gh_key_vec_push(&r->entries, entry) ? NULL : gh_error_nomem();
+	return gh_key_vec_push(&r->ret->entries, entry) ? NULL : gh_error_nomem();
 }
 
 /* set: the struct timers, or up to go1.22 the slice itself. */
-static struct gh_error *read_heap(struct reader *r, gh_addr set, struct gh_timer_heap heap)
+static struct gh_error *read_heap(struct lister *r, gh_addr set, struct gh_timer_heap heap)
 {
 	const struct gh_runtime *rt = r->rt;
 	int32_t in_set = gh_has(&rt->layout, GH_F_timers_heap)
 				 ? rt->layout.offset[GH_F_timers_heap]
 				 : 0;
+	struct gh_key_vec *entries = &r->ret->entries;
 	struct gh_slice slice;
 	struct gh_error *err = NULL;
 	uint64_t readable;
@@ -218,12 +221,13 @@ static struct gh_error *read_heap(struct reader *r, gh_addr set, struct gh_timer
 	heap.len = readable;
 	heap.cap = gh_max_u64(slice.cap, readable);
 	heap.set = set;
-	err = gh_budget_charge(r->ret->budget, readable * 2 * sizeof(*r->entries.data),
-			       "listing timers");
+	err = gh_budget_charge(r->ret->budget, readable * sizeof(*entries->data), "timers");
 	if (err)
 		return err;
-	r->charged_bytes += readable * 2 * sizeof(*r->entries.data);
-	if (!gh_timer_heap_vec_push(&r->ret->heaps, heap))
+	r->ret->charged_bytes += readable * sizeof(*entries->data);
+	if (!gh_timer_heap_vec_push(&r->ret->heaps, heap) ||
+	    !gh_vec_reserve_exactly((void **)&entries->data, &entries->cap,
+				    entries->len + readable, sizeof(*entries->data)))
 		return gh_error_nomem();
 	for (uint64_t i = 0; i < readable && !err; i++) {
 		if (r->seen++ % POLL_ENTRIES == 0)
@@ -239,7 +243,7 @@ static bool is_locked(const struct gh_runtime *rt, gh_addr base, enum gh_layout_
 	return gh_field_or_zero(rt, base, mutex) & MUTEX_LOCKED;
 }
 
-static struct gh_error *read_p(struct reader *r, gh_addr p)
+static struct gh_error *read_p(struct lister *r, gh_addr p)
 {
 	const struct gh_runtime *rt = r->rt;
 	gh_addr set = p + (uint64_t)rt->layout.offset[GH_F_p_timers];
@@ -252,7 +256,7 @@ static struct gh_error *read_p(struct reader *r, gh_addr p)
 	return read_heap(r, set, heap);
 }
 
-static struct gh_error *read_ps(struct reader *r)
+static struct gh_error *read_ps(struct lister *r)
 {
 	const struct gh_runtime *rt = r->rt;
 	struct gh_error *err = NULL;
@@ -307,7 +311,7 @@ static struct gh_error *list_bubbles(const struct gh_runtime *rt,
 	return NULL;
 }
 
-static struct gh_error *read_bubbles(struct reader *r, const struct gh_goroutine_vec *goroutines)
+static struct gh_error *read_bubbles(struct lister *r, const struct gh_goroutine_vec *goroutines)
 {
 	const struct gh_runtime *rt = r->rt;
 	struct gh_addr_vec bubbles = {0};
@@ -332,70 +336,28 @@ static struct gh_error *read_bubbles(struct reader *r, const struct gh_goroutine
 	return err;
 }
 
-static void read_entry(struct reader *r, const struct gh_key *entry)
-{
-	struct gh_timer_vec *list = &r->ret->list;
-	const struct gh_timer_heap *heap = &r->ret->heaps.data[entry->value >> 32];
-	struct gh_struct_view view;
-	struct gh_timer t;
-
-	if (list->len && list->data[list->len - 1].addr == entry->key) {
-		r->ret->doubles++;
-	} else if (!gh_struct_at(r->rt, entry->key, GH_S_timer, &view)) {
-		r->ret->unreadable++;
-	} else if (!belongs(&view, heap->owner, heap->set) ||
-		   !read_timer(r, entry->key, &view, &t)) {
-		r->ret->damaged++;
-	} else {
-		t.slot = heap->array + (entry->value & UINT32_MAX) * heap->elem_bytes;
-		t.heap = (uint32_t)(entry->value >> 32);
-		list->data[list->len++] = t;
-	}
-}
-
-/*
- * In the order of their addresses, each once: while a heap is arranged an entry stands twice, damage
- * may do more.
- */
-static struct gh_error *read_entries(struct reader *r)
-{
-	struct gh_timer_vec *list = &r->ret->list;
-	size_t n = r->entries.len;
-	struct gh_error *err;
-
-	if (!gh_sort_keys(r->entries.data, n))
-		return gh_error_nomem();
-	err = gh_budget_charge(r->ret->budget, n * sizeof(*list->data), "timers");
-	if (err)
-		return err;
-	r->ret->charged_bytes = n * sizeof(*list->data);
-	if (!gh_vec_reserve_exactly((void **)&list->data, &list->cap, n, sizeof(*list->data)))
-		return gh_error_nomem();
-	for (size_t i = 0; i < n && !err; i++) {
-		if (i % POLL_ENTRIES == 0)
-			err = gh_poll(r->poll, "reading timers", i, n);
-		if (!err)
-			read_entry(r, &r->entries.data[i]);
-	}
-	return err;
-}
-
 struct gh_error *gh_timers_load(const struct gh_runtime *rt,
 				const struct gh_goroutine_vec *goroutines,
 				const struct gh_poll *poll, struct gh_timers *ret)
 {
-	struct reader r = {.rt = rt, .poll = poll, .ret = ret};
+	struct lister l = {.rt = rt, .poll = poll, .ret = ret};
 	struct gh_error *err;
+	uint64_t bytes = 0;
 
 	*ret = (struct gh_timers){.budget = gh_runtime_budget(rt),
 				  .can_leave = gh_has(&rt->layout, GH_F_timer_isChan)};
-	err = read_ps(&r);
+	err = read_ps(&l);
 	if (!err)
-		err = read_bubbles(&r, goroutines);
-	if (!err)
-		err = read_entries(&r);
-	gh_key_vec_deinit(&r.entries);
-	gh_budget_give(ret->budget, r.charged_bytes);
+		err = read_bubbles(&l, goroutines);
+	if (!err) {
+		bytes = ret->entries.len * sizeof(*ret->entries.data);
+		err = gh_budget_charge(ret->budget, bytes, "sorting timers");
+	}
+	if (!err) {
+		if (!gh_sort_keys(ret->entries.data, ret->entries.len))
+			err = gh_error_nomem();
+		gh_budget_give(ret->budget, bytes);
+	}
 	if (err)
 		gh_timers_deinit(ret);
 	return err;
@@ -404,25 +366,56 @@ struct gh_error *gh_timers_load(const struct gh_runtime *rt,
 void gh_timers_deinit(struct gh_timers *timers)
 {
 	gh_budget_give(timers->budget, timers->charged_bytes);
-	gh_timer_vec_deinit(&timers->list);
+	gh_key_vec_deinit(&timers->entries);
 	gh_timer_heap_vec_deinit(&timers->heaps);
 	*timers = (struct gh_timers){0};
 }
 
-const struct gh_timer *gh_timers_find(const struct gh_timers *timers, gh_addr addr)
+/* False: it is not what its heap says, and counted. */
+static bool read_entry(struct reader *r, const struct gh_timers *timers,
+		       const struct gh_key *entry, struct gh_timer_skips *skips,
+		       struct gh_timer *ret)
 {
-	const struct gh_timer_vec *list = &timers->list;
-	size_t lo = 0, hi = list->len;
+	const struct gh_timer_heap *heap = &timers->heaps.data[entry->value >> 32];
+	struct gh_struct_view view;
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (list->data[mid].addr < addr)
-			lo = mid + 1;
-		else
-			hi = mid;
+	if (!gh_struct_at(r->rt, entry->key, GH_S_timer, &view)) {
+		skips->unreadable++;
+		return false;
 	}
-	return lo < list->len && list->data[lo].addr == addr ? &list->data[lo] : NULL;
+	if (!belongs(&view, heap->owner, heap->set) ||
+	    !read_timer(r, entry->key, &view, ret)) {
+		skips->damaged++;
+		return false;
+	}
+	ret->slot = heap->array + (entry->value & UINT32_MAX) * heap->elem_bytes;
+	ret->heap = (uint32_t)(entry->value >> 32);
+	return true;
+}
+
+/* While a heap is arranged an entry stands twice, damage may do more. */
+struct gh_error *gh_timers_visit(const struct gh_runtime *rt, const struct gh_timers *timers,
+				 const struct gh_poll *poll, gh_timer_fn fn, void *ctx,
+				 struct gh_timer_skips *skips)
+{
+	const struct gh_key_vec *entries = &timers->entries;
+	struct gh_timer_skips unasked = {0};
+	struct reader r = {.rt = rt};
+	struct gh_timer t = {0};
+	struct gh_error *err = NULL;
+
+	skips = skips ? skips : &unasked;
+	for (size_t i = 0; i < entries->len && !err; i++) {
+		if (i % POLL_ENTRIES == 0)
+			err = gh_poll(poll, "reading timers", i, entries->len);
+		if (err)
+			break;
+		if (t.addr == entries->data[i].key)
+			skips->doubles++;
+		else if (read_entry(&r, timers, &entries->data[i], skips, &t))
+			err = fn(ctx, &t);
+	}
+	return err;
 }
 
 static uint64_t offset_in_object(const struct gh_runtime *rt)

@@ -4,6 +4,7 @@
 // (deadlines), synctest.go (go1.24+).
 #pragma once
 
+#include "base/radix.h"
 #include "goruntime/goroutine.h"
 
 /** By the function that the runtime calls; names are the contract's. */
@@ -61,29 +62,41 @@ struct gh_timer_heap {
 };
 GH_VEC(gh_timer_heap_vec, struct gh_timer_heap);
 
+/** Where timers stand: 16 bytes each, to be kept; what they say is read when it is asked for. */
 struct gh_timers {
-	struct gh_timer_vec list;	// sorted by address, each once
+	struct gh_key_vec entries; // timer; heap << 32 | index. By address; one may stand twice
 	struct gh_timer_heap_vec heaps; // not empty ones
 	bool can_leave; // the release takes a channel's timer out while nobody waits, by default
 	uint64_t unreadable; // entries or heaps whose memory is missing
-	uint64_t damaged;    // entries that are no timers of this heap
-	uint64_t doubles;    // entries of a timer that was seen before
 	struct gh_budget *budget; // borrowed
 	uint64_t charged_bytes;
 };
 
 /**
- * All timers in heaps, stopped ones included (state says so). goroutines: for their bubbles; NULL:
- * none. *ret is zeroed before. Cost: a sort by address. Errors: NOMEM, MISSING (no list of Ps),
- * CANCELLED.
+ * The timers in all heaps. goroutines: for their bubbles; NULL: none. *ret is zeroed before. Cost: a
+ * sort by address. Errors: NOMEM, MISSING (no list of Ps), CANCELLED.
  */
 struct gh_error *gh_timers_load(const struct gh_runtime *rt,
 				const struct gh_goroutine_vec *goroutines,
 				const struct gh_poll *poll, struct gh_timers *ret) GH_MUST_CHECK;
 void gh_timers_deinit(struct gh_timers *timers);
 
-/** The timer at this address, of those in heaps; NULL if none. Binary search. */
-const struct gh_timer *gh_timers_find(const struct gh_timers *timers, gh_addr addr);
+/** What a visit left out, by why. */
+struct gh_timer_skips {
+	uint64_t unreadable; // timers whose memory is missing
+	uint64_t damaged;    // entries that are no timers of their heap
+	uint64_t doubles;    // entries of a timer that was seen before
+};
+
+typedef struct gh_error *(*gh_timer_fn)(void *ctx, const struct gh_timer *timer);
+
+/**
+ * Call fn for each timer in a heap, stopped ones included (state says so), by address, each once.
+ * skips may be NULL. Errors: those of fn; CANCELLED.
+ */
+struct gh_error *gh_timers_visit(const struct gh_runtime *rt, const struct gh_timers *timers,
+				 const struct gh_poll *poll, gh_timer_fn fn, void *ctx,
+				 struct gh_timer_skips *skips) GH_MUST_CHECK;
 
 /** The runtime.timer at addr, in a heap or not: slot and heap are not looked for. False: missing. */
 bool gh_timer_read(const struct gh_runtime *rt, gh_addr addr, struct gh_timer *ret);

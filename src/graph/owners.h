@@ -81,6 +81,7 @@ struct gh_owner_input {
 	struct gh_types *types;
 	struct gh_statics *statics;
 	const struct gh_goroutine_vec *goroutines;
+	const struct gh_timers *timers; // NULL: there is no list of them
 };
 
 /** After the mark. O(live words). Errors: NOMEM, LIMIT, CANCELLED. */

@@ -2,8 +2,6 @@
 // See timer_types.h.
 #include "graph/timer_types.h"
 
-#include "goruntime/timer.h"
-
 /* time.sendTime and time.goFunc, which nobody outside of package time can name. */
 static bool is_of_time(const struct gh_timer *t)
 {
@@ -14,6 +12,8 @@ struct namer {
 	const struct gh_heap *heap;
 	struct gh_types *types;
 	gh_type_id timer, ticker; // what is allocated
+	gh_timer_type_fn fn;
+	void *ctx; // of fn
 };
 
 static gh_type_id named(struct gh_types *types, const char *name)
@@ -45,30 +45,25 @@ static gh_type_id type_of(const struct namer *n, const struct gh_timer *t, gh_ad
 	return type;
 }
 
+static struct gh_error *see_timer(void *ctx, const struct gh_timer *t)
+{
+	const struct namer *n = ctx;
+	gh_addr object;
+	gh_type_id type = type_of(n, t, &object);
+
+	if (type)
+		n->fn(n->ctx, object, type, t->slot);
+	return NULL;
+}
+
 struct gh_error *gh_timer_types_visit(const struct gh_heap *heap, struct gh_types *types,
-				      const struct gh_goroutine_vec *goroutines,
+				      const struct gh_timers *timers,
 				      const struct gh_poll *poll, gh_timer_type_fn fn, void *ctx)
 {
-	struct namer n = {.heap = heap, .types = types};
-	struct gh_timers timers;
-	struct gh_error *err = gh_timers_load(heap->rt, goroutines, poll, &timers);
+	struct namer n = {.heap = heap, .types = types, .fn = fn, .ctx = ctx};
 
-	if (err && err->code == GH_ERR_MISSING) {
-		gh_error_destroy(err);
+	if (!timers || !timers->entries.len)
 		return NULL;
-	}
-	if (err)
-		return err;
-	if (timers.list.len)
-		prepare(&n);
-	for (size_t i = 0; i < timers.list.len; i++) {
-		const struct gh_timer *t = &timers.list.data[i];
-		gh_addr object;
-		gh_type_id type = type_of(&n, t, &object);
-
-		if (type)
-			fn(ctx, object, type, t->slot);
-	}
-	gh_timers_deinit(&timers);
-	return NULL;
+	prepare(&n);
+	return gh_timers_visit(heap->rt, timers, poll, see_timer, &n, NULL);
 }

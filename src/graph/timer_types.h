@@ -5,7 +5,7 @@
 #pragma once
 
 #include "base/poll.h"
-#include "goruntime/goroutine.h"
+#include "goruntime/timer.h"
 #include "graph/heap.h"
 #include "graph/types.h"
 
@@ -13,10 +13,10 @@
 typedef void (*gh_timer_type_fn)(void *ctx, gh_addr object, gh_type_id type, gh_addr at);
 
 /**
- * Call fn for each object that a timer heap tells the type of. goroutines: for those in bubbles.
- * Nothing where the list of processors is missing. Errors: NOMEM, CANCELLED.
+ * Call fn for each object that a timer heap tells the type of. timers: NULL where there is no list of
+ * them. Errors: CANCELLED.
  */
 struct gh_error *gh_timer_types_visit(const struct gh_heap *heap, struct gh_types *types,
-				      const struct gh_goroutine_vec *goroutines,
+				      const struct gh_timers *timers,
 				      const struct gh_poll *poll, gh_timer_type_fn fn,
 				      void *ctx) GH_MUST_CHECK;

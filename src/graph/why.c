@@ -382,7 +382,7 @@ static struct gh_error *explain_all(struct gh_why *why, const struct gh_poll *po
 	    !why->reached.slots)
 		return gh_error_nomem();
 	start_at_headers(why);
-	err = gh_timer_types_visit(why->in.heap, why->in.types, why->in.goroutines, poll, on_timer,
+	err = gh_timer_types_visit(why->in.heap, why->in.types, why->in.timers, poll, on_timer,
 				   why);
 	if (!err)
 		err = visit_roots(why, poll, sure);

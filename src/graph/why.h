@@ -39,6 +39,7 @@ struct gh_why_input {
 	struct gh_types *types;
 	struct gh_statics *statics;
 	const struct gh_goroutine_vec *goroutines;
+	const struct gh_timers *timers; // NULL: there is no list of them
 };
 
 /** Errors: NOMEM, CANCELLED. */

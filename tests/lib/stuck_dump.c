@@ -51,21 +51,35 @@ static void print(json_t *row)
 	json_decref(row);
 }
 
-static void print_timers(const struct gh_runtime *rt, const struct gh_timers *timers)
+struct timer_dump {
+	const struct gh_runtime *rt;
+	struct gh_timers timers;
+	struct gh_timer_skips skips;
+};
+
+static struct gh_error *print_timer(void *ctx, const struct gh_timer *t)
 {
 	static const char *const states[] = {"armed", "stopped", "changing"};
+	const struct timer_dump *dump = ctx;
 
-	for (size_t i = 0; i < timers->list.len; i++) {
-		const struct gh_timer *t = &timers->list.data[i];
+	print(json_pack("{s:o, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:b, s:b, s:b, s:i, s:i}",
+			"timer", hex(t->addr), "kind", gh_timer_kind_name(t->kind), "state",
+			states[t->state], "when_ns", (json_int_t)t->when_ns, "period_ns",
+			(json_int_t)t->period_ns, "callback", function(dump->rt, t->callback),
+			"arg", hex(t->arg), "slot", hex(t->slot), "is_chan", t->is_chan, "is_fake",
+			t->is_fake, "is_zombie", t->is_zombie, "p",
+			dump->timers.heaps.data[t->heap].p, "blocked", (int)t->blocked));
+	return NULL;
+}
 
-		print(json_pack("{s:o, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:b, s:b, s:b, s:i, s:i}",
-				"timer", hex(t->addr), "kind", gh_timer_kind_name(t->kind), "state",
-				states[t->state], "when_ns", (json_int_t)t->when_ns, "period_ns",
-				(json_int_t)t->period_ns, "callback", function(rt, t->callback),
-				"arg", hex(t->arg), "slot", hex(t->slot), "is_chan", t->is_chan,
-				"is_fake", t->is_fake, "is_zombie", t->is_zombie, "p",
-				timers->heaps.data[t->heap].p, "blocked", (int)t->blocked));
-	}
+static struct gh_error *print_timers(struct timer_dump *dump,
+				     const struct gh_goroutine_vec *goroutines)
+{
+	struct gh_error *err = gh_timers_load(dump->rt, goroutines, NULL, &dump->timers);
+
+	return err ? err
+		   : gh_timers_visit(dump->rt, &dump->timers, NULL, print_timer, dump,
+				     &dump->skips);
 }
 
 static json_t *sudogs_of(const struct gh_wait *wait)
@@ -174,7 +188,7 @@ static struct gh_error *dump(const struct gh_runtime *rt)
 	struct gh_goroutine_vec list = {0};
 	struct gh_semaphores semaphores = {0};
 	struct gh_freelists lists = {0};
-	struct gh_timers timers = {0};
+	struct timer_dump dump = {.rt = rt};
 	struct state s = {0};
 	uint64_t unreadable = 0;
 	struct gh_error *err = gh_goroutines_load(rt, &list, &unreadable);
@@ -184,24 +198,22 @@ static struct gh_error *dump(const struct gh_runtime *rt)
 	if (!err)
 		err = gh_freelists_load(rt, &lists);
 	if (!err)
-		err = gh_timers_load(rt, &list, NULL, &timers);
-	if (!err)
-		print_timers(rt, &timers);
+		err = print_timers(&dump, &list);
 	if (!err)
 		err = print_goroutines(rt, &list, &semaphores, &s);
 	if (!err)
 		print(json_pack(
 			"{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "totals",
-			"totals", "unreadable_timers", (json_int_t)timers.unreadable,
-			"damaged_timers", (json_int_t)timers.damaged, "double_timers",
-			(json_int_t)timers.doubles, "heaps", (json_int_t)timers.heaps.len,
+			"totals", "unreadable_timers", (json_int_t)(dump.timers.unreadable + dump.skips.unreadable),
+			"damaged_timers", (json_int_t)dump.skips.damaged, "double_timers",
+			(json_int_t)dump.skips.doubles, "heaps", (json_int_t)dump.timers.heaps.len,
 			"unreadable_defers", (json_int_t)s.skips.unreadable, "damaged_defers",
 			(json_int_t)s.skips.damaged, "damaged_semaphores",
 			(json_int_t)semaphores.damaged, "damaged_sudogs",
 			(json_int_t)s.damaged_sudogs, "free_sudogs", (json_int_t)lists.sudogs.len,
 			"free_defers", (json_int_t)lists.defers.len, "semaphores",
 			(json_int_t)semaphores.waiters.len));
-	gh_timers_deinit(&timers);
+	gh_timers_deinit(&dump.timers);
 	gh_freelists_deinit(&lists);
 	gh_semaphores_deinit(&semaphores);
 	gh_goroutine_vec_deinit(&list);

@@ -7,6 +7,7 @@
 #include "analysis/finding.h"
 #include "analysis/timers.h"
 #include "base/cleanup.h"
+#include "base/numbering.h"
 #include "base/strbuf.h"
 #include "goruntime/functab.h"
 #include "goruntime/traceback.h"
@@ -40,11 +41,24 @@ static int by_callback(const void *a, const void *b)
 				  : (int)x->is_periodic - (int)y->is_periodic;
 }
 
-static bool collect(const struct gh_session *s, const struct gh_timer_view *view,
-		    struct timer_group_vec *groups)
+static void take_in(struct timer_group *group, const struct timer_group *one)
 {
-	size_t kept = 0;
+	group->count += one->count;
+	group->retained += one->retained;
+	group->due_ns = one->due_ns < group->due_ns ? one->due_ns : group->due_ns;
+}
 
+static struct gh_hash128 hash_of(const struct timer_group *one)
+{
+	struct gh_hash128 hash = {one->kind, one->is_periodic};
+
+	gh_hash128_word(&hash, one->callback);
+	return hash;
+}
+
+static bool collect(const struct gh_session *s, const struct gh_timer_view *view,
+		    struct gh_numbering *numbering, struct timer_group_vec *groups)
+{
 	for (size_t i = 0; i < gh_timer_view_len(view); i++) {
 		const struct gh_timer *t = gh_timer_view_at(view, i);
 		struct timer_group one = {.callback = t->callback,
@@ -54,29 +68,21 @@ static bool collect(const struct gh_session *s, const struct gh_timer_view *view
 					  .retained = view->facts[i].retained,
 					  .addr = t->addr};
 		int64_t now = 0;
+		uint32_t number;
+		bool is_new;
 
 		if (view->facts[i].verdict != GH_TIMER_UNSTOPPABLE)
 			continue;
 		if (gh_timer_view_now(s, view, t, &now))
 			one.due_ns = t->when_ns - now;
-		if (!timer_group_vec_push(groups, one))
+		if (!gh_numbering_find(numbering, hash_of(&one), &number, &is_new) ||
+		    (is_new && !timer_group_vec_push(groups, one)))
 			return false;
+		if (!is_new)
+			take_in(&groups->data[number], &one);
 	}
-	if (!groups->len)
-		return true;
-	qsort(groups->data, groups->len, sizeof(*groups->data), by_callback);
-	for (size_t i = 1; i < groups->len; i++) {
-		struct timer_group *last = &groups->data[kept], *next = &groups->data[i];
-
-		if (by_callback(last, next)) {
-			groups->data[++kept] = *next;
-			continue;
-		}
-		last->count++;
-		last->retained += next->retained;
-		last->due_ns = next->due_ns < last->due_ns ? next->due_ns : last->due_ns;
-	}
-	groups->len = kept + 1;
+	if (groups->len)
+		qsort(groups->data, groups->len, sizeof(*groups->data), by_callback);
 	return true;
 }
 
@@ -132,6 +138,7 @@ static void add(struct gh_findings *f, const struct timer_group *g)
 
 static struct gh_error *find(struct gh_findings *f)
 {
+	struct gh_numbering numbering = {0};
 	struct timer_group_vec groups = {0};
 	struct gh_timer_view view = {0};
 	struct gh_error *err = gh_timer_view_create(f->session, false, &view);
@@ -140,7 +147,7 @@ static struct gh_error *find(struct gh_findings *f)
 		gh_error_destroy(err);
 		return NULL;
 	}
-	if (!err && !collect(f->session, &view, &groups))
+	if (!err && !collect(f->session, &view, &numbering, &groups))
 		err = gh_error_nomem();
 	for (size_t i = 0; i < groups.len && !err; i++) {
 		const struct timer_group *g = &groups.data[i];
@@ -149,6 +156,7 @@ static struct gh_error *find(struct gh_findings *f)
 		    (g->due_ns >= soon_ns && (g->count >= MANY || g->retained >= MUCH)))
 			add(f, g);
 	}
+	gh_numbering_deinit(&numbering);
 	timer_group_vec_deinit(&groups);
 	gh_timer_view_deinit(&view);
 	return err;
