@@ -312,6 +312,8 @@ static struct gh_error *list_facts(const struct goroutine_request *r, bool retai
 	struct gh_cell wait = {0}, bytes;
 	struct gh_error *err = retained_cell(r, retained, &bytes);
 	const char *reason = g->wait_reason && *g->wait_reason ? g->wait_reason : NULL;
+	const struct gh_thread *thread = gh_goroutine_thread(r->session->rt, g);
+	uint64_t parent = gh_goroutine_parent(r->session->rt, g);
 	int64_t ns;
 	bool fine;
 
@@ -329,14 +331,13 @@ static struct gh_error *list_facts(const struct goroutine_request *r, bool retai
 			      gh_site_cell(r->report, r->traceback.created_file,
 					   r->traceback.created_line)) &&
 	       gh_table_named(table, "parent",
-			      g->parent_goid ? gh_cell_in(gh_cell_u64(g->parent_goid),
-							  GH_UNIT_COUNT)
-					     : (struct gh_cell){0}) &&
+			      parent ? gh_cell_in(gh_cell_u64(parent), GH_UNIT_COUNT)
+				     : (struct gh_cell){0}) &&
 	       gh_table_named(table, "labels", labels_cell(r)) &&
 	       gh_table_named(table, "locked to a thread", gh_cell_bool(g->locked)) &&
 	       gh_table_named(table, "thread",
-			      g->thread ? gh_cell_in(gh_cell_u64(g->thread->tid), GH_UNIT_COUNT)
-					: (struct gh_cell){0}) &&
+			      thread ? gh_cell_in(gh_cell_u64(thread->tid), GH_UNIT_COUNT)
+				     : (struct gh_cell){0}) &&
 	       gh_table_named(table, "of the runtime", gh_cell_bool(g->system)) &&
 	       gh_table_named(table, "stack",
 			      gh_cell_in(gh_cell_u64(g->stack_hi > g->stack_lo
@@ -354,6 +355,7 @@ static void conclude(const struct goroutine_request *r)
 {
 	const struct gh_goroutine *g = r->g;
 	_cleanup_strbuf_ struct gh_strbuf sb = {0};
+	uint64_t parent = gh_goroutine_parent(r->session->rt, g);
 	int64_t ns;
 
 	gh_strbuf_printf(&sb, "goroutine %llu: %s", (unsigned long long)g->goid,
@@ -370,8 +372,8 @@ static void conclude(const struct goroutine_request *r)
 		gh_strbuf_puts(&sb, "; created by ");
 		gh_function_print(&sb, r->traceback.created_by);
 	}
-	if (g->parent_goid)
-		gh_strbuf_printf(&sb, " in goroutine %llu", (unsigned long long)g->parent_goid);
+	if (parent)
+		gh_strbuf_printf(&sb, " in goroutine %llu", (unsigned long long)parent);
 	r->report->headline = gh_arena_strndup(&r->report->arena, gh_strbuf_str(&sb), sb.len);
 }
 

@@ -111,7 +111,7 @@ static gh_addr ancestor_info(const struct goroutine_request *r, size_t i)
 struct gh_error *gh_goroutine_ancestors(const struct goroutine_request *r)
 {
 	const struct gh_runtime *rt = r->session->rt;
-	uint64_t goid = r->g->parent_goid;
+	uint64_t goid = gh_goroutine_parent(rt, r->g);
 	struct gh_table *table =
 		gh_report_table(r->report, "ancestors", gh_goroutine_ancestor_columns, NANCESTOR);
 
@@ -135,7 +135,7 @@ struct gh_error *gh_goroutine_ancestors(const struct goroutine_request *r)
 		if (err)
 			return err;
 		info = ancestor_info(r, i + 1);
-		goid = parent ? parent->parent_goid
+		goid = parent ? gh_goroutine_parent(rt, parent)
 		       : info ? gh_field_or_zero(rt, info, GH_F_ancestorInfo_goid)
 			      : 0;
 	}

@@ -173,7 +173,7 @@ struct gh_error *gh_defers_load(const struct gh_runtime *rt, const struct gh_gor
 				struct gh_defer_skips *skips)
 {
 	struct reader r = {.rt = rt, .g = g, .frames = frames, .ret = ret, .skips = skips};
-	gh_addr at = field_at(&r, g->addr, GH_F_g__defer), record = g->defer;
+	gh_addr at = field_at(&r, g->addr, GH_F_g__defer), record = gh_goroutine_defer(rt, g);
 	struct gh_ring ring = {0};
 
 	if (gh_goroutine_is_dead(g))
@@ -199,7 +199,7 @@ struct gh_error *gh_defers_load(const struct gh_runtime *rt, const struct gh_gor
 struct gh_error *gh_panics_load(const struct gh_runtime *rt, const struct gh_goroutine *g,
 				struct gh_panic_vec *ret, struct gh_defer_skips *skips)
 {
-	gh_addr addr = gh_goroutine_is_dead(g) ? 0 : g->panic;
+	gh_addr addr = gh_goroutine_is_dead(g) ? 0 : gh_goroutine_panic(rt, g);
 	struct gh_ring ring = {0};
 
 	while (addr) {

@@ -21,13 +21,16 @@ static bool is_on_thread(const struct gh_goroutine *g)
 	       g->status == GH_G_COPYSTACK;
 }
 
-static const struct gh_thread *find_thread(const struct gh_runtime *rt,
-					   const struct gh_thread_index *index,
-					   const struct gh_goroutine *g)
+static uint32_t find_thread(const struct gh_runtime *rt, const struct gh_thread_index *index,
+			    const struct gh_goroutine *g)
 {
-	if (!g->m || !is_on_thread(g) || gh_field_or_zero(rt, g->m, GH_F_m_curg) != g->addr)
-		return NULL;
-	return gh_thread_of_m(rt, index, g->m, g->addr);
+	gh_addr m = is_on_thread(g) ? gh_field_or_zero(rt, g->addr, GH_F_g_m) : 0;
+	const struct gh_thread *thread;
+
+	if (!m || gh_field_or_zero(rt, m, GH_F_m_curg) != g->addr)
+		return GH_NO_THREAD;
+	thread = gh_thread_of_m(rt, index, m, g->addr);
+	return thread ? (uint32_t)(thread - rt->target->threads.data) : GH_NO_THREAD;
 }
 
 /* runtime.isSystemGoroutine (runtime/traceback.go). */
@@ -106,16 +109,12 @@ static bool goroutine_load(const struct gh_runtime *rt, gh_addr addr, struct gh_
 	g.status = (enum gh_gstatus)((uint32_t)status & ~(uint32_t)GSCAN);
 	g.sched_sp = sched_field(rt, addr, GH_F_gobuf_sp);
 	g.sched_pc = sched_field(rt, addr, GH_F_gobuf_pc);
-	g.sched_ctxt = sched_field(rt, addr, GH_F_gobuf_ctxt);
-	g.syscall_sp = gh_field_or_zero(rt, addr, GH_F_g_syscallsp);
-	g.syscall_pc = gh_field_or_zero(rt, addr, GH_F_g_syscallpc);
-	g.m = gh_field_or_zero(rt, addr, GH_F_g_m);
+	g.in_syscall = gh_field_or_zero(rt, addr, GH_F_g_syscallsp) != 0;
 	g.wait_since_ns = (int64_t)gh_field_or_zero(rt, addr, GH_F_g_waitsince);
 	g.start_pc = gh_field_or_zero(rt, addr, GH_F_g_startpc);
 	g.go_pc = gh_field_or_zero(rt, addr, GH_F_g_gopc);
-	g.parent_goid = gh_field_or_zero(rt, addr, GH_F_g_parentGoid);
-	g.defer = gh_field_or_zero(rt, addr, GH_F_g__defer);
-	g.panic = gh_field_or_zero(rt, addr, GH_F_g__panic);
+	g.has_defers = gh_field_or_zero(rt, addr, GH_F_g__defer) != 0;
+	g.has_panics = gh_field_or_zero(rt, addr, GH_F_g__panic) != 0;
 	g.locked = gh_field_or_zero(rt, addr, GH_F_g_lockedm) != 0;
 	g.wait_reason = wait_reason(rt, &g);
 	g.system = is_system(rt, &g);

@@ -18,24 +18,50 @@ enum gh_gstatus {
 	GH_G_DEADEXTRA = 11,
 };
 
+/** There may be millions: what few have, or few ask for, is read from the g when it is asked for. */
 struct gh_goroutine {
 	gh_addr addr; // of the runtime.g
 	uint64_t goid;
-	enum gh_gstatus status; // without the scan bit
-	bool system;		// hidden by default in the runtime's own tracebacks
-	bool locked;		// to a thread
+	enum gh_gstatus status : 8; // without the scan bit
+	bool system : 1;	    // hidden by default in the runtime's own tracebacks
+	bool locked : 1;	    // to a thread
+	bool in_syscall : 1;	    // g.syscallsp is set: frames begin there
+	bool has_defers : 1, has_panics : 1; // with records, that is
+	uint32_t thread; // index into the target's, when running or in a syscall; GH_NO_THREAD
 	gh_addr stack_lo, stack_hi;
-	gh_addr sched_sp, sched_pc, sched_ctxt;
-	gh_addr syscall_sp, syscall_pc;
-	gh_addr m;		 // runtime.m or 0
+	gh_addr sched_sp, sched_pc;
 	const char *wait_reason; // "" when it does not wait; runtime's words
 	int64_t wait_since_ns;	 // g.waitsince, see gctimes.h; 0: no collection saw it blocked
 	gh_addr start_pc, go_pc;
-	uint64_t parent_goid; // 0 none
-	gh_addr defer, panic;
-	const struct gh_thread *thread; // when running, or in a syscall, and known; else NULL
 };
 GH_VEC(gh_goroutine_vec, struct gh_goroutine);
+
+#define GH_NO_THREAD UINT32_MAX // it is on none, or that is not known
+
+/** The thread that it is on; NULL: none, or not known. */
+static inline const struct gh_thread *gh_goroutine_thread(const struct gh_runtime *rt,
+							  const struct gh_goroutine *g)
+{
+	return g->thread == GH_NO_THREAD ? NULL : &rt->target->threads.data[g->thread];
+}
+
+/** The first record of its pending defers, or of its panics; 0: none. */
+static inline gh_addr gh_goroutine_defer(const struct gh_runtime *rt, const struct gh_goroutine *g)
+{
+	return g->has_defers ? gh_field_or_zero(rt, g->addr, GH_F_g__defer) : 0;
+}
+
+static inline gh_addr gh_goroutine_panic(const struct gh_runtime *rt, const struct gh_goroutine *g)
+{
+	return g->has_panics ? gh_field_or_zero(rt, g->addr, GH_F_g__panic) : 0;
+}
+
+/** The goroutine with its go statement; 0: none, or the release does not keep it. */
+static inline uint64_t gh_goroutine_parent(const struct gh_runtime *rt,
+					   const struct gh_goroutine *g)
+{
+	return gh_field_or_zero(rt, g->addr, GH_F_g_parentGoid);
+}
 
 /** A g that runs nothing: free, being made, or of an extra M. It has no stack to scan. */
 static inline bool gh_goroutine_is_dead(const struct gh_goroutine *g)

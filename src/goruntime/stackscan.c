@@ -400,7 +400,7 @@ static void scan_defers(struct scan *s)
 	const struct gh_layout *layout = &s->rt->layout;
 	gh_addr at = s->g->addr + (uint64_t)layout->offset[GH_F_g__defer];
 	struct gh_ring ring = {0};
-	gh_addr record = s->g->defer;
+	gh_addr record = gh_goroutine_defer(s->rt, s->g);
 
 	while (record && !s->nomem && !gh_ring_closes(&ring, record)) {
 		scan_defer(s, at, record);
@@ -538,6 +538,7 @@ static bool reset(struct gh_stack_scan *scan)
 static void scan_stack(struct scan *s, const struct gh_stack_context *ctx)
 {
 	const struct gh_runtime *rt = s->rt;
+	gh_addr panic = gh_goroutine_panic(rt, s->g);
 	gh_addr sched = s->g->addr + (uint64_t)rt->layout.offset[GH_F_g_sched];
 
 	see_pointer(s, sched + (uint64_t)rt->layout.offset[GH_F_gobuf_ctxt]);
@@ -553,8 +554,8 @@ static void scan_stack(struct scan *s, const struct gh_stack_context *ctx)
 		see_range(s, s->unscanned, s->u.hi, NO_FRAME);
 	}
 	scan_defers(s);
-	if (s->g->panic >= s->u.lo && s->g->panic < s->u.hi) // panics always lie on the stack
-		see(s, 0, s->g->panic, NO_FRAME, /* conservative= */ false);
+	if (panic >= s->u.lo && panic < s->u.hi) // panics always lie on the stack
+		see(s, 0, panic, NO_FRAME, /* conservative= */ false);
 	trace_objects(s);
 }
 

@@ -398,15 +398,15 @@ static bool on_stack(const struct gh_goroutine *g, gh_addr sp)
 }
 
 /* The thread is in the vDSO, on g0's stack: it left word in its m (runtime/sys_linux_*.s). */
-static bool context_of_vdso(const struct gh_runtime *rt, const struct gh_goroutine *g,
+static bool context_of_vdso(const struct gh_runtime *rt, const struct gh_goroutine *g, gh_addr m,
 			    struct gh_stack_context *ret)
 {
-	gh_addr sp = gh_field_or_zero(rt, g->m, GH_F_m_vdsoSP);
+	gh_addr sp = gh_field_or_zero(rt, m, GH_F_m_vdsoSP);
 
 	if (!on_stack(g, sp))
 		return false;
 	*ret = (struct gh_stack_context){.start = GH_START_SAFEPOINT,
-					 .pc = gh_field_or_zero(rt, g->m, GH_F_m_vdsoPC),
+					 .pc = gh_field_or_zero(rt, m, GH_F_m_vdsoPC),
 					 .sp = sp};
 	return true;
 }
@@ -432,9 +432,9 @@ static void context_saved(const struct gh_runtime *rt, const struct gh_goroutine
 			  struct gh_stack_context *ret)
 {
 	begin(ret, GH_START_SAFEPOINT);
-	if (g->syscall_sp) {
-		ret->pc = g->syscall_pc;
-		ret->sp = g->syscall_sp;
+	if (g->in_syscall) {
+		ret->pc = gh_field_or_zero(rt, g->addr, GH_F_g_syscallpc);
+		ret->sp = gh_field_or_zero(rt, g->addr, GH_F_g_syscallsp);
 		ret->is_syscall = true;
 		return;
 	}
@@ -462,24 +462,27 @@ static void leave_gogo(const struct gh_runtime *rt, const struct gh_goroutine *g
 static void context_running(const struct gh_runtime *rt, const struct gh_goroutine *g,
 			    struct gh_stack_context *ret)
 {
-	if (!g->thread) {
+	const struct gh_thread *thread = gh_goroutine_thread(rt, g);
+	gh_addr m = gh_field_or_zero(rt, g->addr, GH_F_g_m);
+
+	if (!thread) {
 		// between two states: its m does not claim it, so what was saved still holds
-		if (g->m && gh_field_or_zero(rt, g->m, GH_F_m_curg) != g->addr &&
+		if (m && gh_field_or_zero(rt, m, GH_F_m_curg) != g->addr &&
 		    on_stack(g, g->sched_sp))
 			context_saved(rt, g, ret);
 		return;
 	}
-	context_of_thread(rt, g->thread, ret);
+	context_of_thread(rt, thread, ret);
 	for (int i = 0; i < MAX_SIGNALS; i++) {
 		if (on_stack(g, ret->sp)) {
 			leave_gogo(rt, g, ret);
 			return;
 		}
-		if (!leave_signal(rt, g->m, ret))
+		if (!leave_signal(rt, m, ret))
 			break;
 	}
 	// not on its own stack: in the vDSO, or on g0 after systemstack, mcall, morestack, cgo
-	if (context_of_vdso(rt, g, ret))
+	if (context_of_vdso(rt, g, m, ret))
 		return;
 	if (on_stack(g, g->sched_sp))
 		context_saved(rt, g, ret);
@@ -498,7 +501,7 @@ void gh_stack_context(const struct gh_runtime *rt, const struct gh_goroutine *g,
 		return;
 	case GH_G_RUNNING:
 		ret->start = GH_START_LOST;
-		if (g->syscall_sp) // just entering or leaving a system call
+		if (g->in_syscall) // just entering or leaving a system call
 			context_saved(rt, g, ret);
 		else
 			context_running(rt, g, ret);
@@ -521,7 +524,7 @@ void gh_stack_context(const struct gh_runtime *rt, const struct gh_goroutine *g,
 void gh_stack_prefetch(const struct gh_runtime *rt, const struct gh_goroutine *g)
 {
 	enum { LINE = 64, LINES = 8 }; // of the innermost frames
-	gh_addr sp = g->syscall_sp ? g->syscall_sp : g->sched_sp;
+	gh_addr sp = g->sched_sp; // those in system calls are few
 	const char *host = on_stack(g, sp) ? gh_image_at(rt->image, sp, 8) : NULL;
 
 	for (uint64_t at = 0; host && at < LINE * LINES && at < g->stack_hi - sp; at += LINE)

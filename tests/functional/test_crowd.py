@@ -16,13 +16,16 @@ from lib import programs
 pytestmark = pytest.mark.full
 GOROUTINES = 100000
 MAX_CPU_SECONDS = 3
-ALL_IN_ONE = {"suspects": 4}  # it does what most others do, once
-BYTES_A_GOROUTINE = 200  # of commands that need no heap; of others beyond the mark
-# Of those that look at the heap as well, for the dominators of what is live, owners among them.
+# Bytes a goroutine: what each step takes beyond those before it.
+FOR_LIST = 130  # of all goroutines, and where each one is
+FOR_MARK = 200
+FOR_DOMINATORS = 400  # of eight objects and a goroutine, and the words of a stack
+FOR_COMMAND = 150
+# With ten timers for each of them as well, of all that is in the dominator tree.
 BYTES_A_NODE = 120
 WITHOUT_HEAP = ["goroutines", "goroutines --all", "threads"]
 WITH_MARK = ["locks", "goroutine 50000"]  # that one waits for a lock
-WITH_HEAP = ["chans", "locks", "leaks", "conns", "timers", "defers", "suspects"]
+WITH_DOMINATORS = ["chans", "leaks", "conns", "timers", "defers", "suspects"]
 TO_MARK = ("runtime", "DWARF", "spans", "goroutines", "types", "roots", "mark")
 
 
@@ -71,27 +74,51 @@ def fixture_stuck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crowd]:
     yield from crowd(tmp_path_factory, "stuck")
 
 
+class Steps(NamedTuple):
+    """Bytes at most, up to that step."""
+    listed: int
+    marked: int
+    dominated: int
+
+
+@pytest.fixture(scope="module", name="steps")
+def fixture_steps(goroutines: Crowd) -> Steps:
+    return Steps(*(goroutines.cost(command)[1] for command in ("goroutines", "top", "dom")))
+
+
+def test_steps(steps: Steps) -> None:
+    assert steps.listed < FOR_LIST * GOROUTINES
+    assert steps.marked - steps.listed < FOR_MARK * GOROUTINES
+    assert steps.dominated - steps.marked < FOR_DOMINATORS * GOROUTINES
+
+
 @pytest.mark.parametrize("command", WITHOUT_HEAP)
 def test_goroutines(goroutines: Crowd, command: str) -> None:
     seconds, taken, _ = goroutines.cost(command)
     assert seconds < MAX_CPU_SECONDS
-    assert taken < BYTES_A_GOROUTINE * GOROUTINES
+    assert taken < FOR_COMMAND * GOROUTINES
     if command == "goroutines":
         assert "%d goroutines" % (GOROUTINES + 1) in goroutines.run(command)
 
 
 @pytest.mark.parametrize("command", WITH_MARK)
-def test_who_holds_locks(goroutines: Crowd, command: str) -> None:
+def test_who_holds_locks(goroutines: Crowd, steps: Steps, command: str) -> None:
     seconds, taken, _ = goroutines.cost(command)
-    _, marked, _ = goroutines.cost("top")
     assert seconds < MAX_CPU_SECONDS
-    assert taken - marked < BYTES_A_GOROUTINE * GOROUTINES
+    assert taken - steps.marked < FOR_COMMAND * GOROUTINES
 
 
-@pytest.mark.parametrize("command", WITH_HEAP)
+@pytest.mark.parametrize("command", WITH_DOMINATORS)
+def test_what_a_command_takes(goroutines: Crowd, steps: Steps, command: str) -> None:
+    seconds, taken, _ = goroutines.cost(command)
+    assert seconds < MAX_CPU_SECONDS
+    assert taken - steps.dominated < FOR_COMMAND * GOROUTINES
+
+
+@pytest.mark.parametrize("command", WITH_MARK[:1] + WITH_DOMINATORS)
 def test_stuck(stuck: Crowd, command: str) -> None:
     seconds, _, node = stuck.cost(command)
-    assert seconds < ALL_IN_ONE.get(command, MAX_CPU_SECONDS)
+    assert seconds < MAX_CPU_SECONDS
     assert node < BYTES_A_NODE
 
 

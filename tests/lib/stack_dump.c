@@ -72,6 +72,7 @@ static void print(const struct gh_runtime *rt, const struct gh_goroutine *g,
 {
 	json_t *frames = json_array(), *row;
 	_cleanup_strbuf_ struct gh_strbuf labels = {0};
+	const struct gh_thread *thread = gh_goroutine_thread(rt, g);
 	size_t conservative = 0;
 
 	for (size_t i = 0; i < scan->frames.len; i++)
@@ -84,7 +85,7 @@ static void print(const struct gh_runtime *rt, const struct gh_goroutine *g,
 			"goid", (json_int_t)g->goid, "lo", hex(g->stack_lo), "hi", hex(g->stack_hi),
 			"state", gh_gstatus_name(g->status), "wait_reason", g->wait_reason,
 			"system", g->system, "locked", g->locked, "parent",
-			(json_int_t)g->parent_goid, "tid", g->thread ? (int)g->thread->tid : 0,
+			(json_int_t)gh_goroutine_parent(rt, g), "tid", thread ? (int)thread->tid : 0,
 			"labels", gh_strbuf_str(&labels), "end", (json_int_t)scan->end, "skipped",
 			scan->skipped, "whole_stack", scan->whole_stack, "off_safepoint",
 			scan->off_safepoint, "nframes", (json_int_t)scan->nframes, "precise",

@@ -355,7 +355,7 @@ static void reads_goroutine(void **state)
 	assert_int_equal(g.status, GH_G_WAITING);
 	assert_string_equal(g.wait_reason, "chan receive");
 	assert_false(g.system);
-	assert_null(g.thread);
+	assert_null(gh_goroutine_thread(&rt, &g));
 }
 
 static void counts_unreadable_goroutines(void **state)
