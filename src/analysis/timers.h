@@ -23,8 +23,8 @@ struct gh_timer_fact {
 			 // (IN_USE); GH_NODE_NONE: nobody alone, or not known
 	gh_node others[2]; // the next ones; GH_NODE_NONE: none
 	uint32_t place;	   // of the shared object by which others have it, in the dominator tree; 0: none
+	uint32_t receivers; // goroutines in the queue of its channel
 	uint64_t goid;	 // of the goroutine that has its channel or sleeps; 0: none
-	uint64_t receivers; // goroutines in the queue of its channel
 	gh_addr receiver;   // the g of the first of them; 0: none
 	uint64_t retained;  // bytes that go with it
 };
