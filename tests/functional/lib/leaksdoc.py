@@ -100,7 +100,8 @@ def ask(goheap: pathlib.Path, core: Union[str, pathlib.Path], exe: Union[str, pa
     if process.wait(SECONDS):
         raise programs.Failure("goheap %s: exit code %d: %s"
                                % (" ".join(words), process.returncode, out.decode()[-500:]))
-    return out.decode().replace("\r\n", "\n").splitlines()
+    text = out.decode().replace("\r\n", "\n")
+    return re.sub(r"[^\n]*\r\x1b\[K", "", text).splitlines()  # progress, erased again
 
 
 def answer(lines: Sequence[str]) -> List[str]:
