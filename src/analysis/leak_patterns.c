@@ -23,6 +23,10 @@ static const struct gh_leak_pattern
 	no_way_out = {"select without a way out",
 		      "add a case that ends it: the context's Done"},
 	unknown_send = {"unknown", "find who should have received, and why the buffer is full"},
+	unknown_result = {"unknown", "keep receiving until all senders are done, or give the channel "
+				     "room for the result"},
+	unknown_receive = {"unknown", "close the channel when nothing more is sent, on every path of "
+				      "the sender"},
 	unknown_end = {"unknown", "call the context's cancel function (defer cancel()), or close the "
 				  "done channel, whichever it is"};
 
@@ -37,7 +41,7 @@ static struct gh_leak_pattern of_send(const struct gh_leak_evidence *e)
 	if (e->shared || capacity > 1 || e->code.in_loop)
 		return missing_receiver;
 	if (!e->code.is_known)
-		return capacity ? unknown_send : premature_return;
+		return capacity ? unknown_send : unknown_result;
 	if (capacity)
 		return e->code.sent_before ? double_send : missing_receiver;
 	return premature_return;
@@ -58,7 +62,9 @@ static struct gh_leak_pattern of_receive(const struct gh_leak_evidence *e)
 
 	if (is_of_context(e))
 		return forgotten_context;
-	if (c->is_range && (e->code.in_loop || !e->code.is_known))
+	if (c->is_range && !e->code.is_known)
+		return unknown_receive;
+	if (c->is_range && e->code.in_loop)
 		return range_never_closed;
 	// a channel that is only closed, and nothing tells whose it was
 	return c->nsignals && !e->other && !e->code.is_known ? unknown_end : missing_sender;

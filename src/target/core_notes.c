@@ -162,7 +162,7 @@ static void say_what_is_missing(const struct reader *r, size_t nsegments)
 		gh_target_note(
 			target,
 			"the core has no notes: its threads, its executable and what ended it "
-			"are not known: give the executable with --exe FILE");
+			"are not known; the executable has to be given: --exe FILE");
 	else if (r->is_cut)
 		gh_target_note(target,
 			       "the notes of the core are damaged or cut: threads, file names "
@@ -173,8 +173,8 @@ static void say_what_is_missing(const struct reader *r, size_t nsegments)
 			       "goroutines are not known");
 	if (nsegments && !r->has_file && !r->is_cut)
 		gh_target_note(target,
-			       "the core does not name the files that were mapped: give the "
-			       "executable with --exe FILE");
+			       "the core does not name the files that were mapped: the "
+			       "executable has to be given (--exe FILE)");
 }
 
 struct gh_error *gh_target_read_notes(struct gh_target *target, const struct gh_elf *core)

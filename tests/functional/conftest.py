@@ -21,6 +21,7 @@ RELEASES = os.environ.get("GOHEAP_TEST_RELEASES", "").split() or programs.RELEAS
 STATING = os.environ.get("GOHEAP_TEST_PROGRAMS", "").split() or programs.STATING
 # What the other ways of building change most.
 FOR_VARIANTS = ["types", "stackobjects", "defers", "closures", "goroutines", "cgocall"]
+FOR_ARM64 = ["types", "stackobjects", "defers", "closures", "goroutines", "maps", "selects"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,6 +47,8 @@ def cases_of(full: bool) -> List[programs.Build]:
                 if full or (release in ends and program in FOR_VARIANTS):
                     builds.append(programs.Build(program, release, variant))
         if full or release in ends:
+            builds += [programs.Build(program, release, "arm64") for program in STATING
+                       if program not in programs.NEEDS_CGO and (full or program in FOR_ARM64)]
             builds += [programs.Build(program, release, "cgo")
                        for program in ("goroutines", "server") if program in STATING]
     return builds

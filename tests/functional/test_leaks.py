@@ -45,7 +45,7 @@ class Leaks:
 
 # Unoptimised code keeps values elsewhere: patterns are read off code.
 BUILDS = [(release, variant) for release in RELEASES for variant in ("plain", "nodwarf")]
-BUILDS += [(release, "unoptimised") for release in ENDS]
+BUILDS += [(release, variant) for release in ENDS for variant in ("unoptimised", "arm64")]
 
 
 @pytest.fixture(scope="module", params=BUILDS, ids="-".join)
@@ -92,10 +92,13 @@ def test_the_runtime_was_asked(leaky: Leaks, build: programs.Build) -> None:
     assert leaky.statement["Profiled"] == newer
 
 
-def test_patterns(leaky: Leaks) -> None:
+def test_patterns(leaky: Leaks, build: programs.Build) -> None:
     wrong: List[str] = []
     for row in leaky.rows:
-        if row["level"] == "proven":
+        if row["level"] == "proven" and row["pattern"] == "unknown":
+            assert build.variant == "arm64", row  # whose code is not read
+            assert row["fix"]
+        elif row["level"] == "proven":
             wrong += ["%s is called %s" % (leaky.pattern[int(goid)], row["pattern"])
                       for goid in row["goids"] if leaky.pattern[int(goid)] != row["pattern"]]
             assert row["fix"] and row["count"] == len(row["goids"])

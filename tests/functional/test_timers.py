@@ -63,7 +63,8 @@ def variants() -> List[tuple]:
                 continue
             variant = "nodwarf" if new and release != RELEASES[-1] else "plain"
             made.append((release, new, variant))
-    return made
+    ends = dict.fromkeys((RELEASES[0], RELEASES[-1]))
+    return made + [(end, minor(end) not in NO_NEW_CHANNELS, "arm64") for end in ends]
 
 
 @pytest.fixture(scope="module", params=variants(),

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import threading
 import time
-from typing import Dict, List, NamedTuple, Optional, Sequence
+from typing import Dict, List, NamedTuple, Optional, Sequence, Set
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 PROGRAMS = ROOT / "tests" / "programs"
@@ -39,7 +39,11 @@ VARIANTS: Dict[str, List[str]] = {
     "cgo": [],  # where net and os/user bring cgo along
     "oldmaps": ["-ldflags=-w"],  # go1.24, go1.25: see EXPERIMENTS
     "synctest": [],  # go1.24
+    "arm64": [],
 }
+TARGETS: Dict[str, Dict[str, str]] = {"arm64": {"GOARCH": "arm64"}}
+EMULATORS: Dict[str, str] = {"arm64": "qemu-aarch64"}  # writes a core of what it emulates
+UNPORTED: Dict[str, Set[str]] = {"arm64": {"registers"}}
 EXPERIMENTS: Dict[str, str] = {"synctest": "synctest", "oldmaps": "noswissmap"}
 BUILD_SECONDS = 600  # a cold build of the standard library included
 RUN_SECONDS = 120
@@ -109,14 +113,14 @@ class Workshop:
         experiment = "arenas" if arenas else EXPERIMENTS.get(build.variant)
         programs = [build.program] if cgo or experiment else [
             name for name in [*STATING, *OTHERS]
-            if name not in NEEDS_CGO | NEEDS_ARENAS]
+            if name not in NEEDS_CGO | NEEDS_ARENAS | UNPORTED.get(build.variant, set())]
         folder = self.folder / self._sources / build.release / build.variant
         exe = folder / build.program
         with self._lock_of(str(folder) + str(cgo) + str(arenas)):
             if not exe.exists():
                 go(build.release, ["build", *VARIANTS[build.variant], "-o", str(folder) + "/",
                                    *("./" + name for name in programs)], cgo=cgo,
-                   more={"GOEXPERIMENT": experiment} if experiment else None)
+                   more={"GOEXPERIMENT": experiment or "", **TARGETS.get(build.variant, {})})
         return exe
 
     def run(self, build: Build, mode: str) -> Death:
@@ -135,7 +139,7 @@ class Workshop:
                     environment["GOHEAP_DUMP"] = str(death.dump)
                 if mode == "garbage":
                     environment["GOGC"] = "off"
-                process = start(exe, folder, environment)
+                process = start(exe, folder, environment, variant=build.variant)
                 finish(process, folder, RUN_SECONDS)
                 check_death(process, folder)
                 (folder / "done").touch()
@@ -173,14 +177,16 @@ def go(release: str, words: Sequence[str], cgo: bool = False, folder: pathlib.Pa
 
 
 def start(exe: pathlib.Path, folder: pathlib.Path, environment: Dict[str, str],
-          words: Sequence[str] = ()) -> subprocess.Popen:
+          words: Sequence[str] = (), variant: str = "plain") -> subprocess.Popen:
     """Start a program in a folder that takes its core, stdout and stderr."""
+    emulator = [EMULATORS[variant]] if variant in EMULATORS else []
     _require_cores()
     inherited = {name: value for name, value in os.environ.items()
                  if not name.startswith(("GO", "ASAN_", "UBSAN_"))}
     with open(folder / "stdout", "wb") as out, open(folder / "stderr", "wb") as err:
-        return subprocess.Popen([str(exe), *words], cwd=folder, stdin=subprocess.DEVNULL,
+        return subprocess.Popen([*emulator, str(exe), *words], cwd=folder, stdin=subprocess.DEVNULL,
                                 stdout=out, stderr=err,
+                                preexec_fn=_forget_memory if emulator else None,
                                 env={**inherited, "GOTRACEBACK": "crash", **environment})
 
 
@@ -206,6 +212,8 @@ def check_death(process: subprocess.Popen, folder: pathlib.Path) -> None:
     if process.returncode != -signal.SIGABRT:
         raise Failure("%s ends with %d instead of SIGABRT; it wrote: %s"
                       % (folder.name, process.returncode, _tail(folder / "stderr")))
+    for emulated in folder.glob("qemu_*.core"):
+        emulated.rename(folder / "core")
     named = folder / ("core.%d" % process.pid)
     if named.exists():
         named.rename(folder / "core")
@@ -233,6 +241,11 @@ def _require_cores() -> None:
     pattern = pathlib.Path("/proc/sys/kernel/core_pattern").read_text().strip()
     if pattern not in ("core", "core.%p"):
         raise Failure("kernel.core_pattern is %r, so cores go elsewhere: set it to core" % pattern)
+
+
+def _forget_memory() -> None:
+    """Leave memory out of a core that the kernel would write beside the emulator's."""
+    pathlib.Path("/proc/self/coredump_filter").write_text("0", encoding="ascii")
 
 
 def _fresh(folder: pathlib.Path) -> None:

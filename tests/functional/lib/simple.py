@@ -30,7 +30,8 @@ def death(workshop: programs.Workshop, build: programs.Build, words: Sequence[st
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
-        process = programs.start(exe, folder, environment or {}, words)
+        process = programs.start(exe, folder, environment or {}, words,
+                                  build.variant)
         programs.finish(process, folder, programs.RUN_SECONDS)
         programs.check_death(process, folder)
         yield Dead(exe, folder / "core", (folder / "stdout").read_text(),
