@@ -72,7 +72,10 @@ static const struct gh_column columns[NCOLUMNS] = {
 	[LOST] = {"lost", GH_UNIT_COUNT, true},
 };
 
-enum { FIRST_EPHEMERAL = 10000 }; // of ports that net.ipv4.ip_local_port_range is set to
+enum {
+	FIRST_EPHEMERAL = 10000, // of ports that net.ipv4.ip_local_port_range is set to
+	MANY_SOCKETS = 3,	 // of one owner
+};
 
 /* Texts of many connections, sorted: how often each occurs. */
 struct texts {
@@ -270,6 +273,36 @@ static struct gh_error *make_groups(const struct request *r, const struct gh_con
 	return NULL;
 }
 
+static bool is_alone(const struct gh_conn *c) { return c->kind == GH_CONN_UDP && !c->peer; }
+
+/*
+ * Sockets of one owner that differ in their ports alone: those of clients, which send from whatever
+ * port the kernel gives them. Conns are sorted by group; whether the order changes.
+ */
+static bool drop_ports_of_sockets(struct request *r, struct gh_conn *conns, size_t n)
+{
+	bool any = false;
+
+	for (size_t i = 0, end; i < n; i = end) {
+		const char *last = NULL;
+
+		for (end = i + 1; end < n && is_alone(&conns[i]) && is_alone(&conns[end]) &&
+				  !compare(conns[i].owner, conns[end].owner);)
+			end++;
+		for (size_t k = i; k < end && end - i >= MANY_SOCKETS; k++) {
+			const char *local = conns[k].local;
+			bool has_other = (last && !compare(last, local)) ||
+					 (k + 1 < end && !compare(local, conns[k + 1].local));
+
+			last = local;
+			if (!has_other)
+				conns[k].local = without_port(r, local, 1, 1);
+			any = true;
+		}
+	}
+	return any;
+}
+
 static struct gh_error *list_groups(struct request *r)
 {
 	struct gh_table *table = gh_report_table(r->report, "groups", group_columns, NGROUP);
@@ -286,6 +319,8 @@ static struct gh_error *list_groups(struct request *r)
 			drop_ports(r, &conns[i]);
 	}
 	if (n)
+		qsort(conns, n, sizeof(*conns), by_group);
+	if (drop_ports_of_sockets(r, conns, n))
 		qsort(conns, n, sizeof(*conns), by_group);
 	err = make_groups(r, conns, n, &groups);
 	for (size_t i = 0; i < groups.len && !err; i++)

@@ -168,6 +168,13 @@ def test_suspects(opened: Conns) -> None:
     assert "%d requests" % waiting in row["evidence"]
 
 
+def test_ports_of_sockets_are_the_kernels(opened: Conns) -> None:
+    """Three sockets of one owner, on ports that nobody chose, are one row."""
+    row, = [row for row in opened.groups if row["owner"] == "main.sockets"]
+    assert (row["kind"], row["count"], row["local"]) == ("UDP socket", 3, "127.0.0.1:*")
+    assert len({row["local"] for row in opened.all if row["owner"] == "main.sockets"}) == 3
+
+
 def test_what_nobody_can_give_back(opened: Conns) -> None:
     """Rows that were dropped; those that wait in a variable or on a stack can still be closed."""
     lost = sum(pool["Lost"] for pool in opened.statement["Pools"])
