@@ -213,7 +213,8 @@ void gh_lock_describe_holders(const struct gh_session *session, const struct gh_
 				 (unsigned long long)session->goroutines.data[g].goid);
 	}
 	if (lock->nholders > shown)
-		gh_strbuf_printf(sb, " and %zu others", lock->nholders - shown);
+		gh_strbuf_printf(sb, " and %zu other%s", lock->nholders - shown,
+				 lock->nholders - shown == 1 ? "" : "s");
 }
 
 /* Fields of the locks themselves at their first byte, which a name of that place ends with. */

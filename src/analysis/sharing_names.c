@@ -137,7 +137,8 @@ static void describe_owners(const struct gh_owner_graph *graph, const gh_node *o
 		gh_strbuf_puts(sb, gh_strbuf_str(&name));
 	}
 	if (more && total > n) {
-		gh_strbuf_printf(sb, " and %llu others", (unsigned long long)total - n);
+		gh_strbuf_printf(sb, " and %llu other%s", (unsigned long long)total - n,
+				 total - n == 1 ? "" : "s");
 	} else if (more) {
 		gh_strbuf_puts(sb, " and others");
 	} else if (named == 1 && n > 1) {
