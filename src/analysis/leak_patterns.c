@@ -90,7 +90,8 @@ struct gh_leak_pattern gh_leak_pattern(const struct gh_leak_evidence *e)
 		return of_select(e);
 	case GH_WAIT_FOREVER:
 		return (struct gh_leak_pattern){"wait that nothing ends",
-						"make the channel before it is used; end the "
+						"make the channel before it is used (that of "
+						"context.Background() is nil); end the "
 						"goroutine instead of select {}"};
 	case GH_WAIT_MUTEX:
 	case GH_WAIT_READ_LOCK:
@@ -101,7 +102,7 @@ struct gh_leak_pattern gh_leak_pattern(const struct gh_leak_evidence *e)
 	case GH_WAIT_WAIT_GROUP:
 		return (struct gh_leak_pattern){"missing Done",
 						"defer Done first thing in each goroutine that "
-						"was added"};
+						"was added; if these wait, too, end that"};
 	case GH_WAIT_COND:
 		return (struct gh_leak_pattern){"missing Signal",
 						"call Signal or Broadcast whenever the condition "

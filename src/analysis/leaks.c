@@ -45,6 +45,21 @@ static const struct {
 	{"google.golang.org/grpc/internal/", "a connection of gRPC waits for work"},
 };
 
+/* Functions whose goroutines wait for what the program forgot to do, if nothing can wake them. */
+static const struct {
+	const char *function;
+	struct gh_leak_pattern pattern;
+} forgotten[] = {
+	{"database/sql.(*DB).connectionOpener",
+	 {"pool never closed", "close the sql.DB before it is dropped, or keep one for all"}},
+	{"io.(*pipe).write",
+	 {"pipe without a reader", "close the reader on every path that stops reading"}},
+	{"io.(*pipe).read",
+	 {"pipe without a writer", "close the writer when nothing more is written"}},
+	{"net.(*pipe).", {"pipe without its other end", "close both ends of the net.Pipe"}},
+	{"os/exec.(*Cmd).", {"command not waited for", "call Wait of each command that started"}},
+};
+
 struct finder {
 	struct gh_leaks *ret;
 	struct gh_leaks_query query;
@@ -97,17 +112,32 @@ static const char *why_no_candidate(const struct gh_goroutine *g)
 	return "the runtime wakes it";
 }
 
+static bool has_frame_of(const struct finder *f, const char *function)
+{
+	for (size_t i = 0; i < f->frames.len; i++) {
+		const char *name = f->frames.data[i].source.function;
+
+		if (name && strncmp(name, function, strlen(function)) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* NULL: no frame tells. */
+static const struct gh_leak_pattern *what_was_forgotten(const struct finder *f)
+{
+	for (size_t i = 0; i < GH_ARRAY_SIZE(forgotten); i++)
+		if (has_frame_of(f, forgotten[i].function))
+			return &forgotten[i].pattern;
+	return NULL;
+}
+
 /* A frame that says that such goroutines wait by design; NULL: none. */
 static const char *why_parked(const struct finder *f)
 {
-	for (size_t i = 0; i < f->frames.len; i++)
-		for (size_t k = 0; k < GH_ARRAY_SIZE(parked); k++) {
-			const char *name = f->frames.data[i].source.function;
-
-			if (name && strncmp(name, parked[k].function,
-					    strlen(parked[k].function)) == 0)
-				return parked[k].why;
-		}
+	for (size_t i = 0; i < GH_ARRAY_SIZE(parked); i++)
+		if (has_frame_of(f, parked[i].function))
+			return parked[i].why;
 	return NULL;
 }
 
@@ -209,8 +239,17 @@ static struct gh_error *judge(struct finder *f, struct gh_leak *leak)
 	struct gh_error *err = find_pattern(f, leak, different);
 	bool is_pool, is_long;
 
-	if (err || leak->tier == GH_LEAK_PROVEN)
+	if (err)
 		return err;
+	if (leak->tier == GH_LEAK_PROVEN) {
+		const struct gh_leak_pattern *known = what_was_forgotten(f);
+
+		if (known) {
+			leak->pattern = known->pattern;
+			leak->fix = known->fix;
+		}
+		return NULL;
+	}
 	is_pool = c && (c->kind == GH_WAIT_RECEIVE || c->kind == GH_WAIT_SELECT) &&
 		  leak->count > 1 && different * POOL_SHARE <= leak->count + POOL_SHARE - 1;
 	is_long = leak->count >= f->query.count && median_wait(f, leak) >= f->query.wait_ns;

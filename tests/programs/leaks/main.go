@@ -7,12 +7,16 @@ package main
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"encoding/json"
 	"io"
+	"net"
 	"os"
 	"regexp"
 	"runtime"
 	"runtime/pprof"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -100,6 +104,53 @@ func fetch(c chan *[512]byte, payload *[512]byte) {
 func prematureReturn() {
 	c := make(chan *[512]byte)
 	go fetch(c, new([512]byte))
+}
+
+// pipeWriter is left alone by who should read.
+func pipeWriter() {
+	_, w := io.Pipe()
+	go func() {
+		blocks()
+		w.Write([]byte("x"))
+	}()
+}
+
+func pipeReader() {
+	r, _ := io.Pipe()
+	go func() {
+		blocks()
+		io.ReadAll(r)
+	}()
+}
+
+func netPipe() {
+	a, _ := net.Pipe()
+	go func() {
+		blocks()
+		a.Read(make([]byte, 1))
+	}()
+}
+
+type connector struct{}
+
+func (connector) Connect(context.Context) (driver.Conn, error) { return nil, io.EOF }
+func (connector) Driver() driver.Driver                        { return nil }
+
+var opener = regexp.MustCompile(`goroutine (\d+) [^\n]*\n(?:[^\n]+\n)*database/sql\.\(\*DB\)\.connectionOpener`)
+
+// poolDropped forgets a pool, which keeps a goroutine: the one that is not known yet.
+func poolDropped() {
+	sql.OpenDB(connector{})
+	text := make([]byte, 1<<20)
+	for known := len(current.Goids); known == len(current.Goids); time.Sleep(time.Millisecond) {
+		for _, m := range opener.FindAllSubmatch(text[:runtime.Stack(text, true)], -1) {
+			id, _ := strconv.Atoi(string(m[1]))
+			if !slices.Contains(current.Goids, id) {
+				current.Goids = append(current.Goids, id)
+				started.Add(1)
+			}
+		}
+	}
 }
 
 func missingSender() {
@@ -587,6 +638,10 @@ func main() {
 	if len(os.Args) < 2 || os.Args[1] != "healthy" {
 		leaks("premature return", 1, prematureReturn)
 		leaks("missing sender", 1, missingSender)
+		leaks("pipe without a reader", 1, pipeWriter)
+		leaks("pipe without a writer", 1, pipeReader)
+		leaks("pipe without its other end", 1, netPipe)
+		leaks("pool never closed", 1, poolDropped)
 		leaks("range over a channel never closed", 1, rangeNeverClosed)
 		leaks("forgotten context", 1, forgottenContext)
 		leaks("forgotten context", 1, forgottenWatch)
