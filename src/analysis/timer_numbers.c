@@ -4,11 +4,13 @@
 
 #include <stdlib.h>
 
+#include "analysis/place.h"
 #include "base/cleanup.h"
 #include "graph/words.h"
 
 enum {
 	SPANS_A_POLL = 1024,
+	STACKS_A_POLL = 1024,
 	MAX_DEPTH = 8,
 	STATIC_CHUNK = 1 << 16, // bytes asked for at a time
 };
@@ -64,19 +66,19 @@ static void look_at_static(const struct search *s, gh_addr lo, gh_addr hi)
 	}
 }
 
-static bool has_number(const struct gh_runtime *rt, gh_addr rtype, int depth)
+static bool has_number(const struct gh_types *types, struct gh_gotype type, int depth)
 {
-	struct gh_rfield field;
-	struct gh_rtype t;
+	struct gh_gotype_info info;
+	struct gh_gofield field;
 
-	if (depth > MAX_DEPTH || !gh_rtype_read(rt, rtype, &t))
+	if (depth > MAX_DEPTH || !gh_gotype_read(types, type, &info))
 		return true;
-	if (t.kind == GH_KIND_ARRAY)
-		return has_number(rt, t.elem, depth + 1);
-	if (t.kind != GH_KIND_STRUCT)
-		return t.kind == GH_KIND_UINTPTR;
-	for (uint64_t i = 0; i < t.nfields && gh_rtype_field(rt, &t, i, &field); i++)
-		if (has_number(rt, field.type, depth + 1))
+	if (info.kind == GH_KIND_ARRAY)
+		return has_number(types, info.elem, depth + 1);
+	if (info.kind != GH_KIND_STRUCT)
+		return info.kind == GH_KIND_UINTPTR;
+	for (uint64_t i = 0; i < info.nfields && gh_gotype_field(types, type, i, &field); i++)
+		if (has_number(types, field.type, depth + 1))
 			return true;
 	return false;
 }
@@ -105,7 +107,8 @@ static const struct content *content_of(const struct search *s, uint16_t code)
 	content->is_many = type->shape != GH_SHAPE_CLOSURE && (type->tiles || c.form == GH_FORM_ARRAY);
 	content->has_number = type->shape == GH_SHAPE_CLOSURE ||
 			      (type->shape == GH_SHAPE_VALUE &&
-			       has_number(s->session->rt, type->source, 0));
+			       has_number(s->session->types,
+					 (struct gh_gotype){.rtype = type->source}, 0));
 	return content;
 }
 
@@ -145,6 +148,59 @@ static void look_at_span(const struct search *s, const struct gh_span *span)
 	}
 }
 
+/* A word of a frame is the address of a slot that is looked for: is it a variable, and a number? */
+static struct gh_error *look_at_variable(const struct search *s, struct gh_places *places,
+					 gh_addr at, uint64_t slot)
+{
+	struct gh_place place;
+	struct gh_error *err = gh_place_find(places, at, &place);
+
+	if (!err && place.kind == GH_PLACE_STACK && gh_gotype_is_known(place.type) &&
+	    has_number(s->session->types, place.type, 0))
+		s->fn(s->ctx, slot, GH_SLOT_NONE);
+	return err;
+}
+
+static struct gh_error *look_at_stack(const struct search *s, struct gh_places *places,
+				      const struct gh_goroutine *g)
+{
+	gh_addr sp = g->status == GH_G_RUNNING || g->in_syscall ? 0 : g->sched_sp;
+	gh_addr lo = sp >= g->stack_lo && sp < g->stack_hi ? gh_align_up(sp, 8) : g->stack_lo;
+	const struct gh_image *image = s->session->rt->image;
+	uint64_t bytes = g->stack_hi > lo ? gh_image_readable(image, lo, g->stack_hi - lo) : 0;
+	const uint8_t *host = bytes ? gh_image_at(image, lo, bytes) : NULL;
+	struct gh_error *err = NULL;
+
+	for (uint64_t i = 0; host && i + 8 <= bytes && !err; i += 8) {
+		struct gh_word_slot t = gh_word_slot(s->m, gh_u64_at(host + i));
+
+		if (t.slot != GH_SLOT_NONE && t.base == gh_u64_at(host + i) &&
+		    gh_bitmap_test(s->bits, t.slot))
+			err = look_at_variable(s, places, lo + i, t.slot);
+	}
+	return err;
+}
+
+/* Variables alone: frames are full of words that were left there. */
+static struct gh_error *look_at_stacks(const struct search *s)
+{
+	const struct gh_goroutine_vec *gs = &s->session->goroutines;
+	struct gh_arena names = {0};
+	struct gh_places places = {.session = s->session, .arena = &names};
+	struct gh_error *err = NULL;
+
+	for (size_t i = 0; s->session->rt->dwarf && i < gs->len && !err; i++) {
+		if (i % STACKS_A_POLL == 0)
+			err = gh_poll(&s->session->poll, "looking for timers kept as numbers", i,
+				      gs->len);
+		if (!err && !gh_goroutine_is_dead(&gs->data[i]))
+			err = look_at_stack(s, &places, &gs->data[i]);
+	}
+	gh_places_deinit(&places);
+	gh_arena_deinit(&names);
+	return err;
+}
+
 struct gh_error *gh_timer_numbers(struct gh_session *session, const uint64_t *bits,
 				  gh_timer_number_fn fn, void *ctx)
 {
@@ -171,6 +227,8 @@ struct gh_error *gh_timer_numbers(struct gh_session *session, const uint64_t *bi
 		if (!err)
 			look_at_span(&s, &spans->data[i]);
 	}
+	if (!err)
+		err = look_at_stacks(&s);
 	free(s.contents);
 	return err;
 }

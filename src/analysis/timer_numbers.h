@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Addresses of timers that are kept as numbers: a uintptr holds nothing, but a program may make a
-// pointer of it again. Looked for in static data, in objects with pointers of known types, and in
-// those without whose type has a uintptr or is not known; not on stacks and where an object may be
-// longer than its value: there lies what was there before.
+// pointer of it again. Looked for in static data, in objects with pointers of known types, in those
+// without whose type has a uintptr or is not known, and in the variables of frames that have one,
+// where DWARF tells; not in other words of stacks, and not where an object may be longer than its
+// value: there lies what was there before.
 #pragma once
 
 #include "analysis/session.h"
@@ -12,7 +13,7 @@ typedef void (*gh_timer_number_fn)(void *ctx, uint64_t wanted_slot, uint64_t slo
 
 /**
  * bits: of slots that are looked for. fn may get words that are pointers, too; slot is GH_SLOT_NONE
- * (graph/words.h) in static data. After stage DOMINATORS. Contents that a copy of a process left
+ * (graph/words.h) in static data and on stacks. After stage DOMINATORS. Contents that a copy of a process left
  * out are not looked at. Errors: NOMEM, CANCELLED.
  */
 struct gh_error *gh_timer_numbers(struct gh_session *session, const uint64_t *bits,

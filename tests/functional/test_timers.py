@@ -53,6 +53,12 @@ def read(out: str) -> dict:
     return statement
 
 
+def without_variables(stated: List[dict]) -> List[dict]:
+    """Return the statement for a program without DWARF: nobody knows which word is a variable."""
+    return [{**one, "Verdict": None} if one["Group"] == "number on a stack" else one
+            for one in stated]
+
+
 def variants() -> List[tuple]:
     """Return each release with the rules for channels that it can have, DWARF or not."""
     made = []
@@ -79,6 +85,8 @@ def case(request: pytest.FixtureRequest, workshop: programs.Workshop) -> Iterato
                              "objects --type ^(time|runtime)[.]time", "objects --type ^time[.]",
                              "obj --why-type --sample 2000")
         statement = read(dead.out)
+        if variant == "nodwarf":
+            statement["stated"] = without_variables(statement["stated"])
         if new:
             for one in statement["stated"]:
                 if one["Group"] == "left":
@@ -123,8 +131,8 @@ def check(stated: dict, row: dict) -> List[str]:
     if not (row["callback"] or "").startswith(stated["Callback"]):
         wrong.append("callback")
     verdict = row["verdict"] or ""
-    if not (verdict == stated["Verdict"] or
-            (", in use" in stated["Verdict"] and verdict.startswith(stated["Verdict"]))):
+    if stated["Verdict"] is not None and verdict != stated["Verdict"] and not (
+            ", in use" in stated["Verdict"] and verdict.startswith(stated["Verdict"])):
         wrong.append("verdict")
     if stated["Owner"] not in (row["owner"] or ""):
         wrong.append("owner")

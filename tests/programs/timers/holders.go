@@ -77,6 +77,11 @@ func holders() {
 	hold("number in the heap", "", "", 35*h, func(t *time.Timer) {
 		numbers = append(make([]uintptr, 3, 10), uintptr(unsafe.Pointer(t)))
 	})
+	hold("number on a stack", "", "", 46*h, func(t *time.Timer) {
+		parked := make(chan struct{})
+		go park(uintptr(unsafe.Pointer(t)), parked)
+		<-parked
+	})
 	hold("method value", "held", "main.closures", 36*h, func(t *time.Timer) {
 		closures["stop"] = func() { t.Stop() }
 	})
@@ -95,6 +100,15 @@ func holders() {
 	family, _ = context.WithTimeout(context.Background(), 44*h)
 	from := nanotime() + int64(44*h)
 	state(Stated{0, "context", "deadline of a variable", "armed", "held", "main.family", "", from - int64(time.Second), from + int64(time.Second), 0, 0, 0})
+}
+
+// park will make a pointer of the number again.
+//
+//go:noinline
+func park(n uintptr, parked chan struct{}) {
+	close(parked)
+	<-never
+	(*time.Timer)(unsafe.Pointer(n)).Stop()
 }
 
 // pooled is there until the second collection.
