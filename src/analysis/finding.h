@@ -39,12 +39,14 @@ GH_VEC(gh_finding_vec, struct gh_finding);
 
 struct gh_locks;
 struct gh_defer_list;
+struct gh_conns;
 struct gh_goroutine_node_vec;
 
 struct gh_findings {
 	struct gh_session *session; // borrowed
-	struct gh_locks *locks;	    // owned, as the next two: what several rules ask for
+	struct gh_locks *locks;	    // owned, as the next three: what several rules ask for
 	struct gh_defer_list *defers;
+	struct gh_conns *conns;
 	struct gh_goroutine_node_vec *nodes;
 	struct gh_finding_vec all;  // most bytes first, then the surer ones
 	struct gh_arena arena;	    // texts
@@ -80,11 +82,13 @@ gh_node gh_findings_goroutine(const struct gh_findings *findings, uint64_t goid)
 
 /**
  * For rules: what several of them look at, made once. The findings' own. Errors: those of
- * gh_locks_find, gh_defer_list_create, gh_goroutine_nodes_load.
+ * gh_locks_find, gh_defer_list_create, gh_conns_find, gh_goroutine_nodes_load.
  */
 struct gh_error *gh_findings_locks(struct gh_findings *findings,
 				   const struct gh_locks **ret) GH_MUST_CHECK;
 struct gh_error *gh_findings_defers(struct gh_findings *findings,
 				    const struct gh_defer_list **ret) GH_MUST_CHECK;
+struct gh_error *gh_findings_conns(struct gh_findings *findings,
+				   const struct gh_conns **ret) GH_MUST_CHECK;
 struct gh_error *gh_findings_nodes(struct gh_findings *findings,
 				   const struct gh_goroutine_node_vec **ret) GH_MUST_CHECK;

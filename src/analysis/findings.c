@@ -3,9 +3,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "analysis/conns.h"
 #include "analysis/defers.h"
 #include "analysis/goroutine_nodes.h"
-#include "analysis/locks.h"
 #include "analysis/locks.h"
 #include "base/cleanup.h"
 #include "base/hash.h"
@@ -109,6 +109,20 @@ struct gh_error *gh_findings_defers(struct gh_findings *findings, const struct g
 	return err;
 }
 
+struct gh_error *gh_findings_conns(struct gh_findings *findings, const struct gh_conns **ret)
+{
+	struct gh_error *err = NULL;
+
+	if (!findings->conns) {
+		findings->conns = calloc(1, sizeof(*findings->conns));
+		err = findings->conns ? gh_conns_find(findings->session, &findings->arena,
+						      findings->conns)
+				      : gh_error_nomem();
+	}
+	*ret = findings->conns;
+	return err;
+}
+
 struct gh_error *gh_findings_nodes(struct gh_findings *findings,
 				   const struct gh_goroutine_node_vec **ret)
 {
@@ -179,10 +193,13 @@ void gh_findings_deinit(struct gh_findings *findings)
 		gh_locks_deinit(findings->locks);
 	if (findings->defers)
 		gh_defer_list_deinit(findings->defers);
+	if (findings->conns)
+		gh_conns_deinit(findings->conns);
 	if (findings->nodes)
 		gh_goroutine_node_vec_deinit(findings->nodes);
 	free(findings->locks);
 	free(findings->defers);
+	free(findings->conns);
 	free(findings->nodes);
 	gh_finding_vec_deinit(&findings->all);
 	gh_arena_deinit(&findings->arena);

@@ -50,12 +50,12 @@ static void add(struct gh_findings *f, const struct tally *bodies, const struct 
 
 static struct gh_error *find(struct gh_findings *f)
 {
-	struct gh_conns conns = {0};
-	struct gh_error *err = gh_conns_find(f->session, &f->arena, &conns);
+	const struct gh_conns *conns = NULL;
+	struct gh_error *err = gh_findings_conns(f, &conns);
 	struct tally bodies = {0}, lent = {0};
 
-	for (size_t i = 0; i < conns.all.len && !err; i++) {
-		const struct gh_conn *conn = &conns.all.data[i];
+	for (size_t i = 0; !err && i < conns->all.len; i++) {
+		const struct gh_conn *conn = &conns->all.data[i];
 
 		if (conn->in_use)
 			continue;
@@ -64,7 +64,6 @@ static struct gh_error *find(struct gh_findings *f)
 		else if (conn->kind == GH_CONN_HTTP_BUSY)
 			count(f->session, conn, &lent);
 	}
-	gh_conns_deinit(&conns);
 	if (!err && (bodies.count >= SOME || lent.count >= SOME))
 		add(f, &bodies, &lent);
 	return err;

@@ -39,13 +39,12 @@ static void add(struct gh_findings *f, const struct gh_conn *pool)
 
 static struct gh_error *find(struct gh_findings *f)
 {
-	struct gh_conns conns = {0};
-	struct gh_error *err = gh_conns_find(f->session, &f->arena, &conns);
+	const struct gh_conns *conns = NULL;
+	struct gh_error *err = gh_findings_conns(f, &conns);
 
-	for (size_t i = 0; i < conns.all.len && !err; i++)
-		if (conns.all.data[i].lost)
-			add(f, &conns.all.data[i]);
-	gh_conns_deinit(&conns);
+	for (size_t i = 0; !err && i < conns->all.len; i++)
+		if (conns->all.data[i].lost)
+			add(f, &conns->all.data[i]);
 	return err;
 }
 

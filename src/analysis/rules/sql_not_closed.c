@@ -111,13 +111,12 @@ static void add_kept(struct gh_findings *f, const struct tally *t)
 
 static struct gh_error *find(struct gh_findings *f)
 {
-	struct gh_conns conns = {0};
-	struct gh_error *err = gh_conns_find(f->session, &f->arena, &conns);
+	const struct gh_conns *conns = NULL;
+	struct gh_error *err = gh_findings_conns(f, &conns);
 	struct tally tally = {0};
 
-	for (size_t i = 0; i < conns.all.len && !err; i++)
-		err = count(f->session, &conns.all.data[i], &tally);
-	gh_conns_deinit(&conns);
+	for (size_t i = 0; !err && i < conns->all.len; i++)
+		err = count(f->session, &conns->all.data[i], &tally);
 	if (!err && tally.conns + tally.txs + tally.rows >= SOME)
 		add_left(f, &tally);
 	if (!err && tally.kept >= SOME)
