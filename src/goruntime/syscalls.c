@@ -340,52 +340,19 @@ static const char *const amd64[] = {
 	[332] = "statx",
 	[333] = "io_pgetevents",
 	[334] = "rseq",
-	[424] = "pidfd_send_signal",
-	[425] = "io_uring_setup",
-	[426] = "io_uring_enter",
-	[427] = "io_uring_register",
-	[428] = "open_tree",
-	[429] = "move_mount",
-	[430] = "fsopen",
-	[431] = "fsconfig",
-	[432] = "fsmount",
-	[433] = "fspick",
-	[434] = "pidfd_open",
-	[435] = "clone3",
-	[436] = "close_range",
-	[437] = "openat2",
-	[438] = "pidfd_getfd",
-	[439] = "faccessat2",
-	[440] = "process_madvise",
-	[441] = "epoll_pwait2",
-	[442] = "mount_setattr",
-	[443] = "quotactl_fd",
-	[444] = "landlock_create_ruleset",
-	[445] = "landlock_add_rule",
-	[446] = "landlock_restrict_self",
-	[447] = "memfd_secret",
-	[448] = "process_mrelease",
-	[449] = "futex_waitv",
-	[450] = "set_mempolicy_home_node",
-	[451] = "cachestat",
-	[452] = "fchmodat2",
-	[453] = "map_shadow_stack",
-	[454] = "futex_wake",
-	[455] = "futex_wait",
-	[456] = "futex_requeue",
-	[457] = "statmount",
-	[458] = "listmount",
-	[459] = "lsm_get_self_attr",
-	[460] = "lsm_set_self_attr",
-	[461] = "lsm_list_modules",
-	[462] = "mseal",
 };
 
 const char *gh_syscall_name(uint16_t machine, uint64_t number)
 {
+	uint64_t common = number - GH_SYSCALLS_COMMON_FIRST;
+
+	if (machine != EM_AARCH64 && machine != EM_X86_64)
+		return NULL;
+	if (number >= GH_SYSCALLS_COMMON_FIRST)
+		return common < GH_SYSCALLS_COMMON ? gh_syscalls_common[common] : NULL;
 	if (machine == EM_AARCH64)
 		return number < GH_SYSCALLS_ARM64 ? gh_syscalls_arm64[number] : NULL;
-	return machine == EM_X86_64 && number < GH_ARRAY_SIZE(amd64) ? amd64[number] : NULL;
+	return number < GH_ARRAY_SIZE(amd64) ? amd64[number] : NULL;
 }
 
 const char *gh_syscall_of_function(const char *function)
@@ -400,10 +367,13 @@ const char *gh_syscall_of_function(const char *function)
 	if (!function || strncmp(function, "syscall.", 8) != 0)
 		return NULL;
 	name = function + 8;
-	for (size_t i = 0; i < GH_ARRAY_SIZE(amd64); i++) // Fsync, write
-		if (amd64[i] && (amd64[i][0] | 0x20) == (name[0] | 0x20) &&
-		    strcmp(amd64[i] + 1, name + 1) == 0)
-			return amd64[i];
+	for (uint64_t i = 0; i < GH_SYSCALLS_COMMON_FIRST + GH_SYSCALLS_COMMON; i++) {
+		const char *call = gh_syscall_name(EM_X86_64, i);
+
+		if (call && (call[0] | 0x20) == (name[0] | 0x20) && // Fsync, write
+		    strcmp(call + 1, name + 1) == 0)
+			return call;
+	}
 	return NULL;
 }
 

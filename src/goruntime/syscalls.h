@@ -19,9 +19,11 @@ enum gh_syscall_kind {
 	GH_SYSCALL_DEVICE,
 };
 
-enum { GH_SYSCALLS_ARM64 = 463 };
+enum { GH_SYSCALLS_ARM64 = 295, GH_SYSCALLS_COMMON_FIRST = 424, GH_SYSCALLS_COMMON = 39 };
 /** By number; NULL: none. */
 extern const char *const gh_syscalls_arm64[GH_SYSCALLS_ARM64];
+/** By number, less the first one. */
+extern const char *const gh_syscalls_common[GH_SYSCALLS_COMMON];
 
 /** By number, for EM_X86_64 and EM_AARCH64; NULL: not known. */
 const char *gh_syscall_name(uint16_t machine, uint64_t number);

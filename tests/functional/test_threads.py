@@ -267,7 +267,7 @@ def test_by_pid(workshop: programs.Workshop, end: str, tmp_path: pathlib.Path) -
         process.wait()
 
 
-NUMBERED = re.compile(r"\[(\d+)\] = \"(\w+)\"")
+NUMBERED = re.compile(r"\[(\d+)(?: - FIRST)?\] = \"(\w+)\"")
 GO_NUMBERED = re.compile(r"SYS_(\w+)\s*=\s*(\d+)")
 # Numbers of other names, and of none.
 OTHER_NAMES = {"fstatat": "newfstatat", "sync_file_range2": None, "arch_specific_syscall": None}
@@ -275,8 +275,12 @@ OTHER_NAMES = {"fstatat": "newfstatat", "sync_file_range2": None, "arch_specific
 
 @pytest.mark.parametrize("arch,name", [("amd64", "syscalls.c"), ("arm64", "syscalls_arm64.c")])
 def test_numbers_of_calls(arch: str, name: str) -> None:
-    """Our tables against the one of package syscall."""
-    ours = dict(NUMBERED.findall((programs.ROOT / "src" / "goruntime" / name).read_text()))
+    """Our tables against the one of package syscall, and each number in one of them."""
+    tables = [NUMBERED.findall((programs.ROOT / "src" / "goruntime" / file).read_text())
+              for file in (name, "syscalls_common.c")]
+    ours = dict(tables[0] + tables[1])
+    assert len(ours) == len(tables[0]) + len(tables[1]) and tables[1][0][0] == "424"
+    assert max(int(number) for number, _ in tables[0]) < 424
     root = pathlib.Path(programs.go(RELEASES[-1], ["env", "GOROOT"]).strip())
     text = (root / "src" / "syscall" / ("zsysnum_linux_%s.go" % arch)).read_text()
     compared = 0
@@ -290,7 +294,8 @@ def test_numbers_of_calls(arch: str, name: str) -> None:
 
 ARM64_CALLS = {63: ("read", True), 64: ("write", True), 82: ("fsync", True), 98: ("futex", False),
                56: ("openat", False), 207: ("recvfrom", True), 260: ("wait4", False),
-               32: ("flock", True)}
+               32: ("flock", True), 437: ("openat2", False), 449: ("futex_waitv", False),
+               462: ("mseal", False)}
 FUTEX_EINTR = (1 << 64) - 4
 
 
@@ -306,6 +311,8 @@ def test_calls_on_arm64(tmp_path: pathlib.Path) -> None:
     threads[201] = armcore.registers(pc + 4, 63, 3)  # has read: is no longer in the kernel
     threads[202] = armcore.registers(pc + 8, 63, 3)
     threads[203] = armcore.registers(pc, 5000, 3)  # no such call
+    threads[204] = armcore.registers(pc, 463, 3)
+    threads[205] = armcore.registers(pc, 400, 3)
     armcore.write(tmp_path / "core", binary, threads, {})
     asked = goheap.ask(tmp_path / "core", exe, "threads --all")["threads --all"]
     rows = {row["tid"]: row for row in goheap.rows(asked, "threads")}
@@ -314,7 +321,7 @@ def test_calls_on_arm64(tmp_path: pathlib.Path) -> None:
         call, has_fd = ARM64_CALLS[number]
         assert (rows[100 + i]["call"], rows[100 + i]["fd"]) == (call, 7 + i if has_fd else None)
     assert rows[200]["call"] == "futex"
-    assert {rows[tid]["call"] for tid in (201, 202, 203)} == {None}
+    assert {rows[tid]["call"] for tid in range(201, 206)} == {None}
 
 
 WORDS, ROUNDS = 40, 12
