@@ -2,53 +2,8 @@
 // The doctor's frame, and his checks of the target and of the runtime found in it. See doctor.h.
 #include "analysis/doctor.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
+#include "analysis/doctor_checks.h"
 #include "base/cleanup.h"
-
-const char *gh_health_name(enum gh_health health)
-{
-	static const char *const names[] = {
-		[GH_HEALTH_OK] = "ok",
-		[GH_HEALTH_WARN] = "warn",
-		[GH_HEALTH_BAD] = "bad",
-		[GH_HEALTH_UNKNOWN] = "unknown",
-	};
-	return names[health];
-}
-
-void gh_doctor_add(struct gh_doctor *doctor, const char *name, enum gh_health health,
-		   const char *advice, const char *detail, ...)
-{
-	char text[512];
-	char *copy;
-	va_list args;
-
-	va_start(args, detail);
-	vsnprintf(text, sizeof(text), detail, args);
-	va_end(args);
-	copy = gh_arena_strndup(&doctor->arena, text, strlen(text));
-	if (!copy ||
-	    !gh_diagnosis_vec_push(&doctor->found, (struct gh_diagnosis){.name = name,
-									 .health = health,
-									 .detail = copy,
-									 .advice = advice}))
-		doctor->nomem = true;
-}
-
-void gh_doctor_equal(struct gh_doctor *doctor, const char *name, uint64_t ours, const char *what,
-		     uint64_t theirs, const char *theirs_what)
-{
-	if (ours == theirs)
-		gh_doctor_add(doctor, name, GH_HEALTH_OK, NULL, "%llu %s", (unsigned long long)ours,
-			      what);
-	else
-		gh_doctor_add(doctor, name, GH_HEALTH_BAD,
-			      "the core was taken in the middle of a change, or is damaged",
-			      "%llu %s, but %llu %s", (unsigned long long)ours, what,
-			      (unsigned long long)theirs, theirs_what);
-}
 
 static void check_build_ids(struct gh_doctor *doctor, const struct gh_target *target)
 {
@@ -142,7 +97,7 @@ static void check_omissions(struct gh_doctor *doctor, const struct gh_target *ta
 	}
 }
 
-void gh_doctor_target(struct gh_doctor *doctor, const struct gh_target *target)
+static void check_target(struct gh_doctor *doctor, const struct gh_target *target)
 {
 	check_build_ids(doctor, target);
 	check_length(doctor, target);
@@ -200,7 +155,7 @@ static void check_modules(struct gh_doctor *doctor, const struct gh_runtime *rt)
 		      (unsigned long long)functions, (unsigned long long)text);
 }
 
-void gh_doctor_runtime(struct gh_doctor *doctor, const struct gh_runtime *rt)
+static void check_runtime(struct gh_doctor *doctor, const struct gh_runtime *rt)
 {
 	gh_doctor_add(doctor, "Go release", GH_HEALTH_OK, NULL, "%s for %s", rt->version,
 		      rt->goarch);
@@ -224,8 +179,8 @@ struct gh_error *gh_doctor_run(struct gh_session *session, struct gh_doctor *ret
 	err = gh_session_dwarf(session);
 	if (err)
 		return err;
-	gh_doctor_target(ret, session->target);
-	gh_doctor_runtime(ret, session->rt);
+	check_target(ret, session->target);
+	check_runtime(ret, session->rt);
 	no_heap = gh_session_heap(session);
 	if (no_heap && (no_heap->code == GH_ERR_NOMEM || no_heap->code == GH_ERR_CANCELLED)) {
 		gh_doctor_deinit(ret);
@@ -247,11 +202,4 @@ struct gh_error *gh_doctor_run(struct gh_session *session, struct gh_doctor *ret
 	if (err)
 		gh_doctor_deinit(ret);
 	return err;
-}
-
-void gh_doctor_deinit(struct gh_doctor *doctor)
-{
-	gh_diagnosis_vec_deinit(&doctor->found);
-	gh_arena_deinit(&doctor->arena);
-	*doctor = (struct gh_doctor){0};
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The doctor's checks of spans, pages and counters. Mirrors invariants of runtime/mheap.go,
-// mpagealloc.go, mpagecache.go and mstats.go (go1.22 to go1.27). See doctor.h.
-#include "analysis/doctor.h"
+// mpagealloc.go, mpagecache.go and mstats.go (go1.22 to go1.27). See doctor_checks.h.
+#include "analysis/doctor_checks.h"
 #include "base/bitmap.h"
 #include "goruntime/stats.h"
 

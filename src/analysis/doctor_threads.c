@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The doctor's checks of goroutines, Ms and Ps. Mirrors invariants of runtime/proc.go (go1.22 to
-// go1.27). See doctor.h.
-#include "analysis/doctor.h"
+// go1.27). See doctor_checks.h.
+#include "analysis/doctor_checks.h"
 #include "goruntime/stack.h"
 
 enum {

@@ -4,22 +4,6 @@
 #include "command/chan_tables.h"
 #include "command/heap_notes.h"
 
-void gh_chan_view_deinit(struct gh_chan_view *view)
-{
-	gh_chan_list_deinit(&view->list);
-	gh_chan_waiters_deinit(&view->waiters);
-}
-
-const char *gh_chan_verdict(bool stranded, uint64_t senders, uint64_t receivers)
-{
-	if (!stranded || (!senders && !receivers))
-		return NULL;
-	if (!receivers)
-		return "no goroutine that could receive";
-	return senders ? "no goroutine that could send or receive"
-		       : "no goroutine that could send or close";
-}
-
 static void filter_rows(struct gh_chan_row_vec *rows, const struct gh_filter *filter)
 {
 	size_t n = 0;

@@ -230,16 +230,6 @@ static struct gh_error *add_variables(struct goroutine_request *r, struct gh_tab
 	return err;
 }
 
-void gh_goroutine_drop_empty(const struct goroutine_request *r, struct gh_table *table)
-{
-	struct gh_table_vec *tables = &r->report->tables;
-
-	if (!r->text || table->nrows || tables->data[tables->len - 1] != table)
-		return;
-	tables->len--;
-	gh_table_destroy(table);
-}
-
 static struct gh_error *list_variables(struct goroutine_request *r)
 {
 	struct gh_error *err = gh_session_types(r->session);
@@ -263,7 +253,8 @@ static struct gh_error *list_variables(struct goroutine_request *r)
 			err = add_variables(r, table, i, &locals);
 	}
 	gh_dlocal_vec_deinit(&locals);
-	gh_goroutine_drop_empty(r, table);
+	if (r->text)
+		gh_report_drop_empty(r->report, table);
 	gh_report_skip(r->report, "variables", r->cut_variables, "beyond the first 2000");
 	return err;
 }
@@ -274,8 +265,8 @@ static struct gh_error *list_waiting(const struct goroutine_request *r)
 	struct gh_table *table = NULL;
 	struct gh_error *err = gh_waiting_table(r->session, index, r->report, &table);
 
-	if (!err)
-		gh_goroutine_drop_empty(r, table);
+	if (!err && r->text)
+		gh_report_drop_empty(r->report, table);
 	return err;
 }
 

@@ -139,6 +139,7 @@ struct gh_error *gh_goroutine_ancestors(const struct goroutine_request *r)
 		       : info ? gh_field_or_zero(rt, info, GH_F_ancestorInfo_goid)
 			      : 0;
 	}
-	gh_goroutine_drop_empty(r, table);
+	if (r->text)
+		gh_report_drop_empty(r->report, table);
 	return NULL;
 }

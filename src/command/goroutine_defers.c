@@ -81,8 +81,8 @@ struct gh_error *gh_goroutine_defers(const struct goroutine_request *r)
 	}
 	gh_report_skip(r->report, "defers", left_out,
 		       "they would run after these: -n 0 shows all, `goheap defers` groups them");
-	if (!err)
-		gh_goroutine_drop_empty(r, table);
+	if (!err && r->text)
+		gh_report_drop_empty(r->report, table);
 	gh_defer_vec_deinit(&defers);
 	gh_report_skip(r->report, "defers", skips.unreadable + skips.damaged,
 		       "their records are damaged or cannot be read");

@@ -23,9 +23,6 @@ enum { GH_GOROUTINE_NDEFER = 8, GH_GOROUTINE_NANCESTOR = 5 };
 extern const struct gh_column gh_goroutine_defer_columns[GH_GOROUTINE_NDEFER];
 extern const struct gh_column gh_goroutine_ancestor_columns[GH_GOROUTINE_NANCESTOR];
 
-/** People need no empty tables: the report's last one goes if it has no row. */
-void gh_goroutine_drop_empty(const struct goroutine_request *r, struct gh_table *table);
-
 /** Table `defers`: what will run when its frames return. Errors: NOMEM, CANCELLED. */
 struct gh_error *gh_goroutine_defers(const struct goroutine_request *r) GH_MUST_CHECK;
 

@@ -194,6 +194,16 @@ const char *gh_unit_name(enum gh_unit unit)
 	return "text";
 }
 
+void gh_report_drop_empty(struct gh_report *report, struct gh_table *table)
+{
+	struct gh_table_vec *tables = &report->tables;
+
+	if (table->nrows || tables->data[tables->len - 1] != table)
+		return;
+	tables->len--;
+	gh_table_destroy(table);
+}
+
 bool gh_table_named(struct gh_table *table, const char *name, struct gh_cell value)
 {
 	struct gh_cell *row = gh_table_row(table);

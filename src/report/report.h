@@ -146,6 +146,9 @@ void gh_table_destroy(struct gh_table *table);
 struct gh_table *gh_report_table(struct gh_report *report, const char *name,
 				 const struct gh_column *columns, size_t ncolumns);
 
+/** People need no empty table: the report's last one goes if it has no row. */
+void gh_report_drop_empty(struct gh_report *report, struct gh_table *table);
+
 /** Add a row to a table whose columns are a name and a value. False: out of memory. */
 bool gh_table_named(struct gh_table *table, const char *name, struct gh_cell value);
 
