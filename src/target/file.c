@@ -131,6 +131,8 @@ static struct gh_error *load(struct gh_file *file, const struct gh_file_options 
 		return gh_error_create(GH_ERR_IO, "cannot read %s: it ends early or the disk fails",
 				       file->path);
 	}
+	// unmapping then marks no page as one that is used: cheaper, and the host keeps its others
+	posix_fadvise(file->fd, 0, 0, POSIX_FADV_NOREUSE);
 	file->bytes = p;
 	file->mapped = mode == GH_FILE_MAP;
 	return NULL;
@@ -177,7 +179,8 @@ struct gh_error *gh_file_open(const char *path, const struct gh_file_options *op
 		return gh_error_create(GH_ERR_FORMAT, "cannot use %s: %s", path,
 				       kind_of(st.st_mode));
 	if (st.st_size <= 0)
-		return gh_error_create(GH_ERR_FORMAT, "cannot use %s: it is empty: was the disk full?", path);
+		return gh_error_create(GH_ERR_FORMAT, "cannot use %s: it is empty: was the disk full?",
+				       path);
 	file.path = strdup(path);
 	if (!file.path)
 		return gh_error_nomem();
