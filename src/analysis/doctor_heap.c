@@ -3,11 +3,11 @@
 // mpagealloc.go, mpagecache.go and mstats.go (go1.22 to go1.27). See doctor_checks.h.
 #include "analysis/doctor_checks.h"
 #include "base/bitmap.h"
+#include "goruntime/arena.h"
 #include "goruntime/stats.h"
 
 enum {
 	HEAP_BITS_DIVISOR = 64, // of span bytes: one bit a word (runtime/mbitmap.go)
-	ARENA_PAGES = 8192,
 	CHUNK_SHIFT = 22, // runtime/mpagealloc.go: 4 MiB, 512 pages
 	CHUNKS_L2 = 1 << 13,
 	CHUNK_WORDS = 8,
@@ -53,36 +53,18 @@ static void check_count(const struct gh_heap *heap, const struct gh_span *span,
 	faults->popcount += n != span->alloc_count;
 }
 
-/* heapArena.spans of the arena that holds addr; 0 when it cannot be read. */
-static gh_addr arena_spans(const struct gh_runtime *rt, gh_addr addr)
-{
-	uint64_t base_offset = strcmp(rt->goarch, "amd64") == 0 ? 0xffff800000000000ULL : 0;
-	gh_addr l2, arena;
-
-	// arenaL1Bits is 0 on linux/amd64 and linux/arm64: arenas[0] is the only L2 table
-	if (!gh_read_u64(rt->image,
-			 rt->var[GH_V_mheap_] + (uint64_t)rt->layout.offset[GH_F_mheap_arenas],
-			 &l2) ||
-	    !gh_read_u64(rt->image, l2 + ((addr - base_offset) >> GH_ARENA_SHIFT) * 8, &arena) ||
-	    !arena)
-		return 0;
-	return arena + (uint64_t)rt->layout.offset[GH_F_heapArena_spans];
-}
-
 /* Every page of a span leads back to it. */
 static void check_lookup(const struct gh_heap *heap, const struct gh_span *span,
 			 struct span_faults *faults)
 {
-	gh_addr table = 0, record = 0, checked = 0;
+	gh_addr record, checked = 0;
 	uint64_t base = 0;
 
 	for (uint32_t i = 0; i < span->npages; i++) {
 		gh_addr page = span->base + ((uint64_t)i << GH_PAGE_SHIFT);
-		uint64_t index = page / GH_PAGE_BYTES % ARENA_PAGES;
 
-		if (i == 0 || index == 0)
-			table = arena_spans(heap->rt, page);
-		if (!table || !gh_read_u64(heap->rt->image, table + index * 8, &record)) {
+		record = gh_heap_arena_span(heap->rt, page);
+		if (!record && !gh_heap_arena(heap->rt, page)) {
 			faults->lookup_unread++;
 			return;
 		}

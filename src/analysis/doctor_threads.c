@@ -12,7 +12,6 @@ enum {
 
 static void check_counts(struct gh_doctor *doctor, const struct gh_session *session)
 {
-	const struct gh_runtime *rt = session->rt;
 	uint64_t dead = 0, system = 0, all = session->goroutines.len, allglen;
 
 	for (size_t i = 0; i < session->goroutines.len; i++) {
@@ -28,7 +27,7 @@ static void check_counts(struct gh_doctor *doctor, const struct gh_session *sess
 		      "%llu, %llu of them the runtime's own; %llu dead, %llu unreadable",
 		      (unsigned long long)(all - dead), (unsigned long long)system,
 		      (unsigned long long)dead, (unsigned long long)session->unreadable_goroutines);
-	if (rt->var[GH_V_allglen] && gh_read_u64(rt->image, rt->var[GH_V_allglen], &allglen))
+	if (gh_goroutines_counted(session->rt, &allglen))
 		gh_doctor_equal(doctor, "goroutines equal allglen",
 				all + session->unreadable_goroutines, "entries of allgs", allglen,
 				"in allglen");

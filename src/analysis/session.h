@@ -35,6 +35,7 @@ struct gh_session {
 	struct gh_statics *statics;	   // stage TYPES; owned
 	struct gh_mark *mark;		   // stage MARK: what is live; owned
 	struct gh_root_counts root_counts; // stage MARK
+	uint64_t lost_timers;		   // likewise: what heaps of timers list and nobody can read
 	struct gh_mark *garbage;	   // stage GARBAGE: what is dead, typed; owned
 	struct gh_why *why;		   // stage WHY: what gives each live object its type
 	struct gh_owner_graph *owners;	   // stage OWNERS; owned

@@ -55,7 +55,8 @@ static struct gh_error *mark_live(struct gh_session *s, struct gh_mark *mark)
 	struct gh_root_sink precise = {.ctx = mark, .word = follow, .contents = follow_contents};
 	struct gh_root_sink rest = {
 		.ctx = mark, .conservative = follow_conservative, .names_object = name_object};
-	const struct gh_timers *timers;
+	const struct gh_timers *timers = NULL;
+	struct gh_timer_skips skips = {0};
 	struct gh_error *err;
 
 	err = gh_roots_visit(s->heap, s->types, s->statics, &s->goroutines, &s->poll, &precise,
@@ -67,7 +68,9 @@ static struct gh_error *mark_live(struct gh_session *s, struct gh_mark *mark)
 	if (!err)
 		err = gh_session_timers_if_any(s, &timers);
 	if (!err)
-		err = gh_timer_types_visit(s->heap, s->types, timers, &s->poll, name_timer, mark);
+		err = gh_timer_types_visit(s->heap, s->types, timers, &s->poll, name_timer, mark,
+					   &skips);
+	s->lost_timers = timers ? timers->unreadable + skips.lost : 1;
 	if (!err)
 		err = gh_mark_drain(mark, &s->poll);
 	gh_lap(&s->laps, "timers");
@@ -226,6 +229,18 @@ struct gh_error *gh_session_garbage(struct gh_session *s)
 
 bool gh_session_saw_all(const struct gh_session *s)
 {
-	return s->mark && !s->root_counts.goroutines_skipped && !s->unreadable_goroutines &&
-	       !gh_mark_counts(s->mark).lost;
+	const struct gh_span_table *table = s->heap ? &s->heap->table : NULL;
+	struct gh_mark_counts counts;
+	uint64_t goroutines;
+
+	if (!s->mark || !table)
+		return false;
+	counts = gh_mark_counts(s->mark);
+	if (gh_goroutines_counted(s->rt, &goroutines) && goroutines != s->goroutines.len)
+		return false;
+	// a span that says it is none is not counted as damaged: the runtime's own sum tells
+	return !s->root_counts.goroutines_skipped && !s->unreadable_goroutines &&
+	       !s->root_counts.damaged_lists && !s->lost_timers && !gh_statics_lost(s->statics) && !counts.lost &&
+	       !counts.bad_headers && !table->damaged && !table->unreadable &&
+	       !s->heap->bits_lost && table->heap_pages >= table->pages_in_use;
 }

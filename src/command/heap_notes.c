@@ -41,6 +41,10 @@ static void skip(const struct gh_session *s, struct gh_report *report)
 	gh_report_skip(report, "stacks", s->root_counts.goroutines_skipped, "they cannot be read");
 	gh_report_skip(report, "lists of the runtime", s->root_counts.damaged_lists,
 		       "they end in nowhere");
+	gh_report_skip(report, "entries of timer heaps", s->lost_timers,
+		       "they are no timers, or are not in the core");
+	gh_report_skip(report, "words of package variables", gh_statics_lost(s->statics),
+		       "the core lacks them, or what tells which of them are pointers");
 	gh_report_skip(report, "types", counts.codes_refused, "there are more than 65,000");
 }
 

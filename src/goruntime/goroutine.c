@@ -95,6 +95,12 @@ static uint64_t sched_field(const struct gh_runtime *rt, gh_addr g, enum gh_layo
 		       : 0;
 }
 
+/* Whoever dies forgets what it waited for (runtime/proc.go: gdestroy). */
+static bool is_dead_and_waits(const struct gh_runtime *rt, const struct gh_goroutine *g)
+{
+	return gh_goroutine_is_dead(g) && gh_field_or_zero(rt, g->addr, GH_F_g_waitreason);
+}
+
 static bool goroutine_load(const struct gh_runtime *rt, gh_addr addr, struct gh_goroutine *ret)
 {
 	struct gh_goroutine g = {.addr = addr};
@@ -118,8 +124,15 @@ static bool goroutine_load(const struct gh_runtime *rt, gh_addr addr, struct gh_
 	g.locked = gh_field_or_zero(rt, addr, GH_F_g_lockedm) != 0;
 	g.wait_reason = wait_reason(rt, &g);
 	g.system = is_system(rt, &g);
+	if (is_dead_and_waits(rt, &g))
+		return false;
 	*ret = g;
 	return true;
+}
+
+bool gh_goroutines_counted(const struct gh_runtime *rt, uint64_t *ret)
+{
+	return rt->var[GH_V_allglen] && gh_read_u64(rt->image, rt->var[GH_V_allglen], ret);
 }
 
 struct gh_error *gh_goroutines_load(const struct gh_runtime *rt, struct gh_goroutine_vec *ret,

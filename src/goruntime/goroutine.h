@@ -69,9 +69,13 @@ static inline bool gh_goroutine_is_dead(const struct gh_goroutine *g)
 	return g->status == GH_G_IDLE || g->status == GH_G_DEAD || g->status == GH_G_DEADEXTRA;
 }
 
+/** How many entries allgs has by the runtime's other count (allglen). False: not known. */
+bool gh_goroutines_counted(const struct gh_runtime *rt, uint64_t *ret);
+
 /**
- * All goroutines in the order of allgs, the dead included (status says so). What can't be read is
- * left out and counted in *unreadable_ret. Errors: NOMEM, MISSING (no allgs).
+ * All goroutines in the order of allgs, the dead included (status says so). What can't be read, or
+ * says that it is dead and waits, is left out and counted in *unreadable_ret. Errors: NOMEM, MISSING
+ * (no allgs).
  */
 struct gh_error *gh_goroutines_load(const struct gh_runtime *rt, struct gh_goroutine_vec *ret,
 				    uint64_t *unreadable_ret) GH_MUST_CHECK;

@@ -125,6 +125,33 @@ static void module_mask(const struct gh_runtime *rt, gh_addr addr, enum gh_layou
 	*nbits_ret = nbits;
 }
 
+/*
+ * The linker's symbols say where the parts of the main module are; its record, which lies in data
+ * that may be overwritten, says the same.
+ */
+static void believe_symbols(const struct gh_runtime *rt, struct gh_module *m)
+{
+	const struct {
+		const char *name;
+		gh_addr *part;
+	} parts[] = {
+		{"runtime.text", &m->text},	    {"runtime.etext", &m->etext},
+		{"runtime.data", &m->data},	    {"runtime.edata", &m->edata},
+		{"runtime.bss", &m->bss},	    {"runtime.ebss", &m->ebss},
+		{"runtime.noptrdata", &m->noptrdata}, {"runtime.enoptrdata", &m->enoptrdata},
+		{"runtime.noptrbss", &m->noptrbss}, {"runtime.enoptrbss", &m->enoptrbss},
+		{"runtime.types", &m->types},	    {"runtime.etypes", &m->etypes},
+		{"runtime.rodata", &m->rodata},	    {"runtime.end", &m->end},
+	};
+
+	for (size_t i = 0; i < GH_ARRAY_SIZE(parts); i++) {
+		gh_addr addr = symbol_addr(rt->target, parts[i].name);
+
+		if (addr)
+			*parts[i].part = addr;
+	}
+}
+
 static bool module_load(const struct gh_runtime *rt, gh_addr addr, struct gh_module *ret)
 {
 	struct gh_module m = {.addr = addr};
@@ -176,6 +203,8 @@ static bool module_load(const struct gh_runtime *rt, gh_addr addr, struct gh_mod
 #undef WORD
 	module_mask(rt, addr, GH_F_moduledata_gcdatamask, &m.gcdatamask, &m.gcdatamask_bits);
 	module_mask(rt, addr, GH_F_moduledata_gcbssmask, &m.gcbssmask, &m.gcbssmask_bits);
+	if (addr == rt->var[GH_V_firstmoduledata])
+		believe_symbols(rt, &m);
 	if (m.text > m.etext || m.types > m.etypes || m.minpc < m.text || m.maxpc > m.etext ||
 	    m.data > m.edata || m.bss > m.ebss)
 		return false;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "base/bitmap.h"
+#include "goruntime/arena.h"
+#include "goruntime/sizeclass.h"
 
 enum {
 	MAX_SPANS = 1 << 27, // 1 TiB of one-page spans
@@ -65,7 +67,9 @@ static bool is_plausible(const struct gh_span *span)
 	if (gh_span_is_large(span))
 		return span->nelems == 1 && span->elem_bytes <= bytes &&
 		       bytes - span->elem_bytes < MAX_BEHIND;
-	if (span->npages > CLASS_PAGES || gh_mul((uint64_t)span->nelems, span->elem_bytes, &used))
+	if (span->npages > CLASS_PAGES ||
+	    span->elem_bytes != gh_size_class_bytes[span->spanclass / 2] ||
+	    gh_mul((uint64_t)span->nelems, span->elem_bytes, &used))
 		return false;
 	return span->nelems > 0 && used <= bytes - gh_min_u64(bytes, reserved_bytes(span)) &&
 	       span->freeindex <= span->nelems;
@@ -73,19 +77,15 @@ static bool is_plausible(const struct gh_span *span)
 
 static bool page_has_inline_marks(const struct gh_runtime *rt, gh_addr page)
 {
-	enum { ARENA_SHIFT = 26, PAGES = 8192 };
-	uint64_t base_offset = strcmp(rt->goarch, "amd64") == 0 ? 0xffff800000000000ULL : 0;
-	gh_addr l2, arena;
-	uint64_t index = (page - base_offset) >> ARENA_SHIFT, n = page / GH_PAGE_BYTES % PAGES;
+	enum { PAGES = 8192 };
+	uint64_t n = page / GH_PAGE_BYTES % PAGES;
+	gh_addr arena;
 	uint8_t byte;
 
 	if (!gh_has(&rt->layout, GH_F_heapArena_pageUseSpanInlineMarkBits))
 		return false;
-	// arenaL1Bits is 0 on linux/amd64 and linux/arm64: arenas[0] is the only L2 table
-	return gh_read_u64(rt->image,
-			   rt->var[GH_V_mheap_] + (uint64_t)rt->layout.offset[GH_F_mheap_arenas],
-			   &l2) &&
-	       gh_read_u64(rt->image, l2 + index * 8, &arena) && arena &&
+	arena = gh_heap_arena(rt, page);
+	return arena &&
 	       gh_read_u8(rt->image,
 			  arena +
 				  (uint64_t)rt->layout
@@ -101,8 +101,16 @@ bool gh_span_marks_inline(const struct gh_runtime *rt, gh_addr base, uint64_t el
 	       page_has_inline_marks(rt, base);
 }
 
-/* Decode one mspan. False: not in use, or not plausible (*damaged_ret says which). */
-static bool decode(const struct gh_runtime *rt, const uint8_t *p, uint32_t sweepgen,
+/* Does the runtime's table of pages know that the span at `addr` has these? */
+static bool is_at_home(const struct gh_runtime *rt, gh_addr addr, const struct gh_span *span)
+{
+	return gh_heap_arena_span(rt, span->base) == addr &&
+	       (span->npages == 1 ||
+		gh_heap_arena_span(rt, span->base + gh_span_bytes(span) - 1) == addr);
+}
+
+/* Decode the mspan at addr. False: not in use, or not plausible (*damaged_ret says which). */
+static bool decode(const struct gh_runtime *rt, gh_addr addr, const uint8_t *p, uint32_t sweepgen,
 		   struct gh_span_table *table, struct gh_span *ret)
 {
 	const struct gh_layout *layout = &rt->layout;
@@ -150,6 +158,7 @@ static bool decode(const struct gh_runtime *rt, const uint8_t *p, uint32_t sweep
 	else
 		span.limit =
 			gh_max_u64(span.base, gh_min_u64(span.limit, span.base + span.elem_bytes));
+	span.is_at_home = is_at_home(rt, addr, &span);
 	*ret = span;
 	return true;
 }
@@ -161,27 +170,75 @@ static int compare_base(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Spans of one class are alike in one process; one that differs is damaged. */
-static bool agrees_with_class(struct gh_span_class *class, const struct gh_span *span)
+static struct gh_span_class class_of(const struct gh_span *span)
 {
 	uint64_t offset = 0;
 
-	if (gh_span_is_large(span))
-		return true;
 	if (!gh_span_is_noscan(span) && span->elem_bytes <= GH_HEAP_BITS_MAX)
 		offset = gh_span_bytes(span) - gh_span_bytes(span) / HEAP_BITS_DIVISOR -
 			 (span->has_inline_marks ? GH_INLINE_MARK_BYTES : 0);
-	if (class->elem_bytes == 0)
-		*class = (struct gh_span_class){
-			.elem_bytes = (uint32_t)span->elem_bytes,
-			.div_mul = span->div_mul,
-			.nelems = span->nelems,
-			.npages = span->npages,
-			.heap_bits_offset = (uint32_t)offset,
-		};
-	return class->elem_bytes == span->elem_bytes && class->div_mul == span->div_mul &&
-	       class->nelems == span->nelems && class->npages == span->npages &&
-	       class->heap_bits_offset == offset;
+	return (struct gh_span_class){
+		.elem_bytes = (uint32_t)span->elem_bytes,
+		.div_mul = span->div_mul,
+		.nelems = span->nelems,
+		.npages = span->npages,
+		.heap_bits_offset = (uint32_t)offset,
+	};
+}
+
+static bool is_same_class(const struct gh_span_class *a, const struct gh_span_class *b)
+{
+	return a->elem_bytes == b->elem_bytes && a->div_mul == b->div_mul &&
+	       a->nelems == b->nelems && a->npages == b->npages &&
+	       a->heap_bits_offset == b->heap_bits_offset;
+}
+
+/* Spans of one class are alike in one process: what most of them say is so. */
+static void elect_classes(struct gh_span_table *table)
+{
+	uint64_t votes[GH_SPAN_CLASSES] = {0};
+
+	for (size_t i = 0; i < table->spans.len; i++) {
+		const struct gh_span *span = &table->spans.data[i];
+		struct gh_span_class *class = &table->classes[span->spanclass], says;
+
+		if (gh_span_is_large(span))
+			continue;
+		says = class_of(span);
+		if (!votes[span->spanclass]) // Boyer and Moore: who is left has the majority
+			*class = says;
+		votes[span->spanclass] += is_same_class(class, &says) ? 1 : UINT64_MAX;
+	}
+}
+
+static bool agrees_with_class(const struct gh_span_table *table, const struct gh_span *span)
+{
+	struct gh_span_class says;
+
+	if (gh_span_is_large(span))
+		return true;
+	says = class_of(span);
+	return is_same_class(&table->classes[span->spanclass], &says);
+}
+
+/*
+ * A record that says another place than the runtime's table of pages has for it would stand in the way
+ * of others, or far away from the heap. If it is the table that is lost, it says nothing.
+ */
+static void drop_strangers(struct gh_span_table *table)
+{
+	struct gh_span_vec *spans = &table->spans;
+	size_t nhome = 0, kept = 0;
+
+	for (size_t i = 0; i < spans->len; i++)
+		nhome += spans->data[i].is_at_home;
+	if (nhome * 2 < spans->len)
+		return;
+	table->damaged += spans->len - nhome;
+	for (size_t i = 0; i < spans->len; i++)
+		if (spans->data[i].is_at_home)
+			spans->data[kept++] = spans->data[i];
+	spans->len = kept;
 }
 
 /* Sort, drop overlaps and misfits, number the slots. */
@@ -191,12 +248,14 @@ static void arrange(const struct gh_runtime *rt, struct gh_span_table *table)
 	gh_addr end = 0;
 	size_t kept = 0;
 
+	drop_strangers(table);
+	elect_classes(table);
 	if (spans->len)
 		qsort(spans->data, spans->len, sizeof(*spans->data), compare_base);
 	for (size_t i = 0; i < spans->len; i++) {
 		struct gh_span span = spans->data[i];
 
-		if (span.base < end || !agrees_with_class(&table->classes[span.spanclass], &span)) {
+		if (span.base < end || !agrees_with_class(table, &span)) {
 			table->damaged++;
 			continue;
 		}
@@ -284,19 +343,20 @@ struct gh_error *gh_span_table_load(const struct gh_runtime *rt, const struct gh
 	    !gh_vec_reserve_exactly((void **)&table.spans.data, &table.spans.cap, readable,
 				    sizeof(*table.spans.data)))
 		err = gh_error_nomem();
-	for (uint64_t i = 0; i < all.len && !err; i++) {
+	table.unreadable = all.len - readable;
+	for (uint64_t i = 0; i < readable && !err; i++) {
 		gh_addr addr;
 		const uint8_t *p = NULL;
 		struct gh_span span;
 
 		if (i % POLL_EVERY == 0)
-			err = gh_poll(poll, "reading spans", i, all.len);
+			err = gh_poll(poll, "reading spans", i, readable);
 		if (gh_read_u64(rt->image, all.data + i * 8, &addr))
 			p = gh_image_at(rt->image, addr,
 					(uint64_t)rt->layout.struct_size[GH_S_mspan]);
 		if (!p)
 			table.unreadable++;
-		else if (decode(rt, p, (uint32_t)sweepgen, &table, &span) &&
+		else if (decode(rt, addr, p, (uint32_t)sweepgen, &table, &span) &&
 			 !gh_span_vec_push(&table.spans, span))
 			err = gh_error_nomem();
 	}

@@ -39,6 +39,7 @@ struct gh_span {
 	uint8_t sweep; // enum gh_span_sweep
 	bool is_user_arena;
 	bool has_inline_marks;
+	bool is_at_home; // the runtime's table of pages has it there, too
 };
 GH_VEC(gh_span_vec, struct gh_span);
 

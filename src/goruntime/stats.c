@@ -3,6 +3,7 @@
 #include "goruntime/stats.h"
 
 #include "base/bitmap.h"
+#include "goruntime/arena.h"
 #include "goruntime/special.h"
 
 enum {
@@ -181,26 +182,9 @@ struct stack_span {
 };
 GH_VEC(stack_span_vec, struct stack_span);
 
-static gh_addr manual_span_of(const struct gh_runtime *rt, gh_addr addr)
-{
-	enum { ARENA_SHIFT = 26, PAGES = 8192 };
-	uint64_t base_offset = strcmp(rt->goarch, "amd64") == 0 ? 0xffff800000000000ULL : 0;
-	gh_addr mheap = rt->var[GH_V_mheap_], l2, arena, span;
-
-	// arenaL1Bits is 0 on linux/amd64 and linux/arm64: arenas[0] is the only L2 table
-	if (!gh_read_u64(rt->image, mheap + (uint64_t)rt->layout.offset[GH_F_mheap_arenas], &l2) ||
-	    !gh_read_u64(rt->image, l2 + ((addr - base_offset) >> ARENA_SHIFT) * 8, &arena) ||
-	    !gh_read_u64(rt->image,
-			 arena + (uint64_t)rt->layout.offset[GH_F_heapArena_spans] +
-				 addr / GH_PAGE_BYTES % PAGES * 8,
-			 &span))
-		return 0;
-	return span;
-}
-
 static bool note_stack(const struct gh_runtime *rt, gh_addr stack, struct stack_span_vec *spans)
 {
-	gh_addr span = manual_span_of(rt, stack);
+	gh_addr span = gh_heap_arena_span(rt, stack);
 
 	if (!span)
 		return false;

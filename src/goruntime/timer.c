@@ -371,6 +371,19 @@ void gh_timers_deinit(struct gh_timers *timers)
 	*timers = (struct gh_timers){0};
 }
 
+/* Stopped ones of connections have no function any more (runtime/netpoll.go: pollDesc.rt). */
+static bool is_callable(const struct gh_runtime *rt, const struct gh_timer *t)
+{
+	return t->state == GH_TIMER_STOPPED ||
+	       (gh_module_of_text(rt, code_of(rt, t->f)) &&
+		(!t->arg || gh_module_of_text(rt, t->callback)));
+}
+
+static bool is_locked_heap(const struct gh_timers *timers, const struct gh_key *entry)
+{
+	return timers->heaps.data[entry->value >> 32].is_locked;
+}
+
 /* False: it is not what its heap says, and counted. */
 static bool read_entry(struct reader *r, const struct gh_timers *timers,
 		       const struct gh_key *entry, struct gh_timer_skips *skips,
@@ -381,13 +394,16 @@ static bool read_entry(struct reader *r, const struct gh_timers *timers,
 
 	if (!gh_struct_at(r->rt, entry->key, GH_S_timer, &view)) {
 		skips->unreadable++;
+		skips->lost++;
 		return false;
 	}
 	if (!belongs(&view, heap->owner, heap->set) ||
 	    !read_timer(r, entry->key, &view, ret)) {
 		skips->damaged++;
+		skips->lost++;
 		return false;
 	}
+	skips->lost += !is_callable(r->rt, ret);
 	ret->slot = heap->array + (entry->value & UINT32_MAX) * heap->elem_bytes;
 	ret->heap = (uint32_t)(entry->value >> 32);
 	return true;
@@ -410,10 +426,12 @@ struct gh_error *gh_timers_visit(const struct gh_runtime *rt, const struct gh_ti
 			err = gh_poll(poll, "reading timers", i, entries->len);
 		if (err)
 			break;
-		if (t.addr == entries->data[i].key)
+		if (t.addr == entries->data[i].key) {
 			skips->doubles++;
-		else if (read_entry(&r, timers, &entries->data[i], skips, &t))
+			skips->lost += !is_locked_heap(timers, &entries->data[i]);
+		} else if (read_entry(&r, timers, &entries->data[i], skips, &t)) {
 			err = fn(ctx, &t);
+		}
 	}
 	return err;
 }

@@ -86,6 +86,7 @@ struct gh_timer_skips {
 	uint64_t unreadable; // timers whose memory is missing
 	uint64_t damaged;    // entries that are no timers of their heap
 	uint64_t doubles;    // entries of a timer that was seen before
+	uint64_t lost; // of all these, which may be other timers; and timers whose callback is no code
 };
 
 typedef struct gh_error *(*gh_timer_fn)(void *ctx, const struct gh_timer *timer);

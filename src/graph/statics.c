@@ -14,12 +14,15 @@ static struct gh_error *add_block(struct gh_statics *s, const char *name, gh_add
 	const struct gh_image *image = s->rt->image;
 	struct static_block b = {.lo = lo, .hi = hi, .name = name};
 
-	if (hi <= lo || !bits)
+	if (hi <= lo)
 		return NULL;
 	b.nwords = gh_min_u64((hi - lo) / 8, bits);
 	b.host = gh_image_at(image, lo, b.nwords * 8);
 	b.mask = gh_image_at(image, mask, (b.nwords + 7) / 8);
 	if (!b.host || !b.mask)
+		b.nwords = 0;
+	s->lost_words += (hi - lo) / 8 - b.nwords;
+	if (!b.nwords)
 		return NULL;
 	b.edges = gh_alloc_array(b.nwords, sizeof(*b.edges));
 	if (!b.edges || !static_block_vec_push(&s->blocks, b)) {
@@ -262,4 +265,9 @@ uint64_t gh_statics_untyped(const struct gh_statics *s)
 uint64_t gh_statics_words(const struct gh_statics *s)
 {
 	return s->words;
+}
+
+uint64_t gh_statics_lost(const struct gh_statics *statics)
+{
+	return statics->lost_words;
 }

@@ -42,6 +42,9 @@ bool gh_statics_knows(const struct gh_statics *statics, gh_addr addr, gh_type_id
 uint64_t gh_statics_untyped(const struct gh_statics *statics);
 uint64_t gh_statics_words(const struct gh_statics *statics);
 
+/** Words that were not looked at: they are missing, or what tells pointers from numbers there is. */
+uint64_t gh_statics_lost(const struct gh_statics *statics);
+
 /** A package variable. */
 struct gh_static_var {
 	const char *name; // "main.cache"; the statics' or DWARF's

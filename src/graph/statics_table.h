@@ -41,6 +41,7 @@ struct gh_statics {
 	// what was typed lately: heap objects point to few places
 	struct static_range recent[GH_STATICS_RECENT];
 	uint64_t words, untyped;
+	uint64_t lost_words; // of which nobody knows whether they are pointers
 	bool nomem;
 
 	// of static_names.c; filled when a name is asked for

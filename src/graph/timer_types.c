@@ -58,12 +58,13 @@ static struct gh_error *see_timer(void *ctx, const struct gh_timer *t)
 
 struct gh_error *gh_timer_types_visit(const struct gh_heap *heap, struct gh_types *types,
 				      const struct gh_timers *timers,
-				      const struct gh_poll *poll, gh_timer_type_fn fn, void *ctx)
+				      const struct gh_poll *poll, gh_timer_type_fn fn, void *ctx,
+				      struct gh_timer_skips *skips)
 {
 	struct namer n = {.heap = heap, .types = types, .fn = fn, .ctx = ctx};
 
 	if (!timers || !timers->entries.len)
 		return NULL;
 	prepare(&n);
-	return gh_timers_visit(heap->rt, timers, poll, see_timer, &n, NULL);
+	return gh_timers_visit(heap->rt, timers, poll, see_timer, &n, skips);
 }

@@ -14,9 +14,9 @@ typedef void (*gh_timer_type_fn)(void *ctx, gh_addr object, gh_type_id type, gh_
 
 /**
  * Call fn for each object that a timer heap tells the type of. timers: NULL where there is no list of
- * them. Errors: CANCELLED.
+ * them. skips: what was left out; may be NULL. Errors: CANCELLED.
  */
 struct gh_error *gh_timer_types_visit(const struct gh_heap *heap, struct gh_types *types,
 				      const struct gh_timers *timers,
-				      const struct gh_poll *poll, gh_timer_type_fn fn,
-				      void *ctx) GH_MUST_CHECK;
+				      const struct gh_poll *poll, gh_timer_type_fn fn, void *ctx,
+				      struct gh_timer_skips *skips) GH_MUST_CHECK;

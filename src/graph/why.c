@@ -383,7 +383,7 @@ static struct gh_error *explain_all(struct gh_why *why, const struct gh_poll *po
 		return gh_error_nomem();
 	start_at_headers(why);
 	err = gh_timer_types_visit(why->in.heap, why->in.types, why->in.timers, poll, on_timer,
-				   why);
+				   why, /* skips= */ NULL);
 	if (!err)
 		err = visit_roots(why, poll, sure);
 	if (!err)

@@ -73,6 +73,35 @@ def test_a_ring_of_special_records(workshop: programs.Workshop, tmp_path: pathli
         == [1]
 
 
+# What may be wrong with the record of a span, by field: it is far away, where another one is, larger
+# than memory, of another class, or says that it is free.
+WRONG_SPANS = [("startAddr", 0xfffffff000000000), ("startAddr", 1 << 46), ("startAddr", gocore.PAGE),
+               ("npages", 1 << 31), ("nelems", 1), ("elemsize", 8), ("spanclass", 8), ("state", 0)]
+
+
+def test_a_wrong_span_costs_itself(workshop: programs.Workshop, release: str,
+                                   tmp_path: pathlib.Path) -> None:
+    """The first span of its class: the others count all the same."""
+    build, n = programs.Build("graphs", release, "plain"), 4000
+    with simple.death(workshop, build, ["fan", str(n)]) as dead:
+        core = gocore.Core(str(dead.core), str(dead.exe), release)
+        span = min(span for span in core.spans if span.elemsize == 16 and not span.spanclass & 1)
+        data = dead.core.read_bytes()
+        record = data.index(struct.pack("<QQ", span.base, span.npages)) - \
+            core.place("runtime.mspan", "startAddr")[0]
+        for field, value in WRONG_SPANS:
+            damaged = bytearray(data)
+            offset, size = core.place("runtime.mspan", field)
+            value += span.base if value == gocore.PAGE else 0
+            damaged[record + offset:record + offset + size] = value.to_bytes(8, "little")[:size]
+            path = damage.write(tmp_path / "core", damaged)
+            document = goheap.ask(path, dead.exe, "top")["top"]
+            left = {row["type"]: row["count"] for row in goheap.rows(document, "types")}
+            assert n - span.nelems <= left["main.node"] <= n, (field, value)
+            assert document["skipped"] or goheap.failed_checks(document), (field, value)
+        core.close()
+
+
 @pytest.fixture(scope="module", name="good", params=RELEASES)
 def _good(request: pytest.FixtureRequest, workshop: programs.Workshop) -> Iterator[case.Case]:
     made = case.make(workshop, programs.Build("owners", request.param, "plain"), "missing")

@@ -213,3 +213,43 @@ def test_functions_without_names(workshop: programs.Workshop, release: str,
     assert not any(row["callback"] or row["created_site"] for row in goheap.rows(after, "timers"))
     assert {row["address"] for row in goheap.rows(after, "timers")} >= \
         {row["address"] for row in goheap.rows(before, "timers")}
+
+
+def test_nothing_is_proven_where_roots_are_lost(workshop: programs.Workshop,
+                                                release: str) -> None:
+    """Records of spans, entries of timer heaps, what tells pointers among package variables: where
+    these are damaged a goroutine that can go on must not be called leaked for good.
+    """
+    command = "leaks --all"
+    with simple.death(workshop, programs.Build("leaks", release, "plain"), ["leaky"]) as dead:
+        hurt = Patient(dead)
+        core = gocore.Core(str(dead.core), str(dead.exe), release)
+        module, mheap = core.symbol("runtime.firstmoduledata"), core.symbol("runtime.mheap_")
+        all_spans, count = (core.word(mheap + core.place("runtime.mheap", "allspans")[0] + i)
+                            for i in (0, 8))
+        size_at, _ = core.place("runtime.mspan", "elemsize")
+        spans = [core.word(all_spans + 8 * i) for i in range(count)]
+        ways = {"spans": {span + size_at: 7 for span in spans[::3]},
+                "spans that say they are none": {
+                    span + core.place("runtime.mspan", "state")[0] // 8 * 8: 0
+                    for span in spans[::3]},
+                "timers": {slot: 8 for slot in hurt.places.slots},
+                "variables": {module + layout(release, "moduledata_gcbssmask"): 0}}
+        whole = proven(goheap.ask(dead.core, dead.exe, command)[command])
+        for way, words in ways.items():
+            with hurt.damaged(words):
+                document = goheap.ask(dead.core, dead.exe, command)[command]
+            assert not proven(document), way
+            assert document["skipped"] or goheap.failed_checks(document), way
+        # where the linker put package variables is known without the module's record
+        start = core.word(module + layout(release, "moduledata_bss"))
+        with hurt.damaged({module + layout(release, "moduledata_ebss"): start}):
+            assert proven(goheap.ask(dead.core, dead.exe, command)[command]) == whole
+        core.close()
+    assert whole
+
+
+def proven(document: dict) -> set:
+    """Return the goroutines that are said to be leaked for good."""
+    return {goid for row in goheap.rows(document, "leaks") if row["level"] == "proven"
+            for goid in row["goids"]}

@@ -372,6 +372,13 @@ static void counts_unreadable_goroutines(void **state)
 	list.len = 0;
 	assert_null(gh_goroutines_load(&rt, &list, &unreadable));
 	assert_int_equal(list.len, 1);
+	// it says that it is dead, and what it waits for
+	put64(ALLGS + 8, 1);
+	put32(g_field(GH_F_g_atomicstatus), GH_G_DEAD);
+	list.len = 0;
+	assert_null(gh_goroutines_load(&rt, &list, &unreadable));
+	assert_int_equal(list.len, 0);
+	assert_int_equal(unreadable, 1);
 	gh_goroutine_vec_deinit(&list);
 }
 
@@ -525,6 +532,7 @@ static void the_dead_have_no_words(void **state)
 
 	put64(sched(GH_F_gobuf_ctxt), OBJECT);
 	put32(g_field(GH_F_g_atomicstatus), GH_G_DEAD);
+	host(g_field(GH_F_g_waitreason))[0] = 0;
 	scan_into(&scan);
 	assert_int_equal(scan.words.len + scan.frames.len, 0);
 	gh_stack_scan_deinit(&scan);

@@ -146,6 +146,11 @@ class Core:
         offset, size = self._layouts[type_name][field]
         return int.from_bytes(self.read(address + offset, size), "little")
 
+    def place(self, type_name: str, field: str) -> Tuple[int, int]:
+        """Return offset and size of a field of the runtime's."""
+        offset, size = self._layouts[type_name][field]
+        return offset, size
+
     def function(self, pc: int) -> str:
         """Return the name of the function whose code holds pc."""
         return self._symbols.function(pc - self.bias)
