@@ -16,6 +16,7 @@ enum group_column {
 	PERIOD_NS,
 	COUNT,
 	DUE_NS_MIN,
+	CAPTURED,
 	VERDICT,
 	OWNER,
 	CREATED_BY,
@@ -26,6 +27,7 @@ enum group_column {
 	CLOCK,
 	PERIOD_NS_MIN,
 	PERIOD_NS_MAX,
+	CAPTURED_STRENGTH,
 	NGROUP_COLUMNS
 };
 
@@ -36,6 +38,7 @@ static const struct gh_column group_columns[NGROUP_COLUMNS] = {
 	[PERIOD_NS] = {"period_ns", GH_UNIT_NS, false},
 	[COUNT] = {"count", GH_UNIT_COUNT, false},
 	[DUE_NS_MIN] = {"due_ns_min", GH_UNIT_NS, false},
+	[CAPTURED] = {"captured", GH_UNIT_TEXT, .below = true},
 	[VERDICT] = {"verdict", GH_UNIT_TEXT, .below = true},
 	[OWNER] = {"owner", GH_UNIT_TEXT, .below = true},
 	[CREATED_BY] = {"created_by", GH_UNIT_TEXT, .below = true},
@@ -46,6 +49,7 @@ static const struct gh_column group_columns[NGROUP_COLUMNS] = {
 	[CLOCK] = {"clock", GH_UNIT_TEXT, true},
 	[PERIOD_NS_MIN] = {"period_ns_min", GH_UNIT_NS, true},
 	[PERIOD_NS_MAX] = {"period_ns_max", GH_UNIT_NS, true},
+	[CAPTURED_STRENGTH] = {"captured_strength", GH_UNIT_TEXT, true},
 };
 
 static struct gh_error *add_group_row(struct gh_timer_rows *rows, struct gh_report *report,
@@ -70,6 +74,7 @@ static struct gh_error *add_group_row(struct gh_timer_rows *rows, struct gh_repo
 		cells[DUE_NS_MIN] = gh_cell_i64(g->due_min);
 		cells[DUE_NS_MAX] = gh_cell_i64(g->due_max);
 	}
+	gh_timer_rows_captured(rows, g->first, &cells[CAPTURED], &cells[CAPTURED_STRENGTH]);
 	cells[VERDICT] = gh_timer_rows_verdict(rows, g->first, g->count);
 	cells[OWNER] = gh_timer_rows_owner(rows, g->first, g->count);
 	if (g->created_elsewhere) {
@@ -227,9 +232,10 @@ const struct gh_command gh_cmd_timers = {
 	.summary = "Timers: what fires and when, who could stop it, what it keeps.",
 	.usage = "timers [--all] [--quick]",
 	.help = "kind is Timer, Ticker, AfterFunc, Sleep, context (a deadline), deadline (of a "
-		"connection or file) or runtime. callback is what will be called, channel says who "
-		"waits on the timer's channel. due_ns_min counts from the moment of the core; a "
-		"core has no clock, so that less may be left than it says.\n"
+		"connection or file) or runtime. callback is what will be called, captured the "
+		"variables of that closure, channel says who waits on the timer's channel. "
+		"due_ns_min counts from the moment of the core; a core has no clock, so that less "
+		"may be left than it says.\n"
 		"\n"
 		"verdict: `unstoppable` is proven: neither the timer nor its channel can be "
 		"reached but through the timer heap and its own callback, so that nothing can stop "

@@ -33,6 +33,8 @@ const struct gh_column gh_timer_columns[GH_TIMER_COLUMNS] = {
 	[GH_TC_CLOSURE] = {"closure", GH_UNIT_ADDRESS, true},
 	[GH_TC_P] = {"p", GH_UNIT_COUNT, true},
 	[GH_TC_CLOCK] = {"clock", GH_UNIT_TEXT, true},
+	[GH_TC_CAPTURED] = {"captured", GH_UNIT_TEXT, true},
+	[GH_TC_CAPTURED_STRENGTH] = {"captured_strength", GH_UNIT_TEXT, true},
 };
 
 GH_VEC(gh_text_vec, const char *);
@@ -151,6 +153,7 @@ void gh_timer_rows_destroy(void *ctx)
 		gh_timer_view_deinit(rows->view);
 	free(rows->view);
 	texts_destroy(rows->texts);
+	gh_timer_capture_vec_deinit(&rows->captures);
 	free(rows);
 }
 
@@ -470,6 +473,20 @@ static void fill_created(struct gh_timer_rows *rows, const struct gh_timer *t,
 	cells[GH_TC_CREATED_SITE] = gh_cell_text(the(rows, gh_strbuf_str(&site)));
 }
 
+void gh_timer_rows_captured(struct gh_timer_rows *rows, size_t index, struct gh_cell *captured,
+			    struct gh_cell *strength)
+{
+	const struct gh_timer *t = gh_timer_view_at(rows->view, index);
+	const struct gh_captured *found;
+
+	gh_error_destroy(
+		gh_timer_captured(rows->session, t, rows->arena, &rows->captures, &found));
+	if (!found || !found->text || !*found->text)
+		return;
+	*captured = gh_cell_text(found->text);
+	*strength = gh_cell_text(gh_strength_name(found->strength));
+}
+
 static struct gh_cell address_cell(gh_addr addr)
 {
 	return addr ? gh_cell_u64(addr) : (struct gh_cell){0};
@@ -514,6 +531,7 @@ static void fill_row(void *ctx, size_t row, struct gh_cell *cells)
 	}
 	if (t->kind == GH_TIMER_AFTER_FUNC || t->kind == GH_TIMER_CONTEXT)
 		cells[GH_TC_CLOSURE] = address_cell(t->arg);
+	gh_timer_rows_captured(rows, row, &cells[GH_TC_CAPTURED], &cells[GH_TC_CAPTURED_STRENGTH]);
 	if (t->heap != GH_TIMER_NO_HEAP && rows->view->timers->heaps.data[t->heap].p >= 0)
 		cells[GH_TC_P] = gh_cell_i64(rows->view->timers->heaps.data[t->heap].p);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "analysis/timers.h"
+#include "command/timer_captured.h"
 #include "report/report.h"
 
 enum gh_timer_column {
@@ -25,6 +26,8 @@ enum gh_timer_column {
 	GH_TC_CLOSURE,
 	GH_TC_P,
 	GH_TC_CLOCK,
+	GH_TC_CAPTURED,
+	GH_TC_CAPTURED_STRENGTH,
 	GH_TIMER_COLUMNS
 };
 extern const struct gh_column gh_timer_columns[GH_TIMER_COLUMNS];
@@ -34,6 +37,7 @@ struct gh_timer_rows {
 	struct gh_timer_view *view; // owned
 	struct gh_arena *arena;	    // borrowed: texts, as long as the report
 	struct gh_timer_texts *texts; // owned: each text once
+	struct gh_timer_capture_vec captures; // by function
 	gh_addr last_pc;	      // of the function that was named last
 	const char *last_name;
 };
@@ -69,6 +73,9 @@ bool gh_timer_rows_due(const struct gh_timer_rows *rows, size_t index, int64_t *
 /** Cells of a group of `count` timers like this one. */
 struct gh_cell gh_timer_rows_verdict(struct gh_timer_rows *rows, size_t index, uint64_t count);
 struct gh_cell gh_timer_rows_owner(struct gh_timer_rows *rows, size_t index, uint64_t count);
+/** What its closure captured, and how sure that is; unknown where memory ran out. */
+void gh_timer_rows_captured(struct gh_timer_rows *rows, size_t index, struct gh_cell *captured,
+			    struct gh_cell *strength);
 
 /** A table of all of them, one a row; takes rows over in any case. Errors: NOMEM. */
 struct gh_error *gh_timer_rows_table(struct gh_timer_rows *rows,

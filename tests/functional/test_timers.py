@@ -32,6 +32,7 @@ class Case(NamedTuple):
     typed: Dict[int, dict]  # what `objects` says of those that package time makes, by address
     circles: List[str]  # what is wrong with the chains behind types, json's own aside: that
     #                     reader takes the end of a path for the package's name
+    has_dwarf: bool
     stacks: List[tuple]  # of the allocation of some, as `obj` has it, and their address
 
     def by_address(self) -> Dict[int, dict]:
@@ -51,6 +52,13 @@ def read(out: str) -> dict:
     for one in statement["stated"]:
         one["Object"] = one["Object"] and ~one["Object"] & (1 << 64) - 1
     return statement
+
+
+# What closures of the program capture, by what their names begin with.
+CAPTURED = {"main.dropped.": {"buffer []uint8"},
+            "main.rearms.": {"&t **time.Timer, d time.Duration"},
+            "main.mutual.": {"&a **time.Timer", "&b **time.Timer"},
+            "main.newTimer.": {None}, "main.sampled.": {None}}
 
 
 def without_variables(stated: List[dict]) -> List[dict]:
@@ -106,6 +114,7 @@ def case(request: pytest.FixtureRequest, workshop: programs.Workshop) -> Iterato
                    goheap.rows(answers["timers --all"], "timers"),
                    goheap.rows(answers["timers"], "groups"), answers["timers --all"],
                    typed, [one for one in chains.wrong if "encoding/json" not in one],
+                   variant != "nodwarf",
                    [(goheap.rows(answers[line], "allocation")
                      if "allocation" in answers[line]["tables"] else [], address)
                     for line, address in zip(lines, looked_at)])
@@ -170,6 +179,36 @@ def test_what_nobody_waits_for_any_more_cannot_fire(case: Case) -> None:
     assert {row["verdict"] for row in listed} == {"stopped" if case.new_channels
                                                   else "unstoppable"}
     assert all(row["p"] is not None for row in listed)
+
+
+def types_of(text: str) -> List[str]:
+    """Return the types of "buffer []uint8, n int", or of "[]uint8, int"."""
+    return [part.split(" ")[-1] for part in text.split(", ")]
+
+
+def test_what_closures_captured(case: Case) -> None:
+    """Variables by name where DWARF tells, at most their types where not, and none where none is.
+
+    In 1.22 nothing links a closure to its variables, and more than one struct may fit it.
+    """
+    old = minor(case.release) == "go1.22"
+    seen = collections.Counter()
+    for row in case.rows + case.groups:
+        prefix = next((one for one in CAPTURED if (row["callback"] or "").startswith(one)), None)
+        if prefix is None:
+            if row["kind"] not in ("AfterFunc", "context"):
+                assert row["captured"] is None and row["captured_strength"] is None, row
+            continue
+        seen[prefix] += 1
+        expected = CAPTURED[prefix]
+        if not case.has_dwarf and row["captured"]:
+            assert row["captured_strength"] in ("inferred", "exact")
+            assert types_of(row["captured"]) in [types_of(text) for text in expected if text], row
+        elif case.has_dwarf or expected == {None}:
+            assert row["captured"] in expected | ({None} if old else set()), row
+            assert row["captured_strength"] == (
+                None if not row["captured"] else "inferred" if old else "declared"), row
+    assert seen["main.dropped."] >= 1001 and set(seen) == set(CAPTURED)
 
 
 def test_what_a_timer_heap_lists_is_typed(case: Case) -> None:
