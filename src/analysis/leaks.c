@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "analysis/contexts.h"
+#include "analysis/leak_conns.h"
 #include "analysis/leak_patterns.h"
 
 /* Ten at one place are no accident; a minute is longer than most requests may take. */
@@ -71,6 +72,8 @@ struct finder {
 	uint8_t *origins;		  // owned: enum gh_chan_origin of each
 	size_t nsignals;
 	struct gh_frame_vec physical;	  // scratch
+	struct gh_leak_conns conns;	  // owned: once somebody asked for them
+	bool has_conns;
 };
 
 static bool is_wanted(void *ctx, const struct gh_goroutine *g)
@@ -231,13 +234,27 @@ static struct gh_error *find_pattern(struct finder *f, struct gh_leak *leak, siz
 	return NULL;
 }
 
+/* Does each of them go with an open connection of its own? */
+static struct gh_error *have_connections(struct finder *f, const struct gh_leak *leak, bool *ret)
+{
+	struct gh_error *err = f->has_conns ? NULL
+					    : gh_leak_conns_find(f->ret->session, &f->conns);
+
+	*ret = false;
+	if (err)
+		return err;
+	f->has_conns = true;
+	return gh_leak_conns_are_own(&f->conns, &f->ret->proof.nodes,
+				     f->ret->members + leak->first, leak->count, ret);
+}
+
 static struct gh_error *judge(struct finder *f, struct gh_leak *leak)
 {
 	uint32_t first = f->ret->members[leak->first];
 	const struct gh_leak_candidate *c = candidate(f, first);
 	size_t different = count_objects(f, leak);
 	struct gh_error *err = find_pattern(f, leak, different);
-	bool is_pool, is_long;
+	bool is_pool, is_long, is_likely, with_conns = false;
 
 	if (err)
 		return err;
@@ -253,13 +270,17 @@ static struct gh_error *judge(struct finder *f, struct gh_leak *leak)
 	is_pool = c && (c->kind == GH_WAIT_RECEIVE || c->kind == GH_WAIT_SELECT) &&
 		  leak->count > 1 && different * POOL_SHARE <= leak->count + POOL_SHARE - 1;
 	is_long = leak->count >= f->query.count && median_wait(f, leak) >= f->query.wait_ns;
-	leak->tier = c && !is_pool && is_long && !why_parked(f) ? GH_LEAK_LIKELY : GH_LEAK_PARKED;
-	if (leak->tier == GH_LEAK_LIKELY)
-		return NULL;
+	is_likely = c && !is_pool && is_long && !why_parked(f);
+	if (is_likely)
+		err = have_connections(f, leak, &with_conns);
+	leak->tier = is_likely && !with_conns ? GH_LEAK_LIKELY : GH_LEAK_PARKED;
+	if (err || leak->tier == GH_LEAK_LIKELY)
+		return err;
 	leak->fix = NULL;
 	leak->pattern = why_parked(f);
 	if (!leak->pattern)
 		leak->pattern = !c ? why_no_candidate(&f->ret->session->goroutines.data[first])
+				: with_conns ? "each goes with an open connection of its own"
 				: is_pool ? "a pool: many wait for few channels"
 					  : "others can still wake it";
 	return NULL;
@@ -385,6 +406,7 @@ struct gh_error *gh_leaks_find(struct gh_session *session, const struct gh_leaks
 		err = find(&f);
 	gh_trace_frame_vec_deinit(&f.frames);
 	gh_frame_vec_deinit(&f.physical);
+	gh_leak_conns_deinit(&f.conns);
 	free(f.waits);
 	free(f.objects);
 	free(f.signals);

@@ -122,12 +122,16 @@ def test_retained_is_the_owners(leaky: Leaks) -> None:
 
 
 def test_likely(leaky: Leaks) -> None:
-    """Many at one place, each for a channel of its own; a pool is none, nor is what waits briefly."""
+    """
+    Many at one place, each for a channel of its own; a pool is none, nor is what waits briefly, or
+    goes with an open connection.
+    """
     assert not leaky.goids("likely")
     assert leaky.goids("likely", "leaks --min-wait 0s") == set(leaky.statement["Many"])
     assert {row["created_by"]: row["pattern"] for row in goheap.rows(
         leaky.asked["leaks --min-wait 0s"], "leaks") if row["level"] == "likely"} == {
-            "main.many": "missing sender", "main.manyContexts": "forgotten context"}
+            "main.many": "missing sender", "main.manyContexts": "forgotten context",
+            "main.manyRequests": "missing sender"}
 
 
 def test_people_see_what_to_change(leaky: Leaks) -> None:

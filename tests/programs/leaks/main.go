@@ -614,6 +614,54 @@ func byFinalizer() {
 	}()
 }
 
+// link is a connection that somebody watches until it is closed.
+type link struct {
+	conn net.Conn
+	done chan int
+}
+
+var links []*link
+
+func (l *link) watch() {
+	blocks()
+	<-l.done
+	l.conn.Close()
+}
+
+// manyConnections have a goroutine each, which waits as long as they are open.
+func manyConnections() {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	for i := 0; i < each; i++ {
+		conn, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			panic(err)
+		}
+		links = append(links, &link{conn, make(chan int)})
+		go links[i].watch()
+	}
+}
+
+// manyRequests hang, each at a channel of its own. The server that they have in hand knows all
+// connections, and none of these is theirs.
+func manyRequests() {
+	s := &struct{ links []*link }{links}
+	for i := 0; i < each; i++ {
+		c := make(chan int)
+		results["request "+strconv.Itoa(i)] = c
+		go func() {
+			saying.Lock()
+			said.Many = append(said.Many, goid())
+			saying.Unlock()
+			blocks()
+			<-c
+			runtime.KeepAlive(s)
+		}()
+	}
+}
+
 var held *closer
 
 // profile asks the runtime, where it knows.
@@ -668,6 +716,8 @@ func main() {
 		leaks("missing sender", 2, chain)
 		lives(each, many)
 		lives(each, manyContexts)
+		lives(each, manyConnections)
+		lives(each, manyRequests)
 	}
 	lives(23, pool)
 	lives(5, byTime)
