@@ -23,6 +23,9 @@ struct gh_error *gh_goroutine_nodes_load(struct gh_session *session,
 
 	if (err)
 		return err;
+	if (!gh_vec_reserve_exactly((void **)&ret->data, &ret->cap, session->goroutines.len,
+				    sizeof(*ret->data)))
+		return gh_error_nomem();
 	owners = &session->owners->owners;
 	for (size_t i = 0; i < owners->len; i++) {
 		const struct gh_owner *owner = &owners->data[i];

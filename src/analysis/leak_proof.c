@@ -95,17 +95,17 @@ static struct gh_error *note(void *ctx, const struct gh_blocked *b)
 	const struct gh_goroutine *g = &m->session->goroutines.data[b->g];
 	struct gh_leak_candidate c = {.g = b->g,
 				      .kind = (uint8_t)kind_of(b),
-				      .first = m->ret->objects.len,
-				      .first_signal = m->ret->signals.len};
-	bool fine = true;
+				      .first = (uint32_t)m->ret->objects.len,
+				      .first_signal = (uint32_t)m->ret->signals.len};
+	bool fine = m->ret->objects.len < UINT32_MAX; // there are no more signals
 
 	if (g->system || !is_candidate(g, (enum gh_wait_kind)c.kind))
 		return NULL;
 	c.is_range = c.kind == GH_WAIT_RECEIVE && is_range(m->session, b->frames);
 	if (c.kind == GH_WAIT_RECEIVE || c.kind == GH_WAIT_SEND || c.kind == GH_WAIT_SELECT) {
-		fine = add_channels(m, b, &c);
+		fine = fine && add_channels(m, b, &c);
 	} else if (c.kind != GH_WAIT_FOREVER && b->wait->object) {
-		fine = gh_addr_vec_push(&m->ret->objects, b->wait->object);
+		fine = fine && gh_addr_vec_push(&m->ret->objects, b->wait->object);
 		c.nobjects = 1;
 	}
 	c.cannot_know = c.kind != GH_WAIT_FOREVER && (!c.nobjects || b->wait->damaged);
@@ -241,6 +241,32 @@ static struct gh_error *prove(struct maker *m)
 	return NULL;
 }
 
+/* Most often each waits for one object: lists that grow one beside the other leave holes. */
+static struct gh_error *reserve(struct gh_session *session, struct gh_leak_proof *ret)
+{
+	const struct gh_goroutine_vec *gs = &session->goroutines;
+	uint64_t n = 0, bytes;
+	struct gh_error *err;
+
+	for (size_t i = 0; i < gs->len; i++)
+		n += gs->data[i].status == GH_G_WAITING || gs->data[i].status == GH_G_LEAKED;
+	bytes = n * (sizeof(*ret->all.data) + sizeof(*ret->objects.data) +
+		     sizeof(*ret->signals.data));
+	ret->budget = session->target->budget;
+	err = gh_budget_charge(ret->budget, bytes, "goroutines that wait");
+	if (err)
+		return err;
+	ret->charged_bytes = bytes;
+	if (!gh_vec_reserve_exactly((void **)&ret->all.data, &ret->all.cap, n,
+				    sizeof(*ret->all.data)) ||
+	    !gh_vec_reserve_exactly((void **)&ret->objects.data, &ret->objects.cap, n,
+				    sizeof(*ret->objects.data)) ||
+	    !gh_vec_reserve_exactly((void **)&ret->signals.data, &ret->signals.cap, n,
+				    sizeof(*ret->signals.data)))
+		return gh_error_nomem();
+	return NULL;
+}
+
 struct gh_error *gh_leak_proof_make(struct gh_session *session, struct gh_leak_proof *ret)
 {
 	struct maker m = {.session = session, .ret = ret};
@@ -248,6 +274,8 @@ struct gh_error *gh_leak_proof_make(struct gh_session *session, struct gh_leak_p
 
 	*ret = (struct gh_leak_proof){0};
 	err = gh_goroutine_nodes_load(session, &ret->nodes);
+	if (!err)
+		err = reserve(session, ret);
 	if (!err)
 		err = gh_blocked_visit(session, note, &m, &ret->counts);
 	if (!err)
@@ -268,6 +296,8 @@ void gh_leak_proof_deinit(struct gh_leak_proof *proof)
 	gh_addr_vec_deinit(&proof->objects);
 	gh_addr_vec_deinit(&proof->signals);
 	gh_goroutine_node_vec_deinit(&proof->nodes);
+	gh_budget_give(proof->budget, proof->charged_bytes);
+	proof->charged_bytes = 0;
 }
 
 const struct gh_leak_candidate *gh_leak_candidate_of(const struct gh_leak_proof *proof, uint32_t g)

@@ -17,9 +17,8 @@ struct gh_leak_candidate {
 	bool cannot_know;  // what it waits for was not found
 	bool is_proven;
 	uint32_t capacity; // of the channel it sends to
-	size_t first, nobjects; // of objects
-	size_t first_signal;	// of signals
-	uint32_t nsignals;
+	uint32_t first, nobjects;	 // of objects
+	uint32_t first_signal, nsignals; // of signals
 };
 GH_VEC(gh_leak_candidate_vec, struct gh_leak_candidate);
 
@@ -33,6 +32,8 @@ struct gh_leak_proof {
 	uint64_t proven_bytes; // what all proven ones together keep alive, themselves included
 	bool is_incomplete;    // memory is missing: nothing is proven
 	struct gh_blocked_counts counts;
+	struct gh_budget *budget; // borrowed
+	uint64_t charged_bytes;
 };
 
 /** Computes stage DOMINATORS. *ret is zeroed before. Errors: those of it; NOMEM, CANCELLED. */

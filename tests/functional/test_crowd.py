@@ -20,7 +20,7 @@ MAX_CPU_SECONDS = 3
 FOR_LIST = 130  # of all goroutines, and where each one is
 FOR_MARK = 200
 FOR_DOMINATORS = 400  # of eight objects and a goroutine, and the words of a stack
-FOR_COMMAND = 170
+FOR_COMMAND = 130
 # With ten timers for each of them as well, of all that is in the dominator tree.
 BYTES_A_NODE = 120
 WITHOUT_HEAP = ["goroutines", "goroutines --all", "threads"]
