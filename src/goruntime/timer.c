@@ -279,20 +279,11 @@ static struct gh_error *read_ps(struct lister *r)
 	return err;
 }
 
-static int compare_addr(const void *a, const void *b)
-{
-	gh_addr x = *(const gh_addr *)a, y = *(const gh_addr *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* Bubbles are known by their goroutines: each once. */
 static struct gh_error *list_bubbles(const struct gh_runtime *rt,
 				     const struct gh_goroutine_vec *goroutines,
 				     struct gh_addr_vec *ret)
 {
-	size_t n = 0;
-
 	for (size_t i = 0; i < goroutines->len; i++) {
 		const struct gh_goroutine *g = &goroutines->data[i];
 		gh_addr bubble = gh_goroutine_is_dead(g)
@@ -302,12 +293,7 @@ static struct gh_error *list_bubbles(const struct gh_runtime *rt,
 		if (bubble && !gh_addr_vec_push(ret, bubble))
 			return gh_error_nomem();
 	}
-	if (ret->len)
-		qsort(ret->data, ret->len, sizeof(*ret->data), compare_addr);
-	for (size_t i = 0; i < ret->len; i++)
-		if (n == 0 || ret->data[n - 1] != ret->data[i])
-			ret->data[n++] = ret->data[i];
-	ret->len = n;
+	ret->len = gh_addr_unique(ret->data, ret->len);
 	return NULL;
 }
 
