@@ -525,7 +525,9 @@ void gh_stack_prefetch(const struct gh_runtime *rt, const struct gh_goroutine *g
 {
 	enum { LINE = 64, LINES = 8 }; // of the innermost frames
 	gh_addr sp = g->sched_sp; // those in system calls are few
-	const char *host = on_stack(g, sp) ? gh_image_at(rt->image, sp, 8) : NULL;
+	const char *host = !gh_goroutine_is_dead(g) && on_stack(g, sp)
+				   ? gh_image_at(rt->image, sp, 8)
+				   : NULL;
 
 	for (uint64_t at = 0; host && at < LINE * LINES && at < g->stack_hi - sp; at += LINE)
 		__builtin_prefetch(host + at);
