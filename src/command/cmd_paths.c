@@ -21,6 +21,7 @@ struct request {
 	struct gh_table *table;
 	struct gh_type_arg type;
 	struct gh_merged merged;
+	struct gh_merged_node sum; // count and bytes of the rows of the first level
 };
 
 static const char *path_of(const struct request *r, uint32_t node)
@@ -51,6 +52,10 @@ static struct gh_error *add_row(struct request *r, uint32_t node, uint64_t level
 	cells[PATH] = gh_cell_text(path_of(r, node));
 	fill_cells(r, &r->merged.nodes.data[node], cells);
 	cells[LEVEL] = gh_cell_u64(level);
+	if (level == 0) {
+		r->sum.count += r->merged.nodes.data[node].count;
+		r->sum.bytes += r->merged.nodes.data[node].bytes;
+	}
 	return cells[PATH].text ? NULL : gh_error_nomem();
 }
 
@@ -146,7 +151,7 @@ static struct gh_error *fill(struct gh_session *session, struct request *r, cons
 	if (!err)
 		say(r, word ? word : "these types");
 	if (!err && gh_table_total(r->table))
-		fill_cells(r, &r->merged.nodes.data[0], gh_table_total(r->table));
+		fill_cells(r, &r->sum, gh_table_total(r->table));
 	return err;
 }
 

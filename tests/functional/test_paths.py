@@ -294,6 +294,7 @@ def test_merged(died: Died) -> None:
         assert table["total"]["count"] + left_out == tops[name]["count"], title
         check_sums(table)
     check_sums(everything["tables"]["paths"])
+    check_filtered(died, everything["tables"]["paths"])
     total = documents["top"]["tables"]["types"]["total"]
     left_out = sum(skipped["count"] for skipped in everything["skipped"])
     assert everything["tables"]["paths"]["total"]["count"] + left_out == total["count"]
@@ -303,6 +304,18 @@ def test_merged(died: Died) -> None:
         assert 2990 <= rows["main.big[…]"]["count"] <= 3000
         assert 13 * 64 - 9 <= rows["main.growing[…]"]["count"] <= 13 * 64 + 1
         assert rows["main.second"]["count"] == 1  # what three lead to has one shortest path
+
+
+def check_filtered(died: Died, whole: dict) -> None:
+    """The total is of the rows that --min leaves."""
+    sizes = sorted(row["bytes"] for row in whole["rows"] if row["level"] == 0)
+    assert sizes[0] < sizes[-1]
+    line = "paths --type . --min %d" % sizes[-1]
+    table = goheap.ask(died.death.core, died.death.exe, line)[line]["tables"]["paths"]
+    top = [row for row in table["rows"] if row["level"] == 0]
+    assert top and len(top) < len(sizes)
+    for column in ("count", "bytes"):
+        assert table["total"][column] == sum(row[column] for row in top)
 
 
 def check_sums(table: dict) -> None:
