@@ -214,6 +214,7 @@ const struct gh_command gh_cmd_dom = {
 	.examples = examples,
 	.tables = tables,
 	.max_positional = 1,
+	.ignores = GH_IGNORES_TYPE | GH_IGNORES_PACKAGE,
 	.needs_target = true,
 	.run = run,
 };

@@ -309,6 +309,15 @@ static struct gh_error *list(struct retained_request *r, const struct gh_args *a
 			       by);
 }
 
+/* An owner has no type. */
+static void note_filter(const struct gh_args *args, struct gh_report *report)
+{
+	const char *by = gh_args_option(args, "--by");
+
+	if (args->type_re && (!by || (strcmp(by, "type") != 0 && strcmp(by, "package") != 0)))
+		gh_report_note(report, "--type means nothing to owners: all rows are shown");
+}
+
 static struct gh_error *run(struct gh_session *session, const struct gh_args *args,
 			    struct gh_report *report)
 {
@@ -318,6 +327,8 @@ static struct gh_error *run(struct gh_session *session, const struct gh_args *ar
 	r.named = args->npositional ? args->positional[0] : NULL;
 	if (!err)
 		err = list(&r, args);
+	if (!err)
+		note_filter(args, report);
 	if (!err)
 		gh_heap_notes(session, report);
 	gh_filter_deinit(&r.filter);

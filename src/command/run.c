@@ -98,11 +98,11 @@ static void put_filters(const struct gh_args *args, struct gh_strbuf *sb)
 	for (size_t i = 0; i < args->nown; i++)
 		gh_strbuf_printf(sb, " %s%s%s", args->own[i].option->name,
 				 args->own[i].option->value ? " " : "", args->own[i].value);
-	if (args->type_re)
+	if (args->type_re && !(args->command->ignores & GH_IGNORES_TYPE))
 		gh_strbuf_printf(sb, " --type %s", args->type_re);
-	if (args->package_re)
+	if (args->package_re && !(args->command->ignores & GH_IGNORES_PACKAGE))
 		gh_strbuf_printf(sb, " --package %s", args->package_re);
-	if (args->min_bytes) {
+	if (args->min_bytes && !(args->command->ignores & GH_IGNORES_MIN)) {
 		gh_strbuf_puts(sb, " --min ");
 		gh_format_bytes(sb, args->min_bytes);
 	}

@@ -281,6 +281,30 @@ def test_no_rows_is_said(death: programs.Death, line: str, filters: str) -> None
         ["o"] if command == "find" else [])]).out
 
 
+FILTERS = ["--type", "--package", "--min"]
+
+
+def test_every_filter_filters_or_says_that_it_does_not(death: programs.Death,
+                                                       lines: List[str]) -> None:
+    """What nothing fits leaves no row of a command's first table, or a note says why."""
+    asked = {line.split()[0]: line for line in lines if line.split()[0] not in ("obj", "path")}
+    options = {"--type": "no[.]such", "--package": "no[.]such", "--min": "1T"}
+    wrong = []
+    for name in FILTERS:
+        answers = goheap.ask(death.core, death.exe, *(
+            "%s %s %s" % (line, name, options[name]) for line in asked.values()
+            if not (line.startswith("paths string") and name != "--min") and
+            not (line == "dom" and name == "--min")))  # which folds them
+        for line, document in answers.items():
+            first = next(iter(document["tables"].values()))
+            notes = [note for note in document["notes"]
+                     if note.startswith("%s means nothing to " % name)]
+            said = any("no row fits" in note and name in note for note in document["notes"])
+            if not notes and first["rows"] or notes and said:
+                wrong.append((line, notes, len(first["rows"])))
+    assert not wrong, wrong
+
+
 def test_suspects_of_another_kind_are_counted(death: programs.Death) -> None:
     """"Nothing suspicious" is said only where there is nothing at all."""
     whole = json.loads(goheap.run([death.core, "suspects", "--json"]).out)
