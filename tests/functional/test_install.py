@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import shutil
 import struct
 import subprocess
 from typing import Dict, Iterator, List
@@ -469,6 +470,37 @@ def test_bash_offers_every_command(prefix: installed.Prefix, folder: str) -> Non
     listed = json.loads(goheap.run(["help", "--json"]).out)
     names = [row["command"] for row in goheap.rows(listed, "commands")]
     assert complete(prefix, "core", "exe", "", cwd=folder) == names
+
+
+# What zsh calls: stubs print what they are given.
+IN_ZSH = """
+compadd() { shift; [[ $1 == choices ]] && print -rl -- "${choices[@]}" }
+_files() { print -r -- "files $*" }
+compset() { [[ $1 == -P && $PREFIX == *=* ]] }
+source "$1"; shift
+words=("$@"); CURRENT=$#; PREFIX=${words[-1]}
+_goheap
+true
+"""
+IN_ZSH_COMPLETED = {"core exe to": ["top"], "core top --so": ["--sort"],
+                    "core top --sort strengt": ["strength"], "core help inf": ["info"],
+                    "core top --sort=strengt": ["strength"], "--scratch ": ["files -/"],
+                    "a": ["files "], "core top nothing": []}
+
+
+def test_zsh_completes(prefix: installed.Prefix, folder: str) -> None:
+    """Where there is a zsh; everywhere its file is where it looks for it."""
+    script = prefix.root / "share" / "zsh" / "site-functions" / "_goheap"
+    assert script.read_text().startswith("#compdef goheap\n")
+    zsh = shutil.which("zsh")
+    # autoloaded, the file calls its function: not before there are words
+    body = prefix.root / "completion.zsh"
+    body.write_text(script.read_text().replace('\n_goheap "$@"\n', "\n"))
+    for line, found in IN_ZSH_COMPLETED.items() if zsh else ():
+        out = installed.call([zsh, "-f", "-c", IN_ZSH, "zsh", body, prefix.program,
+                              *line.split(" ")], cwd=folder)
+        assert out.splitlines() == found, line
+    body.unlink()
 
 
 def test_every_call_of_the_header_under_sanitizers(core: Core, tmp_path: pathlib.Path) -> None:
