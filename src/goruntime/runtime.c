@@ -203,8 +203,11 @@ static bool module_load(const struct gh_runtime *rt, gh_addr addr, struct gh_mod
 #undef WORD
 	module_mask(rt, addr, GH_F_moduledata_gcdatamask, &m.gcdatamask, &m.gcdatamask_bits);
 	module_mask(rt, addr, GH_F_moduledata_gcbssmask, &m.gcbssmask, &m.gcbssmask_bits);
-	if (addr == rt->var[GH_V_firstmoduledata])
+	if (addr == rt->var[GH_V_firstmoduledata]) {
 		believe_symbols(rt, &m);
+		m.minpc = m.minpc < m.text || m.minpc > m.etext ? m.text : m.minpc;
+		m.maxpc = m.maxpc < m.minpc || m.maxpc > m.etext ? m.etext : m.maxpc;
+	}
 	if (m.text > m.etext || m.types > m.etypes || m.minpc < m.text || m.maxpc > m.etext ||
 	    m.data > m.edata || m.bss > m.ebss)
 		return false;

@@ -67,7 +67,8 @@ static bool is_plausible(const struct gh_span *span)
 	if (gh_span_is_large(span))
 		return span->nelems == 1 && span->elem_bytes <= bytes &&
 		       bytes - span->elem_bytes < MAX_BEHIND;
-	if (span->npages > CLASS_PAGES ||
+	// runtime/mksizeclasses.go: class_to_divmagic
+	if (span->npages > CLASS_PAGES || span->div_mul != UINT32_MAX / span->elem_bytes + 1 ||
 	    span->elem_bytes != gh_size_class_bytes[span->spanclass / 2] ||
 	    gh_mul((uint64_t)span->nelems, span->elem_bytes, &used))
 		return false;
@@ -147,7 +148,8 @@ static bool decode(const struct gh_runtime *rt, gh_addr addr, const uint8_t *p, 
 	};
 	span.has_inline_marks =
 		!gh_span_is_large(&span) && gh_span_marks_inline(rt, span.base, span.elem_bytes);
-	if (!is_plausible(&span)) {
+	// runtime/mheap.go, mspan.sweepgen
+	if (!is_plausible(&span) || delta < -2 || delta == 2 || delta > 3) {
 		table->damaged++;
 		return false;
 	}

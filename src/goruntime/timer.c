@@ -213,6 +213,8 @@ static struct gh_error *read_heap(struct lister *r, gh_addr set, struct gh_timer
 	}
 	if (slice.len == 0)
 		return NULL;
+	r->ret->unreadable += slice.len > slice.cap;
+	slice.len = gh_min_u64(slice.len, slice.cap);
 	readable = gh_image_readable(rt->image, slice.data,
 				     gh_min_u64(slice.len, UINT32_MAX) * heap.elem_bytes) /
 		   heap.elem_bytes;
@@ -273,8 +275,12 @@ static struct gh_error *read_ps(struct lister *r)
 	for (uint64_t i = 0; i < readable && !err; i++) {
 		gh_addr p;
 
-		if (gh_read_u64(rt->image, ps.data + i * 8, &p) && p)
+		if (!gh_read_u64(rt->image, ps.data + i * 8, &p) || !p)
+			continue;
+		if ((uint32_t)gh_field_or_zero(rt, p, GH_F_p_id) == i)
 			err = read_p(r, p);
+		else
+			r->ret->unreadable++;
 	}
 	return err;
 }

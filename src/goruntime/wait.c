@@ -114,6 +114,18 @@ static enum gh_sudog_role role_of(const struct gh_runtime *rt, enum gh_wait_kind
 	return kind == GH_WAIT_COND ? GH_SUDOG_COND : GH_SUDOG_SEMAPHORE;
 }
 
+/* Does a queue of its channel lead to it, from the one before it or from the queue's beginning? */
+static bool is_queued(const struct gh_runtime *rt, const struct gh_sudog *s)
+{
+	struct gh_sudog prev;
+
+	if (s->prev)
+		return gh_sudog_read(rt, s->prev, &prev) && prev.next == s->addr &&
+		       prev.chan == s->chan;
+	return gh_field_or_zero(rt, s->chan, GH_F_hchan_recvq) == s->addr ||
+	       gh_field_or_zero(rt, s->chan, GH_F_hchan_sendq) == s->addr;
+}
+
 /* The list of g.waiting. Behind one of a semaphore (go1.26+) stand others' waits. */
 static bool load_list(const struct gh_runtime *rt, const struct gh_goroutine *g,
 		      struct gh_wait *ret)
@@ -132,6 +144,7 @@ static bool load_list(const struct gh_runtime *rt, const struct gh_goroutine *g,
 		}
 		s.at = at;
 		s.role = role_of(rt, ret->kind, &s);
+		ret->damaged += s.chan && !is_queued(rt, &s);
 		if (!gh_sudog_vec_push(&ret->sudogs, s))
 			return false;
 		if (!s.chan)

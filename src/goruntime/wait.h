@@ -51,7 +51,8 @@ struct gh_wait {
 	gh_addr object;
 	char io_mode;		    // 'r' or 'w' of IO; 0: not known
 	struct gh_sudog_vec sudogs; // in the order of the goroutine's list; owned
-	uint64_t damaged;	    // sudogs that cannot be: cycles, of other goroutines
+	// sudogs that cannot be: cycles, of other goroutines, in no queue of their channel
+	uint64_t damaged;
 };
 
 /** A goroutine in the table of semaphores. */

@@ -53,11 +53,13 @@ class Patient:
         out = subprocess.run([str(DUMP), str(self.dead.core), str(self.dead.exe)],
                              stdout=subprocess.PIPE, text=True, timeout=SECONDS, check=True).stdout
         found = Places([], [], [], [], [], [])
+        self.goroutines: List[dict] = []
         for row in map(json.loads, out.splitlines()):
             if "timer" in row:
                 found.timers.append(int(row["timer"], 16))
                 found.slots.append(int(row["slot"], 16))
             elif "goid" in row:
+                self.goroutines.append(row)
                 found.gs.append(int(row["g"], 16))
                 for sudog in row["sudogs"]:
                     found.sudogs.append(int(sudog["addr"], 16))
@@ -181,6 +183,23 @@ def test_a_timer_heap_that_lies_is_caught(patient: Patient) -> None:
     assert sum(skip["count"] for skip in answer["skipped"] if skip["what"] == "timers") == 3
 
 
+def test_processors_that_are_none_have_no_timers(patient: Patient) -> None:
+    """The list of processors is longer than memory: what lies behind it is not taken for any."""
+    release = patient.dead.exe.parents[1].name
+    core = gocore.Core(str(patient.dead.core), str(patient.dead.exe), release)
+    length = core.symbol("runtime.allp") + 8
+    core.close()
+    whole = patient.ask()["timers --all"]
+    words = [patient.dead.core, patient.dead.exe, "timers", "--all", "--json"]
+    with patient.damaged({length: 1 << 31}):
+        answer = goheap.run(words)
+    assert answer.code == goheap.ANSWERED and answer.max_rss_kib < 1 << 20
+    document = json.loads(answer.out)
+    assert [row["address"] for row in goheap.rows(document, "timers")] == \
+        [row["address"] for row in goheap.rows(whole, "timers")]
+    assert document["skipped"]
+
+
 @pytest.mark.parametrize("program", sorted(ANYWHERE))
 def test_damage_anywhere(workshop: programs.Workshop, release: str, program: str,
                          tmp_path: pathlib.Path, pytestconfig: pytest.Config) -> None:
@@ -245,6 +264,15 @@ def test_nothing_is_proven_where_roots_are_lost(workshop: programs.Workshop,
         start = core.word(module + layout(release, "moduledata_bss"))
         with hurt.damaged({module + layout(release, "moduledata_ebss"): start}):
             assert proven(goheap.ask(dead.core, dead.exe, command)[command]) == whole
+        # a goroutine says that it waits where nobody comes, and does not stand in the queue there
+        waits = [row for row in hurt.goroutines if len(row["sudogs"]) == 1
+                 and row["sudogs"][0]["role"] == "receive"]
+        stranded = next(row for row in waits if str(row["goid"]) in whole)["sudogs"][0]
+        other = next(row for row in waits if str(row["goid"]) not in whole)
+        at = int(other["sudogs"][0]["addr"], 16) + layout(release, "sudog_c")
+        places = [at] if core.minor < 26 else [at, at + 8]  # go1.26+: the pointer and its number
+        with hurt.damaged(dict.fromkeys(places, int(stranded["chan"], 16))):
+            assert proven(goheap.ask(dead.core, dead.exe, command)[command]) <= whole
         core.close()
     assert whole
 

@@ -71,6 +71,7 @@ static void put_span(struct toy *toy, int i, uint32_t sweepgen, uint32_t count, 
 	put_field(toy, span, GH_F_mspan_allocCount, count);
 	put_field(toy, span, GH_F_mspan_allocCountBeforeCache, before);
 	put_field(toy, span, GH_F_mspan_elemsize, 64);
+	put_field(toy, span, GH_F_mspan_divMul, UINT32_MAX / 64 + 1);
 	put_field(toy, span, GH_F_mspan_limit, base + GH_PAGE_BYTES);
 	put_field(toy, span, GH_F_mspan_spanclass, 6 << 1 | 1);
 	put_field(toy, span, GH_F_mspan_state, 1);
