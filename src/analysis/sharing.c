@@ -280,12 +280,14 @@ static bool list_shared(struct find *f, uint32_t nshared)
 
 	ret->number = gh_alloc_array(f->tree->n, sizeof(*ret->number));
 	ret->seen = gh_alloc_array(gh_bitmap_words(f->tree->n), sizeof(*ret->seen));
+	ret->left = calloc(1, sizeof(*ret->left));
 	ret->all.data = gh_alloc_array(nshared, sizeof(*ret->all.data));
 	f->slots = gh_alloc_array(slot_words(f), sizeof(*f->slots));
-	if (!ret->number || !ret->seen || !ret->all.data || !f->slots ||
+	if (!ret->number || !ret->seen || !ret->left || !ret->all.data || !f->slots ||
 	    !gh_page_filter_init(&f->pages))
 		return false;
 	ret->all.cap = nshared;
+	gh_sharing_begin(ret);
 	for (uint32_t i = 1; i < f->tree->n; i++)
 		if (gh_is_shared(f->tree, i))
 			add_shared(f, i);
@@ -354,6 +356,7 @@ void gh_sharing_destroy(struct gh_sharing *sharing)
 	gh_shared_vec_deinit(&sharing->all);
 	gh_hold_vec_deinit(&sharing->holds);
 	free(sharing->seen);
+	free(sharing->left);
 	free(sharing->number);
 	free(sharing);
 }

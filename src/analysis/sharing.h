@@ -29,11 +29,18 @@ struct gh_sharing {
 	struct gh_shared_vec all;	    // by place
 	struct gh_hold_vec holds;	    // by `to`
 	uint64_t *seen;	  // owned: bit a place, for walks; empty in between
+	uint64_t *left;	  // owned: holds that all walks of a command may look at from now on
 	// owned: by place. Of a shared one: index into `all`; else the place below the root that
 	// dominates it
 	uint32_t *number;
 	uint64_t charged_bytes;
 };
+
+/**
+ * A command begins: its walks may look at so many holds together. Few objects with many owners need
+ * few; where many objects each have many owners, those met last are said to have others, too.
+ */
+void gh_sharing_begin(const struct gh_sharing *sharing);
 
 /** Is the object of that place in the tree one of them? */
 static inline bool gh_is_shared(const struct gh_domtree *tree, uint32_t place)

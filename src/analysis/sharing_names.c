@@ -3,9 +3,17 @@
 #include "analysis/sharing.h"
 #include "base/cleanup.h"
 
-enum { MAX_WALK = 1 << 12 }; // places that are looked at for the owners of one object
+enum {
+	MAX_WALK = 1 << 12,  // places that are looked at for the owners of one object
+	MAX_HOLDS = 1 << 25, // of all objects of a command: a second
+};
 
 GH_VEC(place_vec, uint32_t);
+
+void gh_sharing_begin(const struct gh_sharing *sharing)
+{
+	*sharing->left = MAX_HOLDS;
+}
 
 /* The first hold of that target. */
 static size_t first_hold(const struct gh_sharing *sharing, uint32_t to)
@@ -24,8 +32,8 @@ static size_t first_hold(const struct gh_sharing *sharing, uint32_t to)
 }
 
 /*
- * Backwards along what holds what: at each step the owners first; `limit` places at most. False: it
- * was cut short, or memory ran out.
+ * Backwards along what holds what: at each step the owners first; `limit` places at most, and then no
+ * more than what is left to the command. False: it was cut short, or memory ran out.
  */
 static bool visit_owners(const struct gh_sharing *sharing, const struct gh_shared *shared,
 			 size_t limit, gh_sharer_fn fn, void *ctx)
@@ -48,7 +56,8 @@ static bool visit_owners(const struct gh_sharing *sharing, const struct gh_share
 		     ok && i < sharing->holds.len && sharing->holds.data[i].to == to; i++) {
 			uint32_t from = sharing->holds.data[i].from;
 
-			if (gh_bitmap_test_and_set(sharing->seen, from))
+			ok = limit == SIZE_MAX || (*sharing->left && (*sharing->left)--);
+			if (!ok || gh_bitmap_test_and_set(sharing->seen, from))
 				continue;
 			ok = todo.len < limit && place_vec_push(&todo, from);
 			if (ok && gh_node_is_owner(graph, tree->node[from]))

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "analysis/sharing.h"
 #include "base/cleanup.h"
 #include "command/shown.h"
 #include "report/format.h"
@@ -358,6 +359,8 @@ struct gh_error *gh_command_run(struct gh_session *session, const char *const *a
 		return print_help(command, sink, ctx);
 	args.words = argv + 1; // as typed
 	apply_defaults(&args, defaults);
+	if (session && session->sharing)
+		gh_sharing_begin(session->sharing);
 	err = enter_dialogue(session, &args);
 	return err ? err : answer(session, &args, sink, ctx, findings_ret);
 }

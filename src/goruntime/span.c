@@ -124,8 +124,10 @@ static bool decode(const struct gh_runtime *rt, gh_addr addr, const uint8_t *p, 
 		table->manual_pages += gh_min_u64(npages, UINT32_MAX);
 		return false;
 	}
-	if (state != MSPAN_IN_USE)
+	if (state != MSPAN_IN_USE) {
+		table->damaged += state > MSPAN_MANUAL;
 		return false;
+	}
 	delta = (int32_t)((uint32_t)span_field(layout, p, GH_F_mspan_sweepgen) - sweepgen);
 	span = (struct gh_span){
 		.base = span_field(layout, p, GH_F_mspan_startAddr),
