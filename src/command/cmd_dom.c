@@ -114,7 +114,8 @@ static void put_way(const struct request *r, struct gh_strbuf *sb)
 		gh_strbuf_puts(sb, "; several owners share it");
 }
 
-static void put_headline(const struct request *r, const struct gh_domview *view, bool exact_bytes)
+static void put_headline(const struct request *r, const struct gh_domview *view,
+			 bool exact_bytes)
 {
 	_cleanup_strbuf_ struct gh_strbuf sb = {0};
 	struct gh_cell bytes = gh_cell_u64(gh_domtree_retained(r->session->domtree, r->node));

@@ -2,8 +2,8 @@
 """src/command/sessions.inc: what `goheap help COMMAND` shows of a real answer.
 
 Each command is asked about the bundled core of the newest release, or about a program of
-examples/leaks that has what the command is for: one whose answer has no addresses, as these are shorter
-in one run than in the next.
+examples/leaks that has what the command is for: one whose answer has no addresses, as these are
+shorter in one run than in the next.
 """
 
 import pathlib
