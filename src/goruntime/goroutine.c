@@ -141,7 +141,7 @@ struct gh_error *gh_goroutines_load(const struct gh_runtime *rt, struct gh_gorou
 	struct gh_thread_index threads;
 	struct gh_slice all;
 	struct gh_error *err = NULL;
-	uint64_t readable;
+	uint64_t readable, counted, lost = 0;
 
 	*unreadable_ret = 0;
 	if (!rt->var[GH_V_allgs] || !gh_read_slice(rt->image, rt->var[GH_V_allgs], &all))
@@ -151,10 +151,16 @@ struct gh_error *gh_goroutines_load(const struct gh_runtime *rt, struct gh_gorou
 			"take a whole core, or pass the executable that ran with --exe");
 	if (!gh_thread_index_init(&threads, rt->target))
 		return gh_error_nomem();
+	if (all.len > all.cap) { // what lies behind the array is no goroutines
+		lost = 1;
+		all.len = all.cap;
+		if (gh_goroutines_counted(rt, &counted))
+			all.len = gh_min_u64(counted, all.cap);
+	}
 	readable =
 		gh_image_readable(rt->image, all.data, gh_min_u64(all.len, UINT64_MAX / 8) * 8) / 8;
 	// a length beyond what is mapped is damage: count only what a damaged word may mean
-	*unreadable_ret = gh_min_u64(all.len, UINT32_MAX) - gh_min_u64(readable, UINT32_MAX);
+	*unreadable_ret = lost + gh_min_u64(all.len, UINT32_MAX) - gh_min_u64(readable, UINT32_MAX);
 	if (!gh_budget_take(gh_runtime_budget(rt), readable * sizeof(*ret->data), "goroutines") ||
 	    !gh_vec_reserve_exactly((void **)&ret->data, &ret->cap, readable, sizeof(*ret->data)))
 		err = gh_error_nomem();

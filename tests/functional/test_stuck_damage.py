@@ -200,6 +200,20 @@ def test_processors_that_are_none_have_no_timers(patient: Patient) -> None:
     assert document["skipped"]
 
 
+def test_a_list_of_goroutines_that_never_ends(patient: Patient) -> None:
+    """It is as long as the runtime's other count of them, and nothing behind it is a goroutine."""
+    core = gocore.Core(str(patient.dead.core), str(patient.dead.exe),
+                       patient.dead.exe.parents[1].name)
+    length = core.symbol("runtime.allgs") + 8
+    core.close()
+    command = "goroutines --all"
+    whole = patient.ask(command)[command]
+    with patient.damaged({length: (1 << 63) - 1}):
+        document = patient.ask(command)[command]
+    assert goheap.rows(document, "goroutines") == goheap.rows(whole, "goroutines")
+    assert [skip["count"] for skip in document["skipped"] if skip["what"] == "goroutines"] == [1]
+
+
 @pytest.mark.parametrize("program", sorted(ANYWHERE))
 def test_damage_anywhere(workshop: programs.Workshop, release: str, program: str,
                          tmp_path: pathlib.Path, pytestconfig: pytest.Config) -> None:

@@ -364,6 +364,7 @@ static void counts_unreadable_goroutines(void **state)
 	uint64_t unreadable;
 
 	put64(ALLGS + 8, 3);
+	put64(ALLGS + 16, 3);
 	put64(ALLGS + 0x28, 0x1000);
 	assert_null(gh_goroutines_load(&rt, &list, &unreadable));
 	assert_int_equal(list.len, 1);
