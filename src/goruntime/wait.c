@@ -119,6 +119,8 @@ static bool is_queued(const struct gh_runtime *rt, const struct gh_sudog *s)
 {
 	struct gh_sudog prev;
 
+	if (s->chan == s->addr) // its channel would be its queue
+		return false;
 	if (s->prev)
 		return gh_sudog_read(rt, s->prev, &prev) && prev.next == s->addr &&
 		       prev.chan == s->chan;
