@@ -67,6 +67,14 @@ static bool any_reads_values(const struct options *options)
 	return options->commands.len == 0; // the prompt may ask for anything
 }
 
+static bool any_reads_channels(const struct options *options)
+{
+	for (size_t i = 0; i < options->commands.len; i++)
+		if (gh_command_find(options->commands.data[i].data[0])->reads_channels)
+			return true;
+	return false;
+}
+
 /* The least that a command was given with --max-mem; 0: none was. */
 static uint64_t max_mem_of(const struct options *options)
 {
@@ -89,7 +97,8 @@ static struct gh_error *open_process(const struct options *options,
 				     struct gh_target_options *target_options,
 				     struct gh_target **ret)
 {
-	struct gh_spare state = {.poll = target_options->poll};
+	struct gh_spare state = {.poll = target_options->poll,
+				 .needs_channels = any_reads_channels(options)};
 	struct gh_target_spare spare = gh_spare_callbacks(&state);
 
 	if (options->core || options->nfiles > 1)

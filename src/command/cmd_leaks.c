@@ -293,6 +293,7 @@ const struct gh_command gh_cmd_leaks = {
 	.examples = examples,
 	.tables = tables,
 	.needs_target = true,
+	.reads_channels = true,
 	.ignores = GH_IGNORES_TYPE,
 	.run = run,
 };

@@ -193,5 +193,6 @@ const struct gh_command gh_cmd_suspects = {
 	.people_rows = FIRST_PAGE,
 	.ignores = GH_IGNORES_TYPE | GH_IGNORES_PACKAGE,
 	.needs_target = true,
+	.reads_channels = true,
 	.run = run,
 };

@@ -45,6 +45,7 @@ struct gh_command {
 	bool reads_running; // a process need not stand still for it: it reads counters
 	bool continues;	    // goes on with the last answer, in its order: next
 	bool reads_values;  // contents without pointers: of a process they are copied only if asked
+	bool reads_channels; // likewise, as far as channels say where they begin how full they are
 	bool all_rows;	    // people, too, see all rows unless -n says otherwise
 	uint32_t people_rows; // what they see otherwise, if it fits a page of 24 lines; 0: 20
 	bool counts_itself; // -n counts something else than rows: args->limit

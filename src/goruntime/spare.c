@@ -7,6 +7,7 @@
 enum {
 	ARENA_BYTES = 1 << 26, // runtime/malloc.go, heapArenaBytes on 64-bit Linux
 	MAX_ARENAS = 1 << 22,
+	MAX_SLOTS = 64, // of GH_PAGE_BYTES and more; no span of a class has so many
 };
 
 static struct gh_error *begin(void *ctx, const struct gh_target *running)
@@ -70,22 +71,39 @@ static struct gh_error *list_free(const struct gh_runtime *rt, struct gh_range_v
 	return err;
 }
 
+/* All but where channels would begin: of slots that may hold a whole page more than that. */
+static bool add_behind_channels(const struct gh_span_extent *span, struct gh_range_vec *ret)
+{
+	gh_addr hi = end_of(span);
+	bool ok = true;
+
+	if (span->elem_bytes < GH_PAGE_BYTES || (hi - span->base) / span->elem_bytes > MAX_SLOTS)
+		return true;
+	for (gh_addr slot = span->base; ok && hi - slot >= span->elem_bytes;
+	     slot += span->elem_bytes)
+		ok = gh_range_vec_push(ret, (struct gh_range){slot + GH_SPARE_CHANNEL,
+							      slot + span->elem_bytes});
+	return ok;
+}
+
 /* A span's part that nobody reads: all of it but for marks at its end. */
-static bool add_noscan(const struct gh_runtime *rt, const struct gh_span_extent *span,
-		       struct gh_range_vec *ret)
+static bool add_noscan(const struct gh_spare *spare, const struct gh_runtime *rt,
+		       const struct gh_span_extent *span, struct gh_range_vec *ret)
 {
 	bool is_noscan = !span->is_manual && (span->spanclass & 1);
 	gh_addr hi = end_of(span);
 
 	if (!is_noscan || span->elem_bytes <= GH_SPARE_MIN_ELEM)
 		return true;
+	if (spare->needs_channels)
+		return add_behind_channels(span, ret);
 	if (gh_span_marks_inline(rt, span->base, span->elem_bytes))
 		hi -= GH_INLINE_MARK_BYTES;
 	return gh_range_vec_push(ret, (struct gh_range){span->base, hi});
 }
 
-static struct gh_error *list_of(const struct gh_runtime *rt, const struct gh_span_extent_vec *spans,
-				struct gh_range_vec *ret)
+static struct gh_error *list_of(const struct gh_spare *spare, const struct gh_runtime *rt,
+				const struct gh_span_extent_vec *spans, struct gh_range_vec *ret)
 {
 	struct gh_range_vec used = {0}, free_pages = {0};
 	struct gh_error *err = NULL;
@@ -96,7 +114,7 @@ static struct gh_error *list_of(const struct gh_runtime *rt, const struct gh_spa
 		if (end_of(span) <= span->base)
 			continue;
 		if (!gh_range_vec_push(&used, (struct gh_range){span->base, end_of(span)}) ||
-		    !add_noscan(rt, span, ret))
+		    !add_noscan(spare, rt, span, ret))
 			err = gh_error_nomem();
 	}
 	if (!err)
@@ -120,7 +138,7 @@ static struct gh_error *list(void *ctx, const struct gh_image *memory, struct gh
 	rt.image = memory;
 	err = gh_span_extents(&rt, &spans);
 	if (!err)
-		err = list_of(&rt, &spans, ret);
+		err = list_of(spare, &rt, &spans, ret);
 	gh_span_extent_vec_deinit(&spans);
 	return err;
 }

@@ -10,11 +10,14 @@ enum {
 	// over plain numbers, whose first word is their type, or pointer masks that package
 	// reflect made.
 	GH_SPARE_MIN_ELEM = 128,
+	// A channel without pointers begins with its runtime.hchan, its buffer follows.
+	GH_SPARE_CHANNEL = 128,
 };
 
 /** State of gh_target_spare: begins zeroed, and is put back to that by its end. */
 struct gh_spare {
 	const struct gh_poll *poll;
+	bool needs_channels;   // the beginning of each slot is copied
 	struct gh_runtime *rt; // owned, between begin and end
 };
 
