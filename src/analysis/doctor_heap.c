@@ -194,7 +194,7 @@ static void count_caches(const struct gh_runtime *rt, struct page_counts *counts
 /* pageAlloc.inUse.ranges: address ranges, whole chunks. */
 static void count_pages(const struct gh_runtime *rt, struct page_counts *counts)
 {
-	uint64_t base_offset = strcmp(rt->goarch, "amd64") == 0 ? 0xffff800000000000ULL : 0;
+	uint64_t base_offset = gh_heap_arena_base(rt);
 	gh_addr pages = rt->var[GH_V_mheap_] + (uint64_t)rt->layout.offset[GH_F_mheap_pages];
 	gh_addr l1 = pages + (uint64_t)rt->layout.offset[GH_F_pageAlloc_chunks];
 	struct gh_slice ranges;

@@ -78,8 +78,7 @@ static bool is_plausible(const struct gh_span *span)
 
 static bool page_has_inline_marks(const struct gh_runtime *rt, gh_addr page)
 {
-	enum { PAGES = 8192 };
-	uint64_t n = page / GH_PAGE_BYTES % PAGES;
+	uint64_t n = page / GH_PAGE_BYTES % GH_ARENA_PAGES;
 	gh_addr arena;
 	uint8_t byte;
 

@@ -2,10 +2,9 @@
 // See spare.h.
 #include "goruntime/spare.h"
 
-#include "goruntime/span.h"
+#include "goruntime/arena.h"
 
 enum {
-	ARENA_BYTES = 1 << 26, // runtime/malloc.go, heapArenaBytes on 64-bit Linux
 	MAX_ARENAS = 1 << 22,
 	MAX_SLOTS = 64, // of GH_PAGE_BYTES and more; no span of a class has so many
 };
@@ -33,7 +32,6 @@ static gh_addr end_of(const struct gh_span_extent *span)
 /* The arenas of the heap: a list of indexes (runtime/mheap.go, arenaIdx: uint). */
 static struct gh_error *list_arenas(const struct gh_runtime *rt, struct gh_range_vec *ret)
 {
-	gh_addr base = strcmp(rt->goarch, "amd64") == 0 ? 0xffff800000000000ULL : 0;
 	struct gh_slice list;
 
 	if (!gh_has(&rt->layout, GH_F_mheap_heapArenas) ||
@@ -48,8 +46,8 @@ static struct gh_error *list_arenas(const struct gh_runtime *rt, struct gh_range
 
 		if (!gh_read_u64(rt->image, list.data + i * 8, &index))
 			continue;
-		arena.lo = base + index * ARENA_BYTES;
-		arena.hi = arena.lo + ARENA_BYTES;
+		arena.lo = gh_heap_arena_base(rt) + (index << GH_ARENA_SHIFT);
+		arena.hi = arena.lo + GH_ARENA_BYTES;
 		if (arena.lo && arena.lo < arena.hi && !gh_range_vec_push(ret, arena))
 			return gh_error_nomem();
 	}

@@ -9,8 +9,6 @@
 #include "base/cleanup.h"
 #include "base/vec.h"
 
-enum { ARENA_BYTES = 1 << GH_ARENA_SHIFT };
-
 /* Reserved, zero, and committed only where it is written: the heap may be sparse. */
 static void *reserve(size_t bytes)
 {
@@ -36,8 +34,8 @@ static struct gh_error *allocate(struct gh_heap *heap)
 	const struct gh_span *last = &spans->data[spans->len - 1];
 	uint64_t narenas;
 
-	heap->lo = spans->data[0].base & ~(uint64_t)(ARENA_BYTES - 1);
-	heap->hi = gh_align_up(last->base + gh_span_bytes(last), ARENA_BYTES);
+	heap->lo = spans->data[0].base & ~(uint64_t)(GH_ARENA_BYTES - 1);
+	heap->hi = gh_align_up(last->base + gh_span_bytes(last), GH_ARENA_BYTES);
 	narenas = (heap->hi - heap->lo) >> GH_ARENA_SHIFT;
 	heap->pages_bytes = ((heap->hi - heap->lo) >> GH_PAGE_SHIFT) * sizeof(*heap->pages);
 	heap->pages = reserve(heap->pages_bytes);
@@ -61,7 +59,7 @@ static void copy_arena(struct gh_heap *heap, uint64_t arena, uint8_t *to)
 {
 	uint64_t from = arena << GH_ARENA_SHIFT;
 
-	for (uint64_t at = from; at < from + ARENA_BYTES; at += GH_PAGE_BYTES) {
+	for (uint64_t at = from; at < from + GH_ARENA_BYTES; at += GH_PAGE_BYTES) {
 		const struct gh_page *page = gh_heap_page(heap, heap->lo + at);
 		const void *p = page && !page->is_lost
 					? gh_image_at(heap->rt->image, heap->lo + at, GH_PAGE_BYTES)
@@ -152,7 +150,7 @@ static struct gh_error *place_arenas(struct gh_heap *heap)
 		napart += state[a] == ARENA_APART;
 	if (!gh_budget_take(
 		    gh_runtime_budget(heap->rt),
-		    gh_min_u64(napart * ARENA_BYTES, heap->table.heap_pages * GH_PAGE_BYTES),
+		    gh_min_u64(napart * GH_ARENA_BYTES, heap->table.heap_pages * GH_PAGE_BYTES),
 		    "a copy of the heap, whose bytes lie apart in the core"))
 		return gh_error_nomem();
 	heap->copy_bytes = napart << GH_ARENA_SHIFT;

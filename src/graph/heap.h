@@ -3,7 +3,7 @@
 // bytes behind them. The mark and everything after it stands on this. Knows nothing of types.
 #pragma once
 
-#include "goruntime/span.h"
+#include "goruntime/arena.h"
 
 /** One heap page, 8 bytes: everything that turns an address into a slot. */
 struct gh_page {
@@ -13,8 +13,6 @@ struct gh_page {
 	uint32_t is_heap : 1; // 0: no heap page
 	uint32_t is_lost : 1; // the core lacks the span's bytes: may be marked, not scanned
 };
-
-enum { GH_ARENA_SHIFT = 26 };
 
 struct gh_heap {
 	const struct gh_runtime *rt; // borrowed
