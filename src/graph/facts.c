@@ -346,23 +346,6 @@ static struct mark_edge resolve_directory(struct gh_mark *m, const uint8_t *word
 	};
 }
 
-/* A slice or string. The array of an empty one, of which nothing is told, is of any length. */
-static struct mark_edge resolve_array(struct gh_mark *m, const uint8_t *word, uint32_t after,
-				      struct mark_edge edge)
-{
-	bool is_string = edge.kind == GH_EDGE_STRING;
-
-	if (after < (is_string ? 1 : 2)) {
-		edge.bytes = 0; // the compiler keeps cap elsewhere
-	} else if (gh_edge_is_empty(word, (enum gh_edge_kind)edge.kind)) {
-		edge.bytes = 0;
-		edge.code = weaken(m, edge.code);
-	} else {
-		edge = is_string ? gh_edge_of_string(word, edge) : gh_edge_of_slice(word, edge);
-	}
-	return edge;
-}
-
 static struct mark_edge resolve(struct gh_mark *m, const uint8_t *word, uint32_t before,
 				uint32_t after, struct mark_edge edge)
 {
@@ -371,7 +354,11 @@ static struct mark_edge resolve(struct gh_mark *m, const uint8_t *word, uint32_t
 	switch ((enum gh_edge_kind)edge.kind) {
 	case GH_EDGE_SLICE:
 	case GH_EDGE_STRING:
-		return resolve_array(m, word, after, edge);
+		if (gh_edge_of_array(word, after, &edge))
+			return edge;
+		edge.bytes = 0;
+		edge.code = weaken(m, edge.code);
+		return edge;
 	case GH_EDGE_EFACE:
 		return before ? resolve_dynamic(m, m->eface, gh_u64_at(word - 8), false) : unknown;
 	case GH_EDGE_IFACE:

@@ -98,6 +98,24 @@ static inline struct mark_edge gh_edge_of_string(const uint8_t *word, struct mar
 	return edge;
 }
 
+/**
+ * A slice's or string's array, by the edge's kind; after: words of the value behind this one that are
+ * known. False: it is empty, so that the array is of any length, and no more than a guess.
+ */
+static inline bool gh_edge_of_array(const uint8_t *word, uint32_t after, struct mark_edge *edge)
+{
+	bool is_string = edge->kind == GH_EDGE_STRING;
+
+	if (after < (is_string ? 1 : 2)) {
+		edge->bytes = 0; // the compiler keeps cap elsewhere
+		return true;
+	}
+	if (gh_edge_is_empty(word, (enum gh_edge_kind)edge->kind))
+		return false;
+	*edge = is_string ? gh_edge_of_string(word, *edge) : gh_edge_of_slice(word, *edge);
+	return true;
+}
+
 static inline struct dynamic_edge *gh_dynamic_slot(struct dynamic_edge *cache, gh_addr key)
 {
 	return &cache[(key >> 5) % DYNAMIC_SLOTS];

@@ -159,6 +159,15 @@ struct gh_error *gh_nodes_number(struct gh_owner_graph *graph, const uint64_t *o
 	return err;
 }
 
+gh_node gh_node_of_addr(const struct gh_owner_graph *graph, gh_addr addr)
+{
+	struct gh_slot_ref ref;
+
+	return gh_heap_find(graph->heap, addr, &ref) && gh_slot_is_node(graph, ref.slot)
+		       ? gh_node_of_slot(graph, ref.slot)
+		       : GH_NODE_NONE;
+}
+
 /* The last word whose rank is not above the number. */
 uint64_t gh_node_slot(const struct gh_owner_graph *graph, gh_node node)
 {

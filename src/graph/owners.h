@@ -119,6 +119,9 @@ static inline gh_node gh_node_of_slot(const struct gh_owner_graph *graph, uint64
 	return (gh_node)graph->owners.len + group->rank + gh_popcount(before);
 }
 
+/** Node of the object that addr is in; GH_NODE_NONE: of none, or that is no node. */
+gh_node gh_node_of_addr(const struct gh_owner_graph *graph, gh_addr addr);
+
 /** Slot of a node that is an object. O(log slots). */
 uint64_t gh_node_slot(const struct gh_owner_graph *graph, gh_node node);
 

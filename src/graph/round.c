@@ -311,21 +311,8 @@ static bool resolve(struct gh_mark *m, const uint8_t *word, uint32_t before, uin
 
 	switch ((enum gh_edge_kind)edge->kind) {
 	case GH_EDGE_SLICE:
-		if (after >= 2 && gh_edge_is_empty(word, GH_EDGE_SLICE))
-			return false;
-		if (after >= 2)
-			*edge = gh_edge_of_slice(word, *edge);
-		else
-			edge->bytes = 0;
-		return true;
 	case GH_EDGE_STRING:
-		if (after >= 1 && gh_edge_is_empty(word, GH_EDGE_STRING))
-			return false;
-		if (after >= 1)
-			*edge = gh_edge_of_string(word, *edge);
-		else
-			edge->bytes = 0;
-		return true;
+		return gh_edge_of_array(word, after, edge);
 	case GH_EDGE_EFACE:
 	case GH_EDGE_IFACE:
 		if (!before)

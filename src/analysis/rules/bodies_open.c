@@ -17,12 +17,11 @@ struct tally {
 
 static void count(const struct gh_session *s, const struct gh_conn *conn, struct tally *tally)
 {
-	struct gh_slot_ref ref;
+	gh_node node = gh_node_of_addr(s->owners, conn->addr);
 
 	tally->count++;
-	if (gh_heap_find(s->heap, conn->addr, &ref) && gh_slot_is_node(s->owners, ref.slot))
-		tally->bytes += gh_domtree_retained(s->domtree,
-						    gh_node_of_slot(s->owners, ref.slot));
+	if (node != GH_NODE_NONE)
+		tally->bytes += gh_domtree_retained(s->domtree, node);
 }
 
 static void add(struct gh_findings *f, const struct tally *bodies, const struct tally *lent)

@@ -20,15 +20,15 @@ struct tally {
 static struct gh_error *is_kept(struct gh_session *s, const struct gh_conn *conn, bool *ret)
 {
 	const struct gh_owner_graph *graph = s->owners;
+	gh_node node = gh_node_of_addr(graph, conn->addr);
 	const struct gh_shared *shared;
-	struct gh_slot_ref ref;
 	struct gh_error *err;
 	uint32_t top;
 
 	*ret = false;
-	if (!gh_heap_find(s->heap, conn->addr, &ref) || !gh_slot_is_node(graph, ref.slot))
+	if (node == GH_NODE_NONE)
 		return NULL;
-	top = gh_domtree_top(s->domtree, gh_node_of_slot(graph, ref.slot));
+	top = gh_domtree_top(s->domtree, node);
 	if (!gh_is_shared(s->domtree, top)) {
 		*ret = graph->owners.data[s->domtree->node[top]].kind == GH_ROOT_GLOBAL;
 		return NULL;
