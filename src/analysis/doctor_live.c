@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The doctor's checks of the live set: what no correct mark of a sound heap may find. See doctor_checks.h.
+// The doctor's checks of the live set: what no correct mark of a sound heap may find. See
+// doctor_checks.h.
 #include "analysis/doctor_checks.h"
 #include "base/cleanup.h"
 

@@ -7,6 +7,7 @@
 
 #include "analysis/place.h"
 #include "base/cleanup.h"
+#include "base/text.h"
 
 enum {
 	MUTEX_LOCKED = 1,
@@ -214,7 +215,7 @@ void gh_lock_describe_holders(const struct gh_session *session, const struct gh_
 	}
 	if (lock->nholders > shown)
 		gh_strbuf_printf(sb, " and %zu other%s", lock->nholders - shown,
-				 lock->nholders - shown == 1 ? "" : "s");
+				 gh_plural(lock->nholders - shown));
 }
 
 /* Fields of the locks themselves at their first byte, which a name of that place ends with. */

@@ -2,6 +2,7 @@
 // Who shares an object, in words. See sharing.h.
 #include "analysis/sharing.h"
 #include "base/cleanup.h"
+#include "base/text.h"
 
 enum {
 	MAX_WALK = 1 << 12,  // places that are looked at for the owners of one object
@@ -147,7 +148,7 @@ static void describe_owners(const struct gh_owner_graph *graph, const gh_node *o
 	}
 	if (more && total > n) {
 		gh_strbuf_printf(sb, " and %llu other%s", (unsigned long long)total - n,
-				 total - n == 1 ? "" : "s");
+				 gh_plural(total - n));
 	} else if (more) {
 		gh_strbuf_puts(sb, " and others");
 	} else if (named == 1 && n > 1) {

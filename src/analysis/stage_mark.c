@@ -240,7 +240,8 @@ bool gh_session_saw_all(const struct gh_session *s)
 		return false;
 	// a span that says it is none is not counted as damaged: the runtime's own sum tells
 	return !s->root_counts.goroutines_skipped && !s->unreadable_goroutines &&
-	       !s->root_counts.damaged_lists && !s->lost_timers && !gh_statics_lost(s->statics) && !counts.lost &&
-	       !counts.bad_headers && !table->damaged && !table->unreadable &&
+	       !s->root_counts.damaged_lists && !s->lost_timers &&
+	       !gh_statics_lost(s->statics) && !counts.lost && !counts.bad_headers &&
+	       !table->damaged && !table->unreadable &&
 	       !s->heap->bits_lost && table->heap_pages >= table->pages_in_use;
 }

@@ -13,8 +13,8 @@ typedef void (*gh_timer_number_fn)(void *ctx, uint64_t wanted_slot, uint64_t slo
 
 /**
  * bits: of slots that are looked for. fn may get words that are pointers, too; slot is GH_SLOT_NONE
- * (graph/words.h) in static data and on stacks. After stage DOMINATORS. Contents that a copy of a process left
- * out are not looked at. Errors: NOMEM, CANCELLED.
+ * (graph/words.h) in static data and on stacks. After stage DOMINATORS. Contents that a copy of a
+ * process left out are not looked at. Errors: NOMEM, CANCELLED.
  */
 struct gh_error *gh_timer_numbers(struct gh_session *session, const uint64_t *bits,
 				  gh_timer_number_fn fn, void *ctx) GH_MUST_CHECK;

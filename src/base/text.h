@@ -19,3 +19,9 @@ bool gh_text_is_plain(const char *bytes, size_t len);
 
 /** The longest prefix of at most `max` bytes that does not end within a UTF-8 sequence. */
 size_t gh_text_cut(const char *bytes, size_t len, size_t max);
+
+/** What a noun ends with behind that number: "1 row", "2 rows". */
+static inline const char *gh_plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}

@@ -59,20 +59,18 @@ static bool all_read_running(const struct options *options)
 	return options->commands.len != 0;
 }
 
-static bool any_reads_values(const struct options *options)
+/* The most that one of them reads; the prompt may ask for anything. */
+static enum gh_contents contents_read(const struct options *options)
 {
-	for (size_t i = 0; i < options->commands.len; i++)
-		if (gh_command_find(options->commands.data[i].data[0])->reads_values)
-			return true;
-	return options->commands.len == 0; // the prompt may ask for anything
-}
+	enum gh_contents most = options->commands.len ? GH_READS_NONE : GH_READS_VALUES;
 
-static bool any_reads_channels(const struct options *options)
-{
-	for (size_t i = 0; i < options->commands.len; i++)
-		if (gh_command_find(options->commands.data[i].data[0])->reads_channels)
-			return true;
-	return false;
+	for (size_t i = 0; i < options->commands.len; i++) {
+		enum gh_contents reads =
+			gh_command_find(options->commands.data[i].data[0])->reads;
+
+		most = reads > most ? reads : most;
+	}
+	return most;
 }
 
 /* The least that a command was given with --max-mem; 0: none was. */
@@ -97,8 +95,9 @@ static struct gh_error *open_process(const struct options *options,
 				     struct gh_target_options *target_options,
 				     struct gh_target **ret)
 {
+	enum gh_contents reads = contents_read(options);
 	struct gh_spare state = {.poll = target_options->poll,
-				 .needs_channels = any_reads_channels(options)};
+				 .needs_channels = reads == GH_READS_CHANNELS};
 	struct gh_target_spare spare = gh_spare_callbacks(&state);
 
 	if (options->core || options->nfiles > 1)
@@ -107,7 +106,7 @@ static struct gh_error *open_process(const struct options *options,
 		return gh_error_create(GH_ERR_USAGE, "two executables: %s and --exe %s: name one",
 				       options->files[0], options->exe);
 	target_options->exe_path = options->exe ? options->exe : options->files[0];
-	if (!any_reads_values(options))
+	if (reads != GH_READS_VALUES)
 		target_options->spare = &spare;
 	return gh_target_open_pid(target_options, options->pid, all_read_running(options), ret);
 }

@@ -122,6 +122,6 @@ const struct gh_command gh_cmd_chans = {
 	.examples = examples,
 	.tables = tables,
 	.needs_target = true,
-	.reads_channels = true,
+	.reads = GH_READS_CHANNELS,
 	.run = run,
 };

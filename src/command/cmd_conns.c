@@ -462,6 +462,6 @@ const struct gh_command gh_cmd_conns = {
 	.tables = tables,
 	.needs_target = true,
 	.ignores = GH_IGNORES_TYPE | GH_IGNORES_PACKAGE | GH_IGNORES_MIN,
-	.reads_values = true, // addresses and names
+	.reads = GH_READS_VALUES, // addresses and names
 	.run = run,
 };

@@ -4,6 +4,7 @@
 
 #include "analysis/defers.h"
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "command/code_cells.h"
 #include "command/command.h"
 #include "command/heap_notes.h"
@@ -377,7 +378,7 @@ static void add_notes(const struct listing *l)
 	l->report->headline = gh_arena_printf(
 		&l->report->arena,
 		"%llu pending defer%s: %llu pile%s up in loops, %llu keep%s over %s",
-		(unsigned long long)list->rows.len, list->rows.len == 1 ? "" : "s",
+		(unsigned long long)list->rows.len, gh_plural(list->rows.len),
 		(unsigned long long)loops, loops == 1 ? "s" : "", (unsigned long long)big,
 		big == 1 ? "s" : "", gh_strbuf_str(&limit));
 	gh_report_skip(l->report, "defers", list->skips.unreadable,

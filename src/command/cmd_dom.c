@@ -4,6 +4,7 @@
 
 #include "analysis/domview.h"
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "command/command.h"
 #include "command/heap_notes.h"
 #include "command/owner_arg.h"

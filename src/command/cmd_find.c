@@ -8,7 +8,6 @@
 #include "base/text.h"
 #include "command/command.h"
 #include "command/heap_notes.h"
-#include "report/format.h"
 
 enum column { ADDRESS, TYPE, BYTES, OFFSET, NAME, VALUE, REFERRER, OWNER, NCOLUMNS };
 
@@ -298,7 +297,7 @@ const struct gh_command gh_cmd_find = {
 	.tables = tables,
 	.max_positional = 1,
 	.needs_target = true,
-	.reads_values = true,
+	.reads = GH_READS_VALUES,
 	.ignores = GH_IGNORES_TYPE | GH_IGNORES_PACKAGE | GH_IGNORES_MIN,
 	.run = run,
 };

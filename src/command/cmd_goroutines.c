@@ -319,6 +319,6 @@ const struct gh_command gh_cmd_goroutines = {
 	.tables = tables,
 	.needs_target = true,
 	.ignores = GH_IGNORES_TYPE | GH_IGNORES_MIN,
-	.reads_values = true,
+	.reads = GH_READS_VALUES,
 	.run = run,
 };

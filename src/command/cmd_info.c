@@ -241,6 +241,6 @@ const struct gh_command gh_cmd_info = {
 	.reads_running = true,
 	.ignores = GH_IGNORES_TYPE | GH_IGNORES_PACKAGE | GH_IGNORES_MIN,
 	.all_rows = true,
-	.reads_values = true,
+	.reads = GH_READS_VALUES,
 	.run = run,
 };

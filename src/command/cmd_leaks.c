@@ -2,6 +2,7 @@
 // `leaks`: goroutines that hang: proven, likely, or parked by design.
 #include "analysis/leaks.h"
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "command/code_cells.h"
 #include "command/command.h"
 #include "command/filter.h"
@@ -293,7 +294,7 @@ const struct gh_command gh_cmd_leaks = {
 	.examples = examples,
 	.tables = tables,
 	.needs_target = true,
-	.reads_channels = true,
+	.reads = GH_READS_CHANNELS,
 	.ignores = GH_IGNORES_TYPE,
 	.run = run,
 };

@@ -3,6 +3,7 @@
 #include "analysis/deadlocks.h"
 #include "analysis/place.h"
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "command/code_cells.h"
 #include "command/command.h"
 #include "command/heap_notes.h"
@@ -262,8 +263,8 @@ static void conclude(struct request *r)
 	report->headline = gh_arena_printf(
 		&report->arena, "%zu goroutine%s for %zu lock%s; %zu deadlock%s",
 		r->locks.waiters.len, r->locks.waiters.len == 1 ? " waits" : "s wait",
-		r->locks.all.len, r->locks.all.len == 1 ? "" : "s", r->deadlocks.all.len,
-		r->deadlocks.all.len == 1 ? "" : "s");
+		r->locks.all.len, gh_plural(r->locks.all.len), r->deadlocks.all.len,
+		gh_plural(r->deadlocks.all.len));
 	gh_report_skip(report, "goroutines", r->locks.counts.no_object,
 		       "the lock that they wait for was not found");
 	gh_report_skip(report, "waits", r->locks.counts.damaged,
@@ -348,6 +349,6 @@ const struct gh_command gh_cmd_locks = {
 	.tables = tables,
 	.needs_target = true,
 	.ignores = GH_IGNORES_TYPE | GH_IGNORES_PACKAGE | GH_IGNORES_MIN,
-	.reads_values = true, // a lock alone has no pointers
+	.reads = GH_READS_VALUES, // a lock alone has no pointers
 	.run = run,
 };

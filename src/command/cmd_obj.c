@@ -392,7 +392,7 @@ const struct gh_command gh_cmd_obj = {
 	.tables = tables,
 	.max_positional = 8,
 	.needs_target = true,
-	.reads_values = true,
+	.reads = GH_READS_VALUES,
 	.all_rows = true,
 	.run = run,
 };

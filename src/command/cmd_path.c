@@ -410,7 +410,7 @@ const struct gh_command gh_cmd_path = {
 	.tables = tables,
 	.max_positional = 1,
 	.needs_target = true,
-	.reads_values = true,
+	.reads = GH_READS_VALUES,
 	.counts_itself = true,
 	.run = run,
 };

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // `referrers`: who points to an object.
+#include "base/text.h"
 #include "command/command.h"
 #include "command/heap_notes.h"
 #include "command/pointer_rows.h"
-#include "report/format.h"
 
 static void say(struct gh_report *report, const struct gh_slot *slot,
 		const struct gh_referrers *referrers)

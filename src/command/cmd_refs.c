@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // `refs`: what an object points to.
+#include "base/text.h"
 #include "command/command.h"
 #include "command/heap_notes.h"
 #include "command/pointer_rows.h"
 #include "graph/edges.h"
-#include "report/format.h"
 
 struct collect {
 	struct gh_session *session;

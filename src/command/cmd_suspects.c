@@ -4,9 +4,9 @@
 
 #include "analysis/finding.h"
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "command/command.h"
 #include "command/heap_notes.h"
-#include "report/format.h"
 
 enum column {
 	LEVEL,
@@ -109,7 +109,8 @@ static const char *say_none(struct gh_report *report, size_t others)
 {
 	if (others)
 		return gh_arena_printf(&report->arena,
-				       "no suspect is of that kind: `goheap suspects` shows %zu other%s",
+				       "no suspect is of that kind: `goheap suspects` shows %zu "
+				       "other%s",
 				       others, gh_plural(others));
 	return "nothing suspicious: `goheap top` and `goheap retained` show what fills the heap, and "
 	       "who holds it";
@@ -193,6 +194,6 @@ const struct gh_command gh_cmd_suspects = {
 	.people_rows = FIRST_PAGE,
 	.ignores = GH_IGNORES_TYPE | GH_IGNORES_PACKAGE,
 	.needs_target = true,
-	.reads_channels = true,
+	.reads = GH_READS_CHANNELS,
 	.run = run,
 };

@@ -77,8 +77,17 @@ static const struct gh_column columns[NCOLUMNS] = {
 	[M] = {"m", GH_UNIT_COUNT, true},
 };
 
-enum verdict_column { V_LEVEL, V_KIND, V_COUNT, V_CALL, V_CGO, V_WAIT_NS_MAX, V_SENTENCE, V_WAIT_NS_KIND,
-		      NVERDICT };
+enum verdict_column {
+	V_LEVEL,
+	V_KIND,
+	V_COUNT,
+	V_CALL,
+	V_CGO,
+	V_WAIT_NS_MAX,
+	V_SENTENCE,
+	V_WAIT_NS_KIND,
+	NVERDICT,
+};
 
 static const struct gh_column verdict_columns[NVERDICT] = {
 	[V_LEVEL] = {"level", GH_UNIT_TEXT, false, .prose = GH_PROSE_HEAD},
@@ -481,6 +490,6 @@ const struct gh_command gh_cmd_threads = {
 	.tables = tables,
 	.needs_target = true,
 	.ignores = GH_IGNORES_TYPE | GH_IGNORES_PACKAGE | GH_IGNORES_MIN,
-	.reads_values = true,
+	.reads = GH_READS_VALUES,
 	.run = run,
 };

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "analysis/timers.h"
+#include "base/text.h"
 #include "command/code_cells.h"
 #include "command/command.h"
 #include "command/heap_notes.h"
@@ -160,7 +161,7 @@ static void set_headline(const struct gh_timer_rows *rows, struct gh_report *rep
 {
 	uint64_t armed = 0, unstoppable = 0;
 	size_t n = gh_timer_view_len(rows->view);
-	const char *s = n == 1 ? "" : "s";
+	const char *s = gh_plural(n);
 
 	for (size_t i = 0; i < n; i++) {
 		armed += gh_timer_view_at(rows->view, i)->state != GH_TIMER_STOPPED;

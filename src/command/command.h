@@ -32,6 +32,13 @@ struct gh_args;
 /** Common options that mean nothing to a command: given all the same, a note says so. */
 enum gh_ignored { GH_IGNORES_TYPE = 1, GH_IGNORES_PACKAGE = 2, GH_IGNORES_MIN = 4 };
 
+/** What a command reads of contents without pointers: each more than the one before. */
+enum gh_contents {
+	GH_READS_NONE,
+	GH_READS_CHANNELS, // where channels begin
+	GH_READS_VALUES,
+};
+
 struct gh_command {
 	const char *name;
 	const char *summary;		     // one sentence
@@ -44,8 +51,7 @@ struct gh_command {
 	bool needs_target;  // false: works without a session (help)
 	bool reads_running; // a process need not stand still for it: it reads counters
 	bool continues;	    // goes on with the last answer, in its order: next
-	bool reads_values;  // contents without pointers: of a process they are copied only if asked
-	bool reads_channels; // likewise, as far as channels say where they begin how full they are
+	enum gh_contents reads; // of objects without pointers; of a process no more is copied
 	bool all_rows;	    // people, too, see all rows unless -n says otherwise
 	uint32_t people_rows; // what they see otherwise, if it fits a page of 24 lines; 0: 20
 	bool counts_itself; // -n counts something else than rows: args->limit

@@ -12,12 +12,6 @@ void gh_format_bytes(struct gh_strbuf *sb, uint64_t bytes);
 /** "512 ns", "1.23 ms", "45.6 s", "2m03s", "3h24m", "5d03h"; negative ones with a sign. */
 void gh_format_ns(struct gh_strbuf *sb, int64_t ns);
 
-/** What a noun ends with behind that number: "1 row", "2 rows". */
-static inline const char *gh_plural(uint64_t n)
-{
-	return n == 1 ? "" : "s";
-}
-
 /** A finite number with up to nine decimals and a point, without the zeros at their end. */
 void gh_format_real(struct gh_strbuf *sb, double v);
 

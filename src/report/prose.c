@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sentences for people: breaking lines, and tables whose rows are paragraphs.
+#include "base/text.h"
 #include "report/format.h"
 #include "report/render.h"
 
@@ -20,7 +21,7 @@ void gh_put_rest(struct gh_out *out, const struct gh_render_options *options, si
 {
 	if (nrows == 0)
 		return;
-	gh_strbuf_printf(&out->sb, "… %zu more row%s: ", nrows, nrows == 1 ? "" : "s");
+	gh_strbuf_printf(&out->sb, "… %zu more row%s: ", nrows, gh_plural(nrows));
 	if (options->how_next)
 		gh_strbuf_printf(&out->sb, "`%s`\n", options->how_next);
 	else

@@ -190,7 +190,7 @@ static void folders_of_paths_go_first(void **state)
 		{"github.com/a/caddy/v2.rawCfg", 18, "…/caddy/v2.rawCfg"},
 		{"map[string]*some.org/a/b.T groups", 25, "map[string]*…/b.T groups"},
 		{"map[x.org/a/k.K]y.org/b/v.V", 20, "map[…/a/k.K]…/b/v.V"},
-		{"/root/pkg/mod/x@v1.2.3/file.go:12", 16, "…/file.go:12"},
+		{"/home/pkg/mod/x@v1.2.3/file.go:12", 16, "…/file.go:12"},
 		{"net/http.(*Server).Serve", 23, "…/http.(*Server).Serve"},
 		{"no path in it", 8, "no …n it"},
 	};
@@ -222,7 +222,7 @@ static void what_has_no_room_stands_below(void **state)
 	row[0] = gh_cell_u64(2500);
 	row[1] = gh_cell_text("waiting");
 	row[2] = gh_cell_text("internal/poll.runtime_pollWait");
-	row[3] = gh_cell_text("/root/src/service/accept.go:653");
+	row[3] = gh_cell_text("/home/src/service/accept.go:653");
 	row[4] = gh_cell_u64(22);
 	row[5] = gh_cell_text("net/http.(*Server).Serve");
 	row = gh_table_row(table);

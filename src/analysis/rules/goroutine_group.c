@@ -6,6 +6,7 @@
 #include "analysis/stackgroups.h"
 #include "base/cleanup.h"
 #include "base/strbuf.h"
+#include "base/text.h"
 
 enum { SHARE = 10 }; // one part in so many of all live bytes
 
@@ -45,7 +46,7 @@ static void add(struct group_find *find, const struct gh_stack_group *group, uin
 		(struct gh_finding){
 			.level = GH_LEVEL_POSSIBLE,
 			.title = gh_findings_text(f, "%zu goroutine%s in %s", group->count,
-						  group->count == 1 ? "" : "s",
+						  gh_plural(group->count),
 						  gh_strbuf_str(&where)),
 			.bytes = bytes,
 			.bytes_kind = group->count == 1 ? "exact" : "at_least",

@@ -5,6 +5,7 @@
 #include "analysis/leaks.h"
 #include "base/cleanup.h"
 #include "base/strbuf.h"
+#include "base/text.h"
 
 extern const struct gh_rule gh_rule_goroutine_leak;
 
@@ -26,7 +27,7 @@ static void add(struct gh_findings *f, const struct gh_leaks *leaks, const struc
 		(struct gh_finding){
 			.level = proven ? GH_LEVEL_PROVEN : GH_LEVEL_LIKELY,
 			.title = gh_findings_text(f, "%zu goroutine%s in %s %s (%s)", leak->count,
-						  leak->count == 1 ? "" : "s",
+						  gh_plural(leak->count),
 						  gh_strbuf_str(&where),
 						  proven	      ? "will never go on"
 						  : leak->count == 1 ? "seems to hang"

@@ -4,6 +4,7 @@
 #include "analysis/finding.h"
 #include "base/cleanup.h"
 #include "base/strbuf.h"
+#include "base/text.h"
 
 enum { SHARE = 10 }; // one part in so many of all live bytes
 
@@ -47,7 +48,7 @@ static void add(struct gh_findings *f, gh_node node)
 			.level = GH_LEVEL_POSSIBLE,
 			.title = gh_findings_text(f, "%s alone keeps %llu object%s alive", owner,
 						  (unsigned long long)objects,
-						  objects == 1 ? "" : "s"),
+						  gh_plural(objects)),
 			.bytes = retained,
 			.bytes_kind = "exact",
 			.evidence = gh_findings_text(f,

@@ -4,6 +4,7 @@
 // can give them back.
 #include "analysis/conns.h"
 #include "analysis/finding.h"
+#include "base/text.h"
 
 extern const struct gh_rule gh_rule_sql_lost;
 
@@ -24,7 +25,7 @@ static void add(struct gh_findings *f, const struct gh_conn *pool)
 								: GH_LEVEL_LIKELY,
 			.title = gh_findings_text(
 				f, "%llu connection%s of a sql.DB will never come back",
-				(unsigned long long)pool->lost, pool->lost == 1 ? "" : "s"),
+				(unsigned long long)pool->lost, gh_plural(pool->lost)),
 			.bytes = pool->lost_bytes,
 			.bytes_kind = "at_least",
 			.evidence = gh_findings_text(

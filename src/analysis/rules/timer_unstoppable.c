@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/numbering.h"
 #include "base/strbuf.h"
+#include "base/text.h"
 #include "goruntime/functab.h"
 #include "goruntime/traceback.h"
 
@@ -118,7 +119,7 @@ static void add(struct gh_findings *f, const struct timer_group *g)
 			.level = GH_LEVEL_PROVEN,
 			.title = gh_findings_text(f, "%llu %s timer%s%s%s that nobody can stop",
 						  (unsigned long long)g->count, kind,
-						  g->count == 1 ? "" : "s", name.len ? " of " : "",
+						  gh_plural(g->count), name.len ? " of " : "",
 						  gh_strbuf_str(&name)),
 			.bytes = g->retained,
 			.bytes_kind = "at_least",
