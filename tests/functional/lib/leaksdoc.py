@@ -142,7 +142,7 @@ def page(goheap: pathlib.Path, folder: pathlib.Path, release: str) -> str:
     return "".join(sections)
 
 
-UNITS = {"B", "KiB", "MiB", "GiB", "ns", "µs", "ms", "s", "%", "%:", "%,"}
+UNITS = {"B", "KiB", "MiB", "GiB", "ns", "µs", "ms", "s", "%"}
 
 
 def normal(text: str) -> List[str]:
@@ -151,7 +151,9 @@ def normal(text: str) -> List[str]:
     for word in text.split():
         if re.fullmatch(r"0x[0-9a-f]+|\$?[-+]?\d[\w.]*[%,;:)]*", word):
             word = "N"
-        elif word in UNITS and words and words[-1] == "N":
+        bare = word.rstrip(",;:)")
+        if bare in UNITS and words and words[-1] == "N":
+            words += [word[len(bare):]] if word != bare else []
             continue
         if not (word == "N" and words and words[-1] == "N"):
             words.append(re.sub(r"\d+", "N", word))
