@@ -374,15 +374,11 @@ def test_the_shortest_of_many(workshop: programs.Workshop) -> None:
         chosen = nodes[::RANDOM // 10]
         commands = ["path -n %d %#x" % (count, node) for node in chosen for count in (2, 7)]
         documents = goheap.ask(dead.core, dead.exe, *commands)
-        wrong, compared = [], 0
+        wrong = []
         for command in commands:
             _, _, count, address = command.split()
             rows = goheap.rows(documents[command], "hops")
             ours = collections.Counter(row["path"] for row in rows for _ in range(row["hops"]))
-            if any(row["expression"] and not row["expression"].startswith("main.held")
-                   for row in rows):
-                continue  # the goroutine that dies has it in a register
-            compared += 1
             told = [ours[i + 1] for i in range(len(ours))]
             if told != wild.lengths(_number(address), int(count)):
                 wrong.append("%s: %s" % (command, told))
@@ -390,7 +386,6 @@ def test_the_shortest_of_many(workshop: programs.Workshop) -> None:
                 wrong.append("%s: one of them comes twice" % command)
         core.close()
         assert not wrong, "\n".join(wrong)
-        assert compared > len(commands) // 2
 
 
 def long_paths(workshop: programs.Workshop, release: str, folder: pathlib.Path,

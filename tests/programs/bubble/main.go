@@ -8,8 +8,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"syscall"
 	"time"
+
+	"goheap.test/programs/abort"
 )
 
 // Stated is one timer of the bubble.
@@ -70,9 +71,7 @@ func inBubble() {
 		panic(err)
 	}
 	fmt.Fprintln(os.Stdout, string(text))
-	syscall.Kill(syscall.Getpid(), syscall.SIGABRT)
-	for {
-	}
+	abort.InSyscall()
 }
 
 func main() {

@@ -12,10 +12,9 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
-	"syscall"
-	"time"
 	"unsafe"
 
+	"goheap.test/programs/abort"
 	"goheap.test/programs/truth"
 )
 
@@ -161,6 +160,5 @@ func main() {
 	go func() { bytes <- kinds[os.Args[1]](n) }() // which leaves no stack with addresses
 	fmt.Println(<-bytes)
 	debug.FreeOSMemory()
-	syscall.Kill(syscall.Getpid(), syscall.SIGABRT)
-	time.Sleep(time.Hour)
+	abort.InSyscall()
 }

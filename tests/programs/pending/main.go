@@ -10,10 +10,10 @@ import (
 	"os"
 	"runtime"
 	"sync"
-	"syscall"
 	"time"
 	"unsafe"
 
+	"goheap.test/programs/abort"
 	"goheap.test/programs/truth"
 )
 
@@ -309,7 +309,5 @@ func main() {
 		panic(err)
 	}
 	fmt.Fprintln(os.Stdout, string(text))
-	syscall.Kill(syscall.Getpid(), syscall.SIGABRT)
-	for {
-	}
+	abort.InSyscall()
 }

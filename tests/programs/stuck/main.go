@@ -5,8 +5,9 @@ package main
 
 import (
 	"sync"
-	"syscall"
 	"time"
+
+	"goheap.test/programs/abort"
 )
 
 var (
@@ -58,7 +59,5 @@ func main() {
 	go deferring()
 	go deferring()
 	time.Sleep(100 * time.Millisecond)
-	syscall.Kill(syscall.Getpid(), syscall.SIGABRT)
-	for {
-	}
+	abort.InSyscall()
 }

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"goheap.test/programs/abort"
 )
 
 var clean = os.Getenv("GOHEAP_CLEAN") == "1"
@@ -251,7 +253,7 @@ func main() {
 	runtime.GC()
 	go func() {
 		time.Sleep(10 * time.Millisecond)
-		syscall.Kill(os.Getpid(), syscall.SIGABRT)
+		abort.InSyscall()
 	}()
 	time.Sleep(time.Minute)
 	names <- 1

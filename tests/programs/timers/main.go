@@ -14,9 +14,10 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 	"unsafe"
+
+	"goheap.test/programs/abort"
 )
 
 //go:linkname nanotime runtime.nanotime
@@ -380,10 +381,6 @@ func firing() {
 	time.Sleep(50 * time.Millisecond)
 }
 
-// clearRegisters leaves no address in the registers that memory is copied and marked by: what runs
-// is stopped anywhere, and its registers may then be pointers.
-func clearRegisters()
-
 func main() {
 	runtime.MemProfileRate = 0 // but for sampled
 	debug.SetGCPercent(-1)     // or what is dropped goes, and another timer takes its place
@@ -417,9 +414,5 @@ func main() {
 		panic(err)
 	}
 	fmt.Println(string(text))
-	runtime.LockOSThread()
-	clearRegisters()
-	syscall.Tgkill(syscall.Getpid(), syscall.Gettid(), syscall.SIGABRT)
-	for {
-	}
+	abort.InSyscall()
 }

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"time"
 	"unsafe"
+
+	"goheap.test/programs/abort"
 )
 
 const (
@@ -136,6 +138,5 @@ func main() {
 		}
 	}
 	json.NewEncoder(os.Stdout).Encode(map[string]any{"waiters": waiters[:], "collections": collections})
-	syscall.Kill(syscall.Getpid(), syscall.SIGABRT)
-	select {}
+	abort.InSyscall()
 }
