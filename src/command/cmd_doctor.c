@@ -6,7 +6,7 @@
 static const struct gh_column columns[] = {
 	{"name", GH_UNIT_TEXT, false},
 	{"state", GH_UNIT_TEXT, false},
-	{"detail", GH_UNIT_TEXT, false},
+	{"detail", GH_UNIT_TEXT, .wraps = true},
 	{"advice", GH_UNIT_TEXT, true},
 };
 

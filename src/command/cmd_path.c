@@ -317,9 +317,7 @@ static struct gh_error *find_by_type(struct request *r, const struct gh_args *ar
 		err = find_largest(r, &type, ret);
 	gh_type_arg_deinit(&type);
 	if (!err && !*ret)
-		return gh_error_create(GH_ERR_MISSING,
-				       "no live object is of type %s: `goheap top` lists the types",
-				       word ? word : "that kind");
+		return gh_type_arg_none(args, word);
 	return err;
 }
 

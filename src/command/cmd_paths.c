@@ -132,7 +132,8 @@ static bool is_empty(const struct gh_merged *merged)
 	return !merged->nodes.data[0].count && !merged->own_objects && !merged->unowned_objects;
 }
 
-static struct gh_error *fill(struct gh_session *session, struct request *r, const char *word)
+static struct gh_error *fill(struct gh_session *session, struct request *r,
+			     const struct gh_args *args, const char *word)
 {
 	struct gh_error *err;
 	bool again = false;
@@ -143,9 +144,7 @@ static struct gh_error *fill(struct gh_session *session, struct request *r, cons
 	if (!err && again)
 		err = build(session, r);
 	if (!err && is_empty(&r->merged))
-		return gh_error_create(GH_ERR_MISSING,
-				       "no live object is of type %s: `goheap top` lists the types",
-				       word ? word : "that kind");
+		return gh_type_arg_none(args, word);
 	if (!err)
 		err = add_rows(r);
 	if (!err)
@@ -169,7 +168,7 @@ static struct gh_error *run(struct gh_session *session, const struct gh_args *ar
 	if (!err)
 		r.table = gh_report_table(report, "paths", columns, NCOLUMNS);
 	if (!err)
-		err = r.table ? fill(session, &r, word) : gh_error_nomem();
+		err = r.table ? fill(session, &r, args, word) : gh_error_nomem();
 	gh_merged_deinit(&r.merged);
 	gh_type_arg_deinit(&r.type);
 	if (!err)

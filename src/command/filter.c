@@ -179,3 +179,20 @@ struct gh_error *gh_type_arg_widen(struct gh_type_arg *arg, bool *ret)
 	arg->name = NULL;
 	return err;
 }
+
+struct gh_error *gh_type_arg_none(const struct gh_args *args, const char *word)
+{
+	const char *const what[][2] = {
+		{"of type", word},
+		{"of a type that matches", args->type_re},
+		{"in a package that matches", args->package_re},
+	};
+	_cleanup_strbuf_ struct gh_strbuf sb = {0};
+
+	for (size_t i = 0; i < GH_ARRAY_SIZE(what); i++)
+		if (what[i][1])
+			gh_strbuf_printf(&sb, "%s%s %s", sb.len ? " and " : "", what[i][0],
+					 what[i][1]);
+	return gh_error_create(GH_ERR_MISSING, "no live object is %s: `goheap top` lists the types",
+			       gh_strbuf_str(&sb));
+}

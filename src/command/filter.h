@@ -50,6 +50,9 @@ void gh_type_arg_deinit(struct gh_type_arg *arg);
 /** Is a type of that full name meant? ctx: a struct gh_type_arg. */
 bool gh_type_arg_means(void *ctx, const char *type);
 
+/** The error that says of no live object that it is meant. */
+struct gh_error *gh_type_arg_none(const struct gh_args *args, const char *word) GH_MUST_CHECK;
+
 /**
  * No type has the name: take it for an expression from now on. *ret: false: it is one already.
  * Errors: USAGE.

@@ -9,6 +9,7 @@ enum {
 	MIN_TEXT = 12,	// a text column is cut down to this, no further while others can give
 	FAIR_TEXT = 16, // leaves enough of a text not to put it elsewhere
 	MIN_FOLDED = 60, // columns of a terminal that shows rows in two lines
+	MIN_WRAPPED = 24, // of a sentence that takes several lines
 };
 
 void gh_layout_widen(struct gh_layout *l, size_t column, const char *text)
@@ -127,11 +128,27 @@ static bool fold_all(struct gh_layout *l, const size_t *widths)
 	return total_width(l) <= l->width;
 }
 
+/* A sentence in several lines loses nothing. */
+static bool wrap(struct gh_layout *l)
+{
+	size_t over = total_width(l) - l->width;
+
+	for (size_t c = 1; c < l->table->ncolumns; c++) {
+		if (!l->table->columns[c].wraps || l->columns[c].width < over + MIN_WRAPPED)
+			continue;
+		l->columns[c].width -= over;
+		return true;
+	}
+	return false;
+}
+
 /* In the order in which people miss least. */
 static bool fit_texts(struct gh_layout *l, const size_t *widths)
 {
 	bool may_fold = l->width >= MIN_FOLDED;
 
+	if (total_width(l) <= l->width || wrap(l))
+		return true;
 	if (shrink_texts(l, MIN_TEXT, true) || (may_fold && fold_sentences(l, widths)))
 		return true;
 	spread(l, widths);

@@ -28,8 +28,7 @@ void gh_put_rest(struct gh_out *out, const struct gh_render_options *options, si
 		gh_strbuf_puts(&out->sb, "-n 0 shows all\n");
 }
 
-/* Bytes of the text up to where a line of `width` should break; all of it when it fits. */
-static size_t break_at(const char *text, size_t width)
+size_t gh_break_at(const char *text, size_t width)
 {
 	size_t at = 0, columns = 0, last_blank = 0;
 
@@ -52,7 +51,7 @@ void gh_put_sentence(struct gh_out *out, uint32_t width, size_t indent, const ch
 
 	while (*sentence) {
 		size_t room = width > used + 8 ? width - used : SIZE_MAX;
-		size_t len = break_at(sentence, room);
+		size_t len = gh_break_at(sentence, room);
 
 		gh_put_spaces(&out->sb, used);
 		gh_strbuf_add(&out->sb, sentence, len);

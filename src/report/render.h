@@ -38,6 +38,9 @@ void gh_put_spaces(struct gh_strbuf *sb, size_t n);
 /** End a line without blanks before its end. */
 void gh_end_line(struct gh_strbuf *sb);
 
+/** Bytes of a text up to where a line of `width` should break; all of it when it fits. */
+size_t gh_break_at(const char *text, size_t width);
+
 /**
  * Escaped text in as many lines as it needs, all but the first indented. width 0: one line.
  */

@@ -64,6 +64,7 @@ struct gh_column {
 	char handle; // letter of the handles that rows get by it ('o': $o1, $o2 …); 0: none
 	uint8_t prose; // enum gh_prose
 	bool below;    // a sentence: below the row where it has no room in it
+	bool wraps;    // a sentence, the last that people see: it goes on below itself
 };
 
 struct gh_table;

@@ -106,6 +106,31 @@ static bool is_last(const struct printer *p, size_t c)
 	return true;
 }
 
+/* In as many lines as it needs, each of which begins where the column does. */
+static void put_wrapped(struct printer *p, size_t c, const char *text)
+{
+	size_t width = p->layout.columns[c].width, indent = p->layout.handle_width;
+
+	for (size_t i = 0; i < c; i++)
+		if (p->layout.columns[i].width)
+			indent += p->layout.columns[i].width + (i ? GH_COLUMN_GAP : 0);
+	if (c || indent) {
+		gh_put_spaces(&p->out->sb, GH_COLUMN_GAP);
+		indent += GH_COLUMN_GAP;
+	}
+	for (;;) {
+		size_t len = gh_break_at(text, width);
+
+		gh_strbuf_add(&p->out->sb, text, len);
+		text += len;
+		text += strspn(text, " ");
+		if (!*text)
+			return;
+		gh_end_line(&p->out->sb);
+		gh_put_spaces(&p->out->sb, indent);
+	}
+}
+
 static void put_cell(struct printer *p, size_t c, const char *text)
 {
 	const struct gh_column_layout *column = &p->layout.columns[c];
@@ -113,6 +138,10 @@ static void put_cell(struct printer *p, size_t c, const char *text)
 
 	if (!column->width)
 		return;
+	if (p->table->columns[c].wraps && is_last(p, c)) {
+		put_wrapped(p, c, text);
+		return;
+	}
 	p->fitted.len = 0;
 	gh_strbuf_add(&p->fitted, "", 0);
 	gh_text_fit(&p->fitted, text, column->width);

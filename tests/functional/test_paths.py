@@ -334,6 +334,10 @@ def test_usage_of_paths(died: Died) -> None:
     core = str(died.death.core)
     answer = goheap.run([core, str(died.death.exe), "paths", "main.noSuchType"])
     assert answer.code == goheap.NOTHING and "no live object is of type" in answer.err
+    for command in ("path", "paths"):
+        answer = goheap.run([core, str(died.death.exe), command, "main.leaf", "--package", "^no$"])
+        assert answer.code == goheap.NOTHING
+        assert "of type main.leaf and in a package that matches ^no$" in answer.err
     answer = goheap.run([core, str(died.death.exe), "paths", "("])
     assert answer.code == goheap.USAGE
     answer = goheap.run([core, str(died.death.exe), "paths"])

@@ -270,6 +270,38 @@ static void sentences_stand_below(void **state)
 	gh_report_destroy(report);
 }
 
+static const struct gh_column checks[] = {
+	{"name", GH_UNIT_TEXT, false},
+	{"detail", GH_UNIT_TEXT, .wraps = true},
+	{"advice", GH_UNIT_TEXT, true}, // which only machines see here
+};
+
+static void the_last_sentence_goes_on_in_its_column(void **state)
+{
+	struct gh_report *report = gh_report_create();
+	struct gh_table *table = gh_report_table(report, "checks", checks, GH_ARRAY_SIZE(checks));
+	struct gh_cell *row = gh_table_row(table);
+	char *text;
+
+	row[0] = gh_cell_text("memory left out of the core");
+	row[1] = gh_cell_text("9 ranges from 0x2a92e8000000 on, 0 of them writable");
+	row[2] = gh_cell_text("take the core again, with all of its memory in it");
+	row = gh_table_row(table);
+	row[0] = gh_cell_text("build ids");
+	row[1] = gh_cell_text("84e07f17bc7471297fad0233d51917ca307261df");
+	row = gh_table_row(table);
+	row[0] = gh_cell_text("DWARF");
+	text = render(report, (struct gh_render_options){.width = 60});
+	assert_string_equal(text, "name                         detail\n"
+				  "memory left out of the core  9 ranges from 0x2a92e8000000\n"
+				  "                             on, 0 of them writable\n"
+				  "build ids                    84e07f17bc7471297fad0233d51917c\n"
+				  "                             a307261df\n"
+				  "DWARF                        -\n");
+	free(text);
+	gh_report_destroy(report);
+}
+
 static void text_is_aligned_with_the_total_first(void **state)
 {
 	struct gh_report *report = sample();
@@ -599,6 +631,7 @@ int main(void)
 		cmocka_unit_test(folders_of_paths_go_first),
 		cmocka_unit_test(what_has_no_room_stands_below),
 		cmocka_unit_test(sentences_stand_below),
+		cmocka_unit_test(the_last_sentence_goes_on_in_its_column),
 		cmocka_unit_test(text_is_aligned_with_the_total_first),
 		cmocka_unit_test(no_line_is_wider_than_asked),
 		cmocka_unit_test(limits_are_said),
