@@ -110,6 +110,38 @@ static void declared_pointers(const struct gh_runtime *rt, gh_addr group, bool *
 	*elem_ret = close < len && s[close] == '*';
 }
 
+/* A bare bucket: eight top hashes, eight keys, eight values, a pointer (reflect/type.go: bucketOf,
+ * up to go1.23). */
+static bool bare_slots(const struct gh_runtime *rt, const struct gh_rtype *map,
+		       struct gh_map_slots *ret)
+{
+	enum { INDIRECT_KEY = 1, INDIRECT_ELEM = 2 }; // internal/abi/map.go
+	struct gh_rtype key, elem, bucket;
+	struct gh_map_slots slots = {.key = map->key, .elem = map->elem};
+
+	if (!gh_rtype_read(rt, map->key, &key) || !gh_rtype_read(rt, map->elem, &elem) ||
+	    !gh_rtype_read(rt, map->bucket, &bucket))
+		return false;
+	slots.key_is_pointer = map->map_flags & INDIRECT_KEY;
+	slots.elem_is_pointer = map->map_flags & INDIRECT_ELEM;
+	slots.key_bytes = slots.key_stride = slots.key_is_pointer ? 8 : key.size;
+	slots.elem_bytes = slots.elem_stride = slots.elem_is_pointer ? 8 : elem.size;
+	if (slots.key_bytes > MAX_INLINE || slots.elem_bytes > MAX_INLINE)
+		return false;
+	slots.key_offset = GH_MAP_SLOTS;
+	slots.elem_offset = slots.key_offset + GH_MAP_SLOTS * slots.key_stride;
+	slots.bytes = bucket.size;
+	*ret = slots;
+	return slots.elem_offset + GH_MAP_SLOTS * slots.elem_stride <= slots.bytes;
+}
+
+gh_addr gh_map_allocated_as(const struct gh_runtime *rt, gh_addr group)
+{
+	struct gh_rtype t;
+
+	return gh_rtype_read(rt, group, &t) && t.bucket ? t.bucket : group;
+}
+
 bool gh_map_slots(const struct gh_runtime *rt, gh_addr group, struct gh_map_slots *ret)
 {
 	struct gh_rfield key_field, elem_field;
@@ -119,6 +151,8 @@ bool gh_map_slots(const struct gh_runtime *rt, gh_addr group, struct gh_map_slot
 
 	if (!gh_rtype_read(rt, group, &t))
 		return false;
+	if (t.bucket)
+		return bare_slots(rt, &t, ret);
 	*ret = (struct gh_map_slots){.bytes = t.size};
 	if (members(rt, group, "slots", &slot, &at)) {
 		if (!member(rt, slot.addr, "key", &key_field) ||

@@ -18,8 +18,14 @@ struct gh_map_slots {
 	uint64_t bytes;			// of all of it
 };
 
-/** The layout that the descriptor of a group or bucket says. False: it is none. */
+/**
+ * The layout that the descriptor of a group or bucket says, or that of a map whose bucket is bare
+ * (struct gh_rtype). False: it is none.
+ */
 bool gh_map_slots(const struct gh_runtime *rt, gh_addr group, struct gh_map_slots *ret);
+
+/** The descriptor by which such groups are allocated: the group's own, or the bare bucket's. */
+gh_addr gh_map_allocated_as(const struct gh_runtime *rt, gh_addr group);
 
 /** What lies at some offset of a group or bucket. */
 struct gh_map_place {

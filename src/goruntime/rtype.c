@@ -25,6 +25,7 @@ enum {
 	T_PTR_BYTES = 8,
 	T_HASH = 16,
 	T_TFLAG = 20,
+	T_FIELD_ALIGN = 22,
 	T_KIND = 23,
 	T_GCDATA = 32,
 	T_STR = 40,
@@ -83,6 +84,21 @@ static uint32_t base_bytes(const struct gh_runtime *rt, uint8_t kind)
 	return T_BYTES;
 }
 
+/*
+ * reflect.MapOf makes a bucket's descriptor out of a bare abi.Type, without hash and alignment of
+ * fields: what lies behind it is another object (up to go1.23, reflect/type.go: bucketOf).
+ */
+static bool is_bare_bucket(const struct gh_runtime *rt, gh_addr addr)
+{
+	const uint8_t *p;
+
+	if (rt->map_kind != GH_MAP_HMAP || gh_module_of_types(rt, addr))
+		return false;
+	p = gh_image_at(rt->image, addr, T_BYTES);
+	return p && (p[T_KIND] & KIND_MASK) == GH_KIND_STRUCT && !gh_u32_at(p + T_HASH) &&
+	       !p[T_FIELD_ALIGN];
+}
+
 bool gh_rtype_read(const struct gh_runtime *rt, gh_addr addr, struct gh_rtype *ret)
 {
 	const uint8_t *p = addr && addr % 4 == 0 ? gh_image_at(rt->image, addr, T_BYTES) : NULL;
@@ -110,7 +126,8 @@ bool gh_rtype_read(const struct gh_runtime *rt, gh_addr addr, struct gh_rtype *r
 	// kind 0 stands in descriptors that the runtime made for an unrolled mask (go1.22, go1.23)
 	if (t.kind >= GH_KIND_COUNT || t.ptr_bytes > t.size || t.ptr_bytes % 8)
 		return false;
-	p = gh_image_at(rt->image, addr, base_bytes(rt, t.kind));
+	t.is_bare = t.kind == GH_KIND_STRUCT && is_bare_bucket(rt, addr);
+	p = gh_image_at(rt->image, addr, t.is_bare ? T_BYTES : base_bytes(rt, t.kind));
 	if (!p)
 		return false;
 	switch (t.kind) {
@@ -130,9 +147,15 @@ bool gh_rtype_read(const struct gh_runtime *rt, gh_addr addr, struct gh_rtype *r
 		t.key = gh_u64_at(p + T_MAP_KEY);
 		t.elem = gh_u64_at(p + T_MAP_ELEM);
 		t.group = gh_u64_at(p + T_MAP_GROUP);
+		if (is_bare_bucket(rt, t.group)) {
+			t.bucket = t.group;
+			t.group = addr;
+		}
 		t.map_flags = gh_u32_at(p + gh_map_type_flags[rt->map_kind]);
 		break;
 	case GH_KIND_STRUCT:
+		if (t.is_bare)
+			break;
 		t.fields = gh_u64_at(p + T_STRUCT_FIELDS);
 		t.nfields = gh_u64_at(p + T_STRUCT_FIELDS + 8);
 		if (t.nfields > MAX_FIELDS ||

@@ -49,8 +49,10 @@ struct gh_rtype {
 	bool mask_on_demand; // gcdata is a word that points to the mask once it was built
 	bool gc_program;     // gcdata is a program (up to go1.23)
 	bool is_named;
+	bool is_bare; // a struct that says nothing of its fields: a bucket that reflect made (go1.23)
 	gh_addr elem, key; // of arrays, chans, maps, pointers, slices
 	gh_addr group;	   // of maps: the type of a group (go1.24+) or bucket (go1.23)
+	gh_addr bucket;	   // of maps whose bucket is bare: its descriptor; group is the map's own then
 	uint64_t len;	   // arrays
 	uint64_t nfields;  // structs, bounded by what is readable
 	gh_addr fields;	   // structs: 24 bytes each

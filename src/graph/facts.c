@@ -183,8 +183,10 @@ static const struct mark_edge *compile_words(struct gh_mark *m, gh_type_id type,
  */
 static gh_addr mask_source(const struct gh_mark *m, const struct gh_type *type)
 {
-	if (type->shape == GH_SHAPE_VALUE || type->shape == GH_SHAPE_GROUPS)
+	if (type->shape == GH_SHAPE_VALUE)
 		return type->source;
+	if (type->shape == GH_SHAPE_GROUPS)
+		return gh_map_allocated_as(m->heap->rt, type->source);
 	if (type->shape == GH_SHAPE_CHAN_BUFFER)
 		return mask_source(m, gh_types_get(m->types, (gh_type_id)type->source));
 	return 0;
@@ -265,7 +267,7 @@ static struct tile make_tile(struct gh_mark *m, gh_addr rtype)
 		return tile;
 	tile.size = t.size;
 	tile.stride = t.size / 8;
-	tile.type = gh_types_of_rtype(m->types, rtype);
+	tile.type = t.is_bare ? 0 : gh_types_of_rtype(m->types, rtype);
 	if (tile.type && t.kind == GH_KIND_STRUCT && gh_types_is_group(m->types, rtype))
 		tile.part = gh_types_map_part(m->types, rtype, GH_SHAPE_GROUPS);
 	return tile;
@@ -382,19 +384,31 @@ struct mark_edge gh_edge_resolve(struct gh_mark *m, const uint8_t *word, uint32_
 	return ret;
 }
 
+/* An itab of the program begins with its interface's descriptor and that of the type
+ * (internal/abi/iface.go); a descriptor begins with two sizes. Both lie among the descriptors, or
+ * behind them: where is the linker's choice. */
+static bool is_itab(const struct gh_runtime *rt, gh_addr addr)
+{
+	struct gh_rtype inter;
+	gh_addr at;
+
+	return gh_module_of_types(rt, gh_itab_type(rt, addr)) &&
+	       gh_read_u64(rt->image, addr, &at) && gh_module_of_types(rt, at) &&
+	       gh_rtype_read(rt, at, &inter) && inter.kind == GH_KIND_INTERFACE;
+}
+
 struct mark_edge gh_edge_guess(struct gh_mark *m, const uint8_t *word)
 {
 	const struct gh_runtime *rt = m->heap->rt;
 	struct mark_edge edge = {.code = GH_CODE_UNKNOWN};
-	gh_addr first = gh_u64_at(word - 8), inter;
+	gh_addr first = gh_u64_at(word - 8);
 
 	if (first - m->modules_lo >= m->modules_bytes || first % 8)
 		return edge;
-	if (gh_module_of_types(rt, first))
-		edge = resolve_dynamic(m, m->eface, first, false);
-	else if (gh_module_of_types(rt, gh_itab_type(rt, first)) &&
-		 gh_read_u64(rt->image, first, &inter) && gh_module_of_types(rt, inter))
+	if (gh_dynamic_slot(m->iface, first)->key == first || is_itab(rt, first))
 		edge = resolve_dynamic(m, m->iface, first, true);
+	else if (gh_module_of_types(rt, first))
+		edge = resolve_dynamic(m, m->eface, first, false);
 	edge.code = weaken(m, edge.code);
 	edge.inferred = true;
 	return edge;

@@ -296,7 +296,9 @@ gh_type_id gh_types_map_part(struct gh_types *types, gh_addr group, enum gh_shap
 	struct gh_type type = {.source = group, .shape = (uint8_t)part, .kind = GH_KIND_STRUCT};
 	struct gh_rtype t;
 
-	if (id || !group || !gh_rtype_read(types->rt, group, &t) || t.kind != GH_KIND_STRUCT)
+	if (id || !group ||
+	    !gh_rtype_read(types->rt, gh_map_allocated_as(types->rt, group), &t) ||
+	    t.kind != GH_KIND_STRUCT)
 		return id;
 	switch (part) {
 	case GH_SHAPE_MAP:

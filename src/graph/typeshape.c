@@ -360,14 +360,34 @@ static void put_map_extra(struct layout *l, gh_addr group)
 		  gh_types_map_part(l->types, group, GH_SHAPE_GROUPS));
 }
 
+/* The keys or the values of a bucket that says nothing of its fields. */
+static void put_slots(struct layout *l, gh_addr type, bool is_pointer, uint64_t offset,
+		      uint64_t stride)
+{
+	for (int i = 0; i < GH_MAP_SLOTS; i++, offset += stride)
+		if (is_pointer)
+			set(l, offset, GH_EDGE_POINTER, pointee(l->types, type));
+		else
+			put_rtype(l, type, offset, 0);
+}
+
 /* Group: what its descriptor says. Bucket: its last word leads to the next bucket. */
 static void put_group(struct layout *l, gh_addr group)
 {
+	const struct gh_runtime *rt = l->types->rt;
+	struct gh_map_slots slots;
 	struct gh_rtype t;
 
-	put_rtype(l, group, 0, 0);
-	if (l->types->rt->map_kind == GH_MAP_HMAP &&
-	    gh_rtype_read(l->types->rt, group, &t) && t.ptr_bytes == t.size)
+	if (!gh_rtype_read(rt, gh_map_allocated_as(rt, group), &t))
+		return;
+	if (t.is_bare && gh_map_slots(rt, group, &slots)) {
+		put_slots(l, slots.key, slots.key_is_pointer, slots.key_offset, slots.key_stride);
+		put_slots(l, slots.elem, slots.elem_is_pointer, slots.elem_offset,
+			  slots.elem_stride);
+	} else {
+		put_rtype(l, group, 0, 0);
+	}
+	if (rt->map_kind == GH_MAP_HMAP && t.ptr_bytes == t.size)
 		set(l, t.size - 8, GH_EDGE_ARRAY,
 		    gh_types_map_part(l->types, group, GH_SHAPE_GROUPS));
 }

@@ -5,6 +5,7 @@
 package main
 
 import (
+	"reflect"
 	"strconv"
 	"unsafe"
 
@@ -57,6 +58,20 @@ var (
 	shrunk   map[int]*value
 	churned  map[int]*value
 	objects  []*registry
+	made     [4]any
+)
+
+// What only maps that reflect made have as keys and elements.
+type (
+	madeKey  struct{ a, b, c int }
+	madeElem struct {
+		n    [5]int
+		next *madeElem
+	}
+	madeWide struct {
+		link *madeElem
+		pad  [20]int
+	}
 )
 
 func kept() *value {
@@ -165,6 +180,33 @@ func build() {
 	truth.Objects("main.registry", 20, unsafe.Sizeof(registry{}), true)
 }
 
+// makeMap fills a map of a type that the program does not have.
+func makeMap[K, V any](n int, entry func(i int) (K, V)) any {
+	m := reflect.MakeMap(reflect.MapOf(reflect.TypeOf((*K)(nil)).Elem(), reflect.TypeOf((*V)(nil)).Elem()))
+	for i := 0; i < n; i++ {
+		key, elem := entry(i)
+		m.SetMapIndex(reflect.ValueOf(key), reflect.ValueOf(elem))
+	}
+	return m.Interface()
+}
+
+// buildMade has buckets with and without a header, overflow buckets, and elements held by pointer.
+func buildMade() {
+	made[0] = makeMap(5, func(i int) (madeKey, *madeElem) { return madeKey{a: i}, new(madeElem) })
+	made[1] = makeMap(90, func(i int) (madeKey, *madeElem) { return madeKey{b: i}, new(madeElem) })
+	made[2] = makeMap(3, func(i int) (int16, *madeElem) { return int16(i), new(madeElem) })
+	made[3] = makeMap(20, func(i int) (uint8, madeWide) { return uint8(i), madeWide{link: new(madeElem)} })
+	truth.Objects("map[main.madeKey]*main.madeElem", 2, 48, true)
+	truth.Objects("map[int16]*main.madeElem", 1, 48, true)
+	bucket := uintptr(8 + 8*(2+8) + 8)
+	if oldMaps == 0 {
+		bucket = 8 + 8*(8+8)
+	}
+	truth.Objects("map[int16]*main.madeElem "+truth.MapParts, 1, bucket, true)
+	truth.Objects("main.madeElem", 5+90+3+20, unsafe.Sizeof(madeElem{}), true)
+	truth.Objects("main.madeWide", 20, unsafe.Sizeof(madeWide{}), true)
+}
+
 // plant deletes, overwrites and clears entries.
 func plant() {
 	for i := 0; i < 200; i++ {
@@ -209,6 +251,7 @@ func plant() {
 
 func main() {
 	build()
+	buildMade()
 	truth.Garbage(plant)
 	truth.Die("maps")
 }

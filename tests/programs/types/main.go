@@ -30,6 +30,12 @@ var (
 	locals  [10]unsafe.Pointer
 )
 
+// A number before a pointer is no interface, wherever it leads.
+type number struct {
+	n    uintptr
+	link *shapes.Link
+}
+
 // Variables that DWARF describes.
 var (
 	links    *shapes.Link
@@ -49,6 +55,8 @@ var (
 	}
 	boxed    []any
 	figures  []shapes.Shape
+	few      []shapes.Shape // too small for a header
+	numbered []*number
 	counters []func() int
 	texts    []string
 )
@@ -199,10 +207,18 @@ func buildInterfaces() {
 		figures = append(figures, shapes.Square{Side: i}, &shapes.Circle{Center: point(i)})
 		counters[i] = shapes.Counter(&shapes.Captive{X: i})
 	}
-	objects[shapes.Square](path+"Square", 2*n, false).Sure()
+	few = make([]shapes.Shape, 0, 8)
+	numbered = make([]*number, 4)
+	for i := range numbered {
+		few = append(few, shapes.Square{Side: i}, &shapes.Circle{Center: point(i)})
+		numbered[i] = &number{uintptr(unsafe.Pointer(&figures)), chain(1)}
+	}
+	truth.Objects("[]"+path+"Shape", 1, 8*16, true)
+	objects[number]("main.number", len(numbered), true)
+	objects[shapes.Square](path+"Square", 2*n+len(numbered), false).Sure()
 	objects[shapes.Plain](path+"Plain", n, false).Sure()
 	objects[shapes.Local](path+"Local", n, true).Sure()
-	objects[shapes.Circle](path+"Circle", n, true).Sure()
+	objects[shapes.Circle](path+"Circle", n+len(numbered), true).Sure()
 	truth.Objects("[]interface {}", 1, 3*n*16, true).AtLeast()
 	truth.Objects("[]"+path+"Shape", 1, 2*n*16, true)
 	truth.Objects("[]func() int", 1, n*8, true)
