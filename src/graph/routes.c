@@ -13,6 +13,7 @@ enum {
 	MAX_CHECKS = 1 << 28,	  // nodes looked at to keep ways simple
 	POLL_EVERY = 1 << 14,
 	TURN_SHIFT = 62, // of what orders states
+	RANK_BITS = 1,	 // its lowest ones
 };
 
 void gh_routes_deinit(struct gh_route_vec *routes)
@@ -108,6 +109,18 @@ static uint64_t depth_of(struct search *s, gh_node node)
 	return depth;
 }
 
+/* Of ways of one length those from variables arrive first: the rank of others is the highest, and
+ * that of a way that has not arrived yet the lowest. */
+static uint64_t cost_of(const struct search *s, gh_node node, uint64_t depth, uint32_t steps)
+{
+	uint64_t length = (depth + steps) & ((1ULL << TURN_SHIFT) - 1);
+	uint64_t rank = gh_node_is_owner(s->graph, node)
+				? gh_shortest_rank(s->graph->owners.data[node].kind)
+				: 0;
+
+	return depth >> TURN_SHIFT << TURN_SHIFT | length << RANK_BITS | rank;
+}
+
 static void add(struct search *s, gh_node node, uint32_t next, uint32_t steps)
 {
 	uint64_t depth = depth_of(s, node);
@@ -117,7 +130,8 @@ static void add(struct search *s, gh_node node, uint32_t next, uint32_t steps)
 	if (!state_vec_push(&s->states, (struct state){node, next, steps}))
 		s->nomem = true;
 	else
-		push(s, (struct waiting){depth + steps, (uint32_t)(s->states.len - 1)});
+		push(s, (struct waiting){cost_of(s, node, depth, steps),
+					 (uint32_t)(s->states.len - 1)});
 }
 
 static bool is_on_way(struct search *s, uint32_t state, gh_node node)
@@ -219,30 +233,54 @@ struct backwards {
 	uint64_t tail;
 };
 
-static struct gh_error *walk_back(struct backwards *b, gh_node node, const struct gh_poll *poll)
+/* Objects are of the highest rank: within a level owners come by rank. */
+static uint32_t rank_of(const struct gh_owner_graph *graph, gh_node node)
+{
+	return gh_node_is_owner(graph, node) ? gh_shortest_rank(graph->owners.data[node].kind)
+					     : GH_SHORTEST_RANKS - 1;
+}
+
+static void go_back(struct backwards *b, gh_node here, uint32_t rank)
 {
 	const struct gh_owner_graph *graph = b->backedges->graph;
+	size_t i = here - graph->owners.len;
+
+	if (gh_node_is_owner(graph, here))
+		return;
+	for (uint64_t e = b->backedges->first[i]; e < b->backedges->first[i + 1]; e++) {
+		gh_node from = b->backedges->from[e];
+
+		if (b->next[from] != GH_NODE_NONE || rank_of(graph, from) != rank)
+			continue;
+		b->next[from] = here;
+		b->queue[b->tail++] = from;
+	}
+}
+
+static struct gh_error *walk_level_back(struct backwards *b, uint64_t first, uint64_t end,
+					const struct gh_poll *poll)
+{
+	struct gh_error *err = NULL;
+
+	for (uint32_t rank = 0; rank < GH_SHORTEST_RANKS; rank++)
+		for (uint64_t i = first; !err && i < end; i++) {
+			if (i % POLL_EVERY == 0)
+				err = gh_poll(poll, "walking back to owners", i,
+					      b->backedges->graph->nobjects);
+			go_back(b, b->queue[i], rank);
+		}
+	return err;
+}
+
+static struct gh_error *walk_back(struct backwards *b, gh_node node, const struct gh_poll *poll)
+{
 	struct gh_error *err = NULL;
 
 	b->next[node] = node;
 	b->queue[b->tail++] = node;
-	for (uint64_t head = 0; !err && head < b->tail; head++) {
-		gh_node here = b->queue[head];
-		size_t i;
-
-		if (head % POLL_EVERY == 0)
-			err = gh_poll(poll, "walking back to owners", head, graph->nobjects);
-		if (gh_node_is_owner(graph, here))
-			continue;
-		i = here - graph->owners.len;
-		for (uint64_t e = b->backedges->first[i]; e < b->backedges->first[i + 1]; e++) {
-			gh_node from = b->backedges->from[e];
-
-			if (b->next[from] != GH_NODE_NONE)
-				continue;
-			b->next[from] = here;
-			b->queue[b->tail++] = from;
-		}
+	for (uint64_t first = 0, end; !err && first < b->tail; first = end) {
+		end = b->tail;
+		err = walk_level_back(b, first, end, poll);
 	}
 	return err;
 }

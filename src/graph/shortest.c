@@ -227,15 +227,23 @@ static void walk_owner(struct walk *w, gh_node owner)
 			find(w, words[i].value, (uint32_t)i);
 }
 
+static void walk_owners(struct walk *w, uint32_t turn, uint32_t rank)
+{
+	const struct gh_owner_vec *owners = &w->graph->owners;
+
+	for (size_t k = 1; k < owners->len; k++)
+		if (gh_shortest_turn(owners->data[k].kind) == turn &&
+		    gh_shortest_rank(owners->data[k].kind) == rank)
+			walk_owner(w, (gh_node)k);
+}
+
 static struct gh_error *walk_all(struct walk *w, const struct gh_poll *poll)
 {
-	const struct gh_owner_graph *graph = w->graph;
 	struct gh_error *err = NULL;
 
 	for (uint32_t turn = 0; !err && turn < GH_SHORTEST_TURNS; turn++) {
-		for (size_t k = 1; k < graph->owners.len; k++)
-			if (gh_shortest_turn(graph->owners.data[k].kind) == turn)
-				walk_owner(w, (gh_node)k);
+		for (uint32_t rank = 0; rank < GH_SHORTEST_RANKS; rank++)
+			walk_owners(w, turn, rank);
 		look_up(w);
 		err = walk_levels(w, poll);
 	}

@@ -25,6 +25,14 @@ struct gh_shortest {
 enum { GH_SHORTEST_TURNS = 3 };
 uint32_t gh_shortest_turn(enum gh_root_kind kind);
 
+/** Of paths of one turn and length the first is of the lowest rank: a variable's name tells more
+ * than a goroutine's, which may hold the same by a register. */
+enum { GH_SHORTEST_RANKS = 2 };
+static inline uint32_t gh_shortest_rank(enum gh_root_kind kind)
+{
+	return kind != GH_ROOT_GLOBAL;
+}
+
 /** O(live words); 8 bytes a node, some bits a slot meanwhile. Errors: NOMEM, LIMIT, CANCELLED. */
 struct gh_error *gh_shortest_create(const struct gh_owner_graph *graph, const struct gh_poll *poll,
 				    struct gh_shortest **ret) GH_MUST_CHECK;

@@ -191,6 +191,17 @@ def test_paths_that_differ(died: Died) -> None:
             1, 2, 3]
 
 
+def test_variables_come_first(died: Died) -> None:
+    """Of paths of one length those of variables are first; a shorter one is before them."""
+    for name, roots in (("main.both.p", ["main.both", "goroutine"]),
+                        ("goroutine N main.inBoth.near.p", ["goroutine", "main.far"])):
+        address, = [path["address"] for path in died.stated if path["name"] == name]
+        for command in ("path -n 2 ", "path --all-roots "):
+            rows, = died.rows(command + address)
+            told = [row["expression"] for row in rows if row["expression"]]
+            assert [re.match(r"goroutine|main\.\w+", text).group() for text in told] == roots
+
+
 class Variables:
     """Which package variable a static address belongs to."""
 

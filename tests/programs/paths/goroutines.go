@@ -11,6 +11,8 @@ import (
 )
 
 var (
+	both  *plus
+	far   **plus
 	full  = make(chan *plus)
 	total int
 )
@@ -21,6 +23,19 @@ func inLocal() {
 	at("goroutine N main.inLocal.req.p", req.p)
 	truth.Park()
 	runtime.KeepAlive(req)
+}
+
+// inBoth has what a variable has, which is named first, and what a variable has one hop further.
+func inBoth() {
+	p, near := both, inHeap[plus]()
+	near.p = inHeap[leaf]()
+	far = inHeap[*plus]()
+	*far = near
+	at("main.both.p", p.p)
+	at("goroutine N main.inBoth.near.p", near.p)
+	truth.Park()
+	runtime.KeepAlive(p)
+	runtime.KeepAlive(near)
 }
 
 // inSlice holds by a backing array that lies in the heap.
@@ -89,6 +104,8 @@ func buildGoroutines() {
 	truth.Stay(deferring)
 	startTimer()
 	truth.Stay(inLocal)
+	both = &plus{p: inHeap[leaf]()}
+	truth.Stay(inBoth)
 	truth.Stay(inSlice)
 	truth.Stay(sending)
 	truth.Settle()
