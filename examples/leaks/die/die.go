@@ -5,22 +5,40 @@
 package die
 
 import (
-	"os"
+	"bytes"
 	"runtime"
 	"syscall"
 	"time"
 )
 
+// All of it lies beside the heap: what an example holds is its own.
+var (
+	stacks                    [1 << 20]byte
+	running, runnable, asleep = []byte(" [running"), []byte(" [runnable"), []byte(" [sleep")
+)
+
+// settle waits until all other goroutines wait, and not for a moment only: but for some that sleep.
+func settle(sleeping int) {
+	for quiet := 0; quiet < 2; quiet++ {
+		time.Sleep(5 * time.Millisecond)
+		seen := stacks[:runtime.Stack(stacks[:], true)]
+		if bytes.Count(seen, running)+bytes.Count(seen, runnable) > 1 || bytes.Count(seen, asleep) > sleeping {
+			quiet = -1
+		}
+	}
+}
+
 // Now collects garbage and aborts the process. GOTRACEBACK=crash makes the core.
 func Now() {
-	time.Sleep(100 * time.Millisecond) // until all goroutines wait
+	settle(0)
 	for range 3 {
 		runtime.GC()
 	}
 	go func() {
 		runtime.LockOSThread()
-		time.Sleep(10 * time.Millisecond) // until the caller sleeps
-		syscall.Tgkill(os.Getpid(), syscall.Gettid(), syscall.SIGABRT)
+		settle(1) // the caller sleeps
+		syscall.Syscall(syscall.SYS_TGKILL, uintptr(syscall.Getpid()), uintptr(syscall.Gettid()),
+			uintptr(syscall.SIGABRT))
 	}()
 	time.Sleep(time.Minute)
 }

@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"syscall"
-	"time"
 	"unsafe"
 )
 
@@ -29,6 +28,10 @@ type kind struct {
 	LiveKind   string // "": as in Kind
 	Fd         int    // -1: none, or any
 }
+
+var numbers = map[string]int{"poll": syscall.SYS_POLL, "flock": syscall.SYS_FLOCK, "openat": syscall.SYS_OPENAT,
+	"wait4": syscall.SYS_WAIT4, "recvfrom": syscall.SYS_RECVFROM, "write": syscall.SYS_WRITE,
+	"read": syscall.SYS_READ}
 
 func check(err error) {
 	if err != nil {
@@ -172,7 +175,9 @@ func blockInKinds(s *statement) {
 	add(kind{2, "syscall", "read", "pipe read", "|0", "", "", fd},
 		func() { readFifo(fd) })
 	settle(n)
-	time.Sleep(300 * time.Millisecond)
+	for _, k := range s.Kinds {
+		arrive(k.Count, numbers[k.Call], k.Fd)
+	}
 	if os.Args[len(os.Args)-1] != "stay" {
 		os.RemoveAll(dir)
 	}

@@ -21,10 +21,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
+
+	"goheap.test/programs/still"
 )
 
 const (
@@ -52,17 +55,21 @@ var (
 	files   []*os.File
 )
 
-func readInC(fd int) { started.Add(1); C.slow_read(C.int(fd)) }
+func readInC(fd int) {
+	still.Calls()
+	started.Add(1)
+	C.slow_read(C.int(fd))
+}
 
 func readInSyscall(fd int) {
 	var byte [1]byte
+	still.Calls()
 	started.Add(1)
 	syscall.Read(fd, byte[:])
 }
 
 func readRaw(fd int) {
 	var byte [1]byte
-	started.Add(1)
 	syscall.RawSyscall(syscall.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&byte)), 1)
 }
 
@@ -72,6 +79,7 @@ func write(f *os.File, more int) {
 		f.Write(make([]byte, pipeBytes))
 		more = 1
 	}
+	still.Calls()
 	started.Add(1)
 	f.Write(make([]byte, more))
 }
@@ -90,11 +98,32 @@ func pipe() (read, write int) {
 	return fds[0], fds[1]
 }
 
+// settle waits until n goroutines have said that they are about to block.
 func settle(n int) {
 	for int(started.Load()) < n {
 		time.Sleep(time.Millisecond)
 	}
-	time.Sleep(50 * time.Millisecond)
+}
+
+// arrive waits until the kernel says that n threads stand in a system call, with a first argument or
+// (-1) with any.
+func arrive(n, call, first int) {
+	begin := fmt.Sprintf("%d ", call)
+	if first >= 0 {
+		begin += fmt.Sprintf("%#x ", first)
+	}
+	for {
+		found := 0
+		for _, text := range threads() {
+			if strings.HasPrefix(text, begin) {
+				found++
+			}
+		}
+		if found == n {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
 }
 
 func threads() map[string]string {
@@ -128,6 +157,10 @@ func block(s *statement) {
 		go stayLocked()
 	}
 	settle(inC + inSyscall + inWrite + locked)
+	still.Wait()
+	arrive(alone, syscall.SYS_PAUSE, -1)
+	arrive(inC+inSyscall, syscall.SYS_READ, s.ReadFD)
+	arrive(inWrite, syscall.SYS_WRITE, -1)
 	runtime.GC()
 	time.Sleep(1200 * time.Millisecond)
 	// these keep a processor each: nobody can stop the world any more
@@ -135,7 +168,7 @@ func block(s *statement) {
 	for i := 0; i < inRaw; i++ {
 		go readRaw(s.ReadFD)
 	}
-	settle(inC + inSyscall + inWrite + locked + inRaw)
+	arrive(inC+inSyscall+inRaw, syscall.SYS_READ, s.ReadFD)
 }
 
 func blockInC(s *statement) {
@@ -145,6 +178,8 @@ func blockInC(s *statement) {
 		go readInC(s.ReadFD)
 	}
 	settle(inC)
+	still.Wait()
+	arrive(inC, syscall.SYS_READ, s.ReadFD)
 	runtime.GC()
 	time.Sleep(1200 * time.Millisecond)
 }
@@ -156,12 +191,13 @@ func blockRaw(s *statement) {
 	for i := 0; i < inRawOnly; i++ {
 		go readRaw(s.ReadFD)
 	}
-	settle(inRawOnly)
+	arrive(inRawOnly, syscall.SYS_READ, s.ReadFD)
 }
 
 var sum atomic.Int64
 
 func compute() {
+	still.Runs()
 	for {
 		sum.Add(1)
 	}
@@ -180,7 +216,7 @@ func work() {
 		go func() { <-never }()
 		go r.Read(make([]byte, 1))
 	}
-	time.Sleep(100 * time.Millisecond)
+	still.Wait()
 }
 
 func main() {

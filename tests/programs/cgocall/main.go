@@ -93,7 +93,9 @@ func build() {
 	*(*uintptr)(unsafe.Pointer(outside)) = numbers[0]
 	truth.Stay(callAndPark)
 	truth.Stay(callTwice)
+	n := truth.Staying()
 	C.start_threads(C.uintptr_t(cgo.NewHandle(newRequest(park))))
+	truth.Await(n + 1)
 	truth.Settle()
 }
 

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"goheap.test/programs/still"
 )
 
 const (
@@ -124,7 +126,7 @@ func http2() {
 	for asked2.Load() < nWaiting2+nReading2+nGoing2 {
 		time.Sleep(time.Millisecond)
 	}
-	time.Sleep(20 * time.Millisecond) // what was sent arrives
+	still.Wait() // what was sent arrives
 	states("HTTP response body", "main.open2", nOpen2+nZipped2, 0)
 	states("HTTP response body", "", nBodies+nOpen2+nZipped2+nReading2+nGoing2, nReading2)
 	states("HTTP response body, read", "main.readOnes2", nRead2, 0)

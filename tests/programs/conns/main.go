@@ -15,10 +15,12 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"goheap.test/programs/still"
 	"goheap.test/programs/truth"
 )
 
@@ -277,7 +279,21 @@ func closeAll() {
 	web.Close()
 	closeHTTP2()
 	closeDatabases()
-	time.Sleep(50 * time.Millisecond)
+	for openSockets() > 0 { // some are closed by those who hear of it
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// openSockets counts those of the process.
+func openSockets() (n int) {
+	all, err := os.ReadDir("/proc/self/fd")
+	check(err)
+	for _, one := range all {
+		if what, _ := os.Readlink("/proc/self/fd/" + one.Name()); strings.HasPrefix(what, "socket:") {
+			n++
+		}
+	}
+	return n
 }
 
 func main() {
@@ -294,6 +310,7 @@ func main() {
 		closeAll()
 	}
 	check(os.RemoveAll(dir))
+	still.Wait()
 	for i := 0; i < 2; i++ {
 		runtime.GC()
 		time.Sleep(20 * time.Millisecond)

@@ -13,6 +13,7 @@ import (
 	"time"
 	"unsafe"
 
+	"goheap.test/programs/still"
 	"goheap.test/programs/truth"
 )
 
@@ -33,7 +34,8 @@ var (
 	pipeRead  *os.File
 	pipeKeep  *os.File
 	listener  net.Listener
-	blocking  [2]int // a pipe that the runtime does not poll
+	lonely    net.Listener // that nobody connects to
+	blocking  [2]int       // a pipe that the runtime does not poll
 	spinning  bool
 	planted   bool
 )
@@ -103,7 +105,7 @@ func readPipe() {
 	pipeRead.Read(buffer)
 }
 
-func accept() { truth.Parked(); listener.Accept() }
+func accept() { truth.Parked(); lonely.Accept() }
 
 func connected() {
 	connection, err := net.Dial("tcp", listener.Addr().String())
@@ -117,6 +119,7 @@ func connected() {
 
 func syscallRead() {
 	buffer := make([]byte, 8)
+	still.Calls()
 	truth.Parked()
 	syscall.Read(blocking[0], buffer)
 }
@@ -133,6 +136,7 @@ func insideOnce() {
 }
 
 func spin() {
+	still.Runs()
 	truth.Parked()
 	for spinning {
 	}
@@ -159,6 +163,8 @@ func build() {
 	pipeRead, pipeKeep, err = os.Pipe()
 	must(err)
 	listener, err = net.Listen("tcp", "127.0.0.1:0")
+	must(err)
+	lonely, err = net.Listen("tcp", "127.0.0.1:0")
 	must(err)
 	must(syscall.Pipe(blocking[:]))
 	mutex.Lock()

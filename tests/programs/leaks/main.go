@@ -23,6 +23,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"goheap.test/programs/still"
 	"goheap.test/programs/truth"
 )
 
@@ -73,7 +74,7 @@ func settle(n int) {
 	for started.Load() < int32(n) {
 		time.Sleep(time.Millisecond)
 	}
-	time.Sleep(5 * time.Millisecond)
+	still.Wait()
 	started.Store(0)
 }
 

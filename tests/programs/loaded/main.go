@@ -12,7 +12,8 @@ import (
 	"os"
 	"runtime"
 	"sync"
-	"time"
+
+	"goheap.test/programs/still"
 )
 
 const (
@@ -76,7 +77,7 @@ func main() {
 	}
 	runtime.GC() // one that began by itself is over then: none but the asked for sees it blocked
 	go blocked()
-	time.Sleep(20 * time.Millisecond)
+	still.Wait()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		fmt.Println(err)

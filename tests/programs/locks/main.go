@@ -16,6 +16,7 @@ import (
 	"time"
 	"unsafe"
 
+	"goheap.test/programs/still"
 	"goheap.test/programs/truth"
 )
 
@@ -80,18 +81,7 @@ func (l *lock) holds() {
 }
 
 // settle waits until everybody who said so is blocked.
-func settle() {
-	text := make([]byte, 1<<20)
-	for i := 0; i < 2000; i++ {
-		seen := string(text[:runtime.Stack(text, true)])
-		n := strings.Count(seen, " [sync.") + strings.Count(seen, " [semacquire")
-		if n >= int(blocks.Load()) {
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	panic("not all are blocked")
-}
+func settle() { still.Wait() }
 
 type guarded struct {
 	name string

@@ -321,7 +321,7 @@ func files() {
 	sema := unsafe.Add(*(*unsafe.Pointer)(unsafe.Pointer(w)), 12)
 	l := state(sema, "file", "os.file.pfd.fdmu.wsema", "")
 	go w.Write(make([]byte, 1<<20))
-	time.Sleep(20 * time.Millisecond)
+	settle()
 	for i := 0; i < 3; i++ {
 		go func() {
 			l.waits()

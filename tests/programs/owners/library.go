@@ -69,9 +69,10 @@ func dropFinalized(n int) {
 
 // buildQueue blocks the goroutine that runs finalizers, and lets others be due behind it.
 func buildQueue() {
+	n := truth.Staying()
 	dropBlocking()
 	runtime.GC()
-	truth.Settle()
+	truth.Await(n + 1)
 	for i := 1; i < 4; i++ {
 		dropFinalized(i)
 	}

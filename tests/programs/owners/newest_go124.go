@@ -40,10 +40,11 @@ func buildNewest() {
 	cleaned = newFinalized("main.cleaned", 3)
 	addCleanup()
 	truth.Holder("cleanups").Made("main.addCleanup")
+	n := truth.Staying()
 	dropCleaned()
 	truth.Holder(waiting).Made("main.addWaiting")
 	runtime.GC()
-	truth.Settle()
+	truth.Await(n + nStarted)
 
 	// A weak pointer keeps nothing.
 	watched = newFinalized("main.watched", 4)

@@ -13,6 +13,9 @@ import (
 
 const waiting = "cleanup queue"
 
+// nStarted is how many cleanups begin to run.
+const nStarted = 1
+
 // blockCleanup never returns: its goroutine has taken those behind it along, and they wait as well.
 func blockCleanup(p *item) {
 	truth.Parked()

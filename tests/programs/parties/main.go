@@ -18,6 +18,7 @@ import (
 	"time"
 	"unsafe"
 
+	"goheap.test/programs/still"
 	"goheap.test/programs/truth"
 )
 
@@ -117,7 +118,7 @@ func settle() {
 	for started.Load() < wanted {
 		time.Sleep(time.Millisecond)
 	}
-	time.Sleep(20 * time.Millisecond)
+	still.Wait()
 }
 
 type (

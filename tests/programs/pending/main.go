@@ -10,10 +10,10 @@ import (
 	"os"
 	"runtime"
 	"sync"
-	"time"
 	"unsafe"
 
 	"goheap.test/programs/abort"
+	"goheap.test/programs/still"
 	"goheap.test/programs/truth"
 )
 
@@ -303,7 +303,7 @@ func main() {
 	fill[[3]string]("chan [3]string", 4, 2, 0, 0, true)
 	fill[struct{}]("chan struct {}", 1, 1, 2, 0, false)
 	parked.Wait()
-	time.Sleep(50 * time.Millisecond)
+	still.Wait()
 	text, err := json.Marshal(map[string]any{"deferred": deferred, "channels": channels, "goids": goids})
 	if err != nil {
 		panic(err)

@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"time"
 	"unsafe"
+
+	"goheap.test/programs/still"
 )
 
 const each = 500
@@ -180,7 +182,7 @@ func build() {
 	for started.Load() < wanted {
 		time.Sleep(time.Millisecond)
 	}
-	time.Sleep(100 * time.Millisecond)
+	still.WaitIn(stacks)
 }
 
 type sigaction struct {

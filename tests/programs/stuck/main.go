@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"goheap.test/programs/abort"
+	"goheap.test/programs/still"
 )
 
 var (
@@ -58,6 +59,6 @@ func main() {
 	}
 	go deferring()
 	go deferring()
-	time.Sleep(100 * time.Millisecond)
+	still.Wait()
 	abort.InSyscall()
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"goheap.test/programs/abort"
+	"goheap.test/programs/still"
 )
 
 var clean = os.Getenv("GOHEAP_CLEAN") == "1"
@@ -129,6 +130,7 @@ func use() {
 const nThreads = 40
 
 func hang(fd int) {
+	still.Calls()
 	buffer := make([]byte, 1)
 	syscall.Read(fd, buffer)
 }
@@ -243,6 +245,7 @@ func main() {
 	} else {
 		plant()
 	}
+	still.Wait()
 	for range 3 {
 		runtime.GC()
 		time.Sleep(600 * time.Millisecond) // that threads are stuck is likely after a second
@@ -252,7 +255,7 @@ func main() {
 		nDeferred, bigBytes, nFinalized, nThreads, nBodies, nQueued, nCached, nHeld, nStored)
 	runtime.GC()
 	go func() {
-		time.Sleep(10 * time.Millisecond)
+		still.Wait()
 		abort.InSyscall()
 	}()
 	time.Sleep(time.Minute)

@@ -18,6 +18,7 @@ import (
 	"unsafe"
 
 	"goheap.test/programs/abort"
+	"goheap.test/programs/still"
 )
 
 //go:linkname nanotime runtime.nanotime
@@ -277,8 +278,8 @@ func goroutines() {
 		}
 	}
 	started.Wait()
-	time.Sleep(10 * time.Millisecond)
-	to := nanotime() + int64(5*time.Second) // on a loaded machine they may run late
+	still.Wait()
+	to := nanotime()
 	for i := 0; i < few; i++ {
 		h := int64(time.Hour)
 		state(Stated{0, "Ticker", "tick", "armed", "unstoppable, in use", "main.ticking", "", from + 10*h, to + 10*h, 10 * h, 0, 0})

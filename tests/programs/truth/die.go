@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"syscall"
 	"time"
+
+	"goheap.test/programs/still"
 )
 
 // Modes of a run, from GOHEAP_MODE.
@@ -53,13 +55,8 @@ func openDump(path string) int {
 	return fd
 }
 
-// Settle gives goroutines that were just started the time to reach the place where they block.
-func Settle() {
-	for i := 0; i < 10; i++ {
-		runtime.Gosched()
-	}
-	time.Sleep(10 * time.Millisecond)
-}
+// Settle waits until goroutines that were just started have reached the place where they block.
+func Settle() { still.Wait() }
 
 // Die states the truth and aborts. Call it last and from any frame: what the callers still need
 // stays alive.

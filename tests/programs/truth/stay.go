@@ -15,9 +15,17 @@ var (
 // Stay starts a goroutine that will call Park or Parked, and returns once it has. f must be a plain
 // function, so that starting it allocates no closure.
 func Stay(f func()) {
-	before := staying.Load()
+	n := Staying()
 	go f()
-	for staying.Load() == before {
+	Await(n + 1)
+}
+
+// Staying is how many have called Park or Parked so far.
+func Staying() int32 { return staying.Load() }
+
+// Await returns when so many have.
+func Await(n int32) {
+	for staying.Load() < n {
 		runtime.Gosched()
 	}
 }

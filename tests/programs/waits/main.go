@@ -18,6 +18,7 @@ import (
 	"unsafe"
 
 	"goheap.test/programs/abort"
+	"goheap.test/programs/still"
 )
 
 const (
@@ -49,6 +50,7 @@ var (
 	pipe        [2]int
 	polled      *os.File
 	kept        *os.File
+	stacks      = make([]byte, 4<<20)
 )
 
 // now reads the clock that the runtime's nanotime reads.
@@ -86,6 +88,7 @@ func block(kind int) {
 		time.Sleep(time.Hour)
 	case 6:
 		if kind < 56 { // each has a thread
+			still.Calls()
 			syscall.Read(pipe[0], buffer[:])
 		} else {
 			select {}
@@ -118,7 +121,7 @@ func start(batch int) {
 	for int(started.Load()) < (batch+1)*each {
 		runtime.Gosched()
 	}
-	time.Sleep(20 * time.Millisecond)
+	still.WaitIn(stacks)
 }
 
 func main() {
