@@ -75,7 +75,12 @@ def dead(request: pytest.FixtureRequest, workshop: programs.Workshop,
 
 
 def moved(row: dict, truth: traceback.Goroutine) -> bool:
-    """Tell whether the goroutine ran on after the runtime had written its stack."""
+    """Tell whether the goroutine ran on after the runtime had written its stack.
+
+    The scavenger may have come from its sleep to its wait, or the other way.
+    """
+    if any(frame.function == "runtime.bgscavenge" for frame in truth.frames):
+        return row["wait_reason"] != truth.wait_reason
     return (row["state"] in MOVING or truth.state in MOVING) and row["goid"] != 1
 
 
