@@ -34,10 +34,10 @@ class Process:
     """A running test program."""
 
     def __init__(self, workshop: programs.Workshop, release: str, program: str,
-                 folder: pathlib.Path, variant: str = "plain") -> None:
+                 folder: pathlib.Path, variant: str = "plain", churn: str = "allocate") -> None:
         self.release, self.folder = release, folder
         self.exe = workshop.build(programs.Build(program, release, variant))
-        self.process = programs.start(self.exe, folder, {"GOHEAP_CHURN": "allocate"})
+        self.process = programs.start(self.exe, folder, {"GOHEAP_CHURN": churn})
         programs.wait_for_line(folder / "stdout", self.process, programs.RUN_SECONDS)
         self.pid = self.process.pid
 
@@ -83,8 +83,9 @@ def _allocator(workshop: programs.Workshop, release: str,
 @pytest.fixture(name="relocated", params=sorted({RELEASES[0], RELEASES[-1]}))
 def _relocated(request: pytest.FixtureRequest, workshop: programs.Workshop,
                tmp_path: pathlib.Path) -> Iterator[Process]:
-    """Types and tables of functions are where the loader has written, in read-only memory."""
-    made = Process(workshop, request.param, "allocator", tmp_path, "pie")
+    """Types and tables of functions are where the loader has written, in read-only memory. It
+    rests: one that allocates may be stopped between two counters that belong together."""
+    made = Process(workshop, request.param, "allocator", tmp_path, "pie", "rest")
     yield made
     made.close()
 
@@ -215,6 +216,7 @@ def test_same_when_relocated(relocated: Process) -> None:
 def check_same(allocator: Process) -> Dict[str, dict]:
     os.kill(allocator.pid, signal.SIGSTOP)
     while allocator.state() != "T":
+        assert allocator.process.poll() is None
         time.sleep(0.01)
     ours = allocator.ask(*TABLES)
     assert allocator.state() == "T"  # as it was

@@ -3,7 +3,8 @@
 // Allocates and moves pointers for ever while the collector runs, and holds a known set of objects
 // all the time. The harness kills it at a random moment, and finds the addresses of the set in
 // heldAddresses. GOHEAP_CHURN says how: "allocate" leaves it to the collector when it runs, "mark"
-// keeps it marking a large heap, "sweep" keeps it sweeping many spans.
+// keeps it marking a large heap, "sweep" keeps it sweeping many spans; "rest" is a program that has
+// come to rest, so that the runtime's counters agree whenever it is stopped.
 package main
 
 import (
@@ -131,11 +132,16 @@ func main() {
 		debug.SetGCPercent(400)
 		crumbs = 20000
 	}
-	for i := 0; i < workers; i++ {
-		go churn(i)
+	if os.Getenv("GOHEAP_CHURN") == "rest" {
+		debug.SetGCPercent(-1)
+		debug.FreeOSMemory() // and the scavenger finds nothing to do
+	} else {
+		for i := 0; i < workers; i++ {
+			go churn(i)
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
-	time.Sleep(20 * time.Millisecond)
 	truth.Objects("main.held", nHeld, unsafe.Sizeof(held{}), true)
 	truth.Write("allocator")
-	select {}
+	time.Sleep(time.Hour) // without workers select {} is a deadlock
 }
