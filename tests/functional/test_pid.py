@@ -26,8 +26,9 @@ KILLS = 100
 MOMENTS = 3
 ENTRIES = 200000  # nKept in tests/programs/loaded
 ENTRY_BYTES = ENTRIES * 256  # without pointers
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 120
 SLACK_SECONDS = 1  # of a machine that does other things, too
+TRIES = 4          # of which one must be undisturbed by these
 
 
 class Process:
@@ -192,10 +193,15 @@ def test_what_it_holds_is_live(allocator: Process) -> None:
         missing = wanted - set(goheap.addresses(document))
         assert not missing, "%d held objects are not live" % len(missing)
         assert allocator.state() in "RSD"
-        deadline = time.monotonic() + 10
-        while allocator.ticks() == before and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert allocator.ticks() > before
+        assert_runs_on(allocator, before)
+
+
+def assert_runs_on(process: Process, before: int) -> None:
+    """Wait until it has taken more processor time than before, however busy the machine is."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while process.ticks() <= before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert process.ticks() > before
 
 
 def test_same_by_pid_in_gdb_and_from_its_gcore(allocator: Process) -> None:
@@ -280,20 +286,24 @@ def test_server_under_load(loaded: Server) -> None:
     """Its client measures the longest pause: as long as we say, and the machine's own delays."""
     load = Load(loaded)
     load.start()
-    time.sleep(1)
-    quiet = load.longest()
-    documents = [loaded.ask(command)[command] for command in ["top", "goroutines", "spans"]]
-    busy = load.longest()
-    time.sleep(1)
-    after = load.longest()
+    tries = []
+    for _ in range(TRIES):
+        load.longest()
+        time.sleep(1)
+        quiet = load.longest()
+        documents = [loaded.ask(command)[command] for command in ["top", "goroutines", "spans"]]
+        busy = load.longest()
+        time.sleep(1)
+        after = load.longest()
+        stood = max(loaded.stood_still(document)[0] for document in documents)
+        tries.append("longest pauses: %.3f s before, %.3f s during, %.3f s after; it stood still for "
+                     "%.3f s" % (quiet, busy, after, stood))
+        if stood < 1 and busy <= stood + quiet + SLACK_SECONDS and after <= quiet + SLACK_SECONDS:
+            break
+    else:
+        pytest.fail("\n".join(tries))
     load.stop()
-    stood = max(loaded.stood_still(document)[0] for document in documents)
-    print("longest pauses: %.3f s before, %.3f s during, %.3f s after; it stood still for %.3f s"
-          % (quiet, busy, after, stood))
     assert not load.failure and load.answers > 100
-    assert stood < 1
-    assert busy <= stood + quiet + SLACK_SECONDS
-    assert after <= quiet + SLACK_SECONDS
 
 
 def test_statistics_do_not_stop_it(allocator: Process) -> None:
@@ -332,13 +342,12 @@ def test_it_outlives_us(newest: Process) -> None:
         held_still += allocator.status()["TracerPid"] != "0"
         ours.kill()
         ours.wait()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while allocator.status()["State"][0] in "tT" and time.monotonic() < deadline:
             time.sleep(0.001)
         assert allocator.state() in "RSD"
-    before = allocator.ticks()
-    time.sleep(0.2)
-    assert allocator.ticks() > before and allocator.process.poll() is None
+    assert_runs_on(allocator, allocator.ticks())
+    assert allocator.process.poll() is None
     assert held_still
 
 
@@ -350,13 +359,14 @@ def test_refused_before_it_stops(allocator: Process) -> None:
 
 def test_traced_by_another(allocator: Process) -> None:
     other = subprocess.Popen(["gdb", "-nx", "-batch", "-p", str(allocator.pid), "-ex",
-                              "shell echo attached; sleep 2"], stdout=subprocess.PIPE,
-                             stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True)
-    assert other.stdout is not None
+                              "shell echo attached; cat"], stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL, stdin=subprocess.PIPE, text=True)
+    assert other.stdout is not None and other.stdin is not None
     for line in other.stdout:
         if line == "attached\n":
             break
     answer = goheap.run(["--pid", allocator.pid, "top"])
+    other.stdin.close()
     assert answer.code == goheap.NOTHING and "traces it already" in answer.err
     other.wait()
     other.stdout.close()
@@ -425,6 +435,6 @@ def test_it_ends_meanwhile(workshop: programs.Workshop, tmp_path: pathlib.Path) 
         ours = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         time.sleep(rng.random() * 0.1)
         made.close()
-        _, err = ours.communicate(timeout=60)
+        _, err = ours.communicate(timeout=PATIENCE_SECONDS)
         assert ours.returncode in (goheap.ANSWERED, goheap.NOTHING), err
         assert "Sanitizer" not in err and "runtime error" not in err
