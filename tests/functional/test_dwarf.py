@@ -17,10 +17,10 @@ from lib import gocore, programs
 
 DWARF_DUMP = os.environ.get(
     "GOHEAP_DWARF_DUMP", str(programs.ROOT / "build-asan" / "tests" / "unit" / "dwarf_dump"))
-SECONDS = 60
+SECONDS = 600
 ENDS = sorted({RELEASES[0], RELEASES[-1]})
 DAMAGES = 500
-DAMAGES_SECONDS = 300
+DAMAGES_SECONDS = 1200
 VARIANTS: Dict[str, List[str]] = {
     "plain": [],
     "pie": ["-buildmode=pie"],

@@ -151,7 +151,7 @@ def test_damaged_graphs(good: case.Case, tmp_path: pathlib.Path,
         for line in answer.out.split("\n"):  # splitlines knows other ends of lines
             assert not line or json.loads(line)
         result = subprocess.run([DOMINANCE, str(core), str(good.death.exe), "20"], text=True,
-                                capture_output=True, timeout=300, check=False)
+                                capture_output=True, timeout=1200, check=False)
         assert result.returncode in (0, 1), (seed, result.stderr[-3000:])
         if result.returncode == 0:
             found = json.loads(result.stdout)

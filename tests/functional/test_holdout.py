@@ -21,7 +21,7 @@ def held_out(core: pathlib.Path, exe: pathlib.Path, what: str = "headers") -> di
     :param what: what is hidden: headers or declared
     """
     result = subprocess.run([HOLDOUT, what, str(core), str(exe)], capture_output=True, text=True,
-                            timeout=300, check=False)
+                            timeout=1200, check=False)
     assert result.returncode == 0 and not result.stderr, result.stderr
     return json.loads(result.stdout)
 

@@ -48,7 +48,7 @@ def test_lengths_and_targets(workshop: programs.Workshop) -> None:
     assert len(known) > AT_LEAST
     lines = "".join((one.code + b"\xcc" * 16).hex() + "\n" for one in known)
     result = subprocess.run([INSTRUCTIONS], input=lines, stdout=subprocess.PIPE, text=True,
-                            timeout=120, check=True)
+                            timeout=600, check=True)
     wrong = []
     for one, answer in zip(known, result.stdout.splitlines()):
         words = answer.split()
@@ -66,5 +66,5 @@ def test_prefixes_end() -> None:
     """An instruction has 15 bytes at most: more prefixes are none, however many follow."""
     lines = "".join("66" * n + "90\n" for n in (0, 14, 15, 40))
     result = subprocess.run([INSTRUCTIONS], input=lines, stdout=subprocess.PIPE, text=True,
-                            timeout=20, check=True)
+                            timeout=600, check=True)
     assert [line.split()[0] for line in result.stdout.splitlines()] == ["1", "15", "0", "0"]

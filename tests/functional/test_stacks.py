@@ -48,7 +48,7 @@ def shown(frames: List[dict]) -> List[Place]:
 def dump(exe: pathlib.Path, core: pathlib.Path) -> Dict[int, dict]:
     """Return the living goroutines by id."""
     result = subprocess.run([STACK_DUMP, str(core), str(exe), "--words"], stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+                            stderr=subprocess.PIPE, text=True, timeout=600, check=False)
     assert result.returncode == 0, result.stderr
     rows = [json.loads(line) for line in result.stdout.splitlines()]
     return {row["goid"]: row for row in rows if row["state"] not in ("dead", "idle")}

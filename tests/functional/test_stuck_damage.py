@@ -20,7 +20,7 @@ DUMP = programs.ROOT / "build-asan/tests/unit/stuck_dump"
 COMMANDS = ["timers --all", "timers", "defers --all", "defers", "chans --all", "chans"]
 OTHERS = ["goroutines --all", "goroutines --retained", "locks", "leaks --all", "threads --all",
           "conns --all", "suspects"]
-SECONDS = 120
+SECONDS = 600
 G_BYTES, TIMER_BYTES, RECORD_BYTES, SUDOG_BYTES, CHAN_BYTES = 448, 96, 48, 104, 112
 SEEDS, FULL_SEEDS = 6, 200
 # Of these any word may be overwritten: the words that follow the program, and the commands.
@@ -193,7 +193,7 @@ def test_processors_that_are_none_have_no_timers(patient: Patient) -> None:
     words = [patient.dead.core, patient.dead.exe, "timers", "--all", "--json"]
     with patient.damaged({length: 1 << 31}):
         answer = goheap.run(words)
-    assert answer.code == goheap.ANSWERED and answer.max_rss_kib < 1 << 20
+    assert answer.code == goheap.ANSWERED and answer.fits(1 << 10)
     document = json.loads(answer.out)
     assert [row["address"] for row in goheap.rows(document, "timers")] == \
         [row["address"] for row in goheap.rows(whole, "timers")]

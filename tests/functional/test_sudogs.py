@@ -19,7 +19,7 @@ EACH = 40  # goroutines of a kind: tests/programs/stuck
 def rows(request: pytest.FixtureRequest, workshop: programs.Workshop) -> Iterator[List[dict]]:
     with simple.death(workshop, programs.Build("stuck", request.param, "plain")) as dead:
         out = subprocess.run([str(DUMP), str(dead.core), str(dead.exe)], stdout=subprocess.PIPE,
-                             text=True, timeout=60, check=True).stdout
+                             text=True, timeout=600, check=True).stdout
         yield [json.loads(line) for line in out.splitlines()]
 
 

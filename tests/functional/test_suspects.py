@@ -13,7 +13,6 @@ from typing import Dict, Iterator, List, NamedTuple, Optional
 import pytest
 from lib import goheap, leaksdoc, programs
 
-SECONDS = 60
 KIB = 1 << 10
 SLACK = 1.15  # slots are larger than what was asked for, and goroutines have more than a buffer
 
@@ -53,7 +52,7 @@ def run(exe: pathlib.Path, folder: pathlib.Path, how: str = "",
     """Return the findings on a core of the program."""
     folder.mkdir(parents=True)
     process = programs.start(exe, folder, {"GOHEAP_" + how: "1"} if how else {})
-    programs.finish(process, folder, SECONDS)
+    programs.finish(process, folder, programs.RUN_SECONDS)
     programs.check_death(process, folder)
     document = goheap.ask(folder / "core", exe, "suspects")["suspects"]
     assert not goheap.failed_checks(document)

@@ -3,6 +3,7 @@
 
 import collections
 import json
+import os
 import pathlib
 import struct
 from typing import Dict, Iterator, List, NamedTuple, Tuple
@@ -291,7 +292,7 @@ def test_what_was_not_sampled_has_no_site(case: Case) -> None:
     assert {int(site.rpartition(":")[2]) for site in sites} == lines and len(lines) == 2
     # a thread may note one allocation more, when it learns that the rate is 0 again
     told = sum(row["created_site"] is not None for row in case.rows)
-    assert told <= sum(stated["Line"] > 0 for stated in case.stated) + 8
+    assert told <= sum(stated["Line"] > 0 for stated in case.stated) + max(8, os.cpu_count() or 0)
     groups = {group["kind"]: group for group in case.groups
               if group["created_by"] in ("main.sampled", "several places")}
     assert groups["AfterFunc"]["created_site"] in sites
@@ -314,7 +315,7 @@ def test_the_stack_of_an_allocation(case: Case) -> None:
 
 def test_due_times_count_from_now(case: Case) -> None:
     target = case.document["target"]
-    assert target["now_ns"] <= case.now + 10 * 10**9
+    assert target["now_ns"] <= case.now + programs.RUN_SECONDS * 10**9
     for row in case.rows:
         if row["state"] == "armed":
             assert row["due_ns"] == row["when_ns"] - target["now_ns"]

@@ -17,6 +17,7 @@ from lib import programs, thirdparty
 STREAM_BYTES = 240 << 20
 CONNECTIONS, SUBSCRIPTIONS, CONSUMERS, SUBJECTS = 150, 40, 30, 20000
 BATCH = 200
+MESSAGES = 3 * STREAM_BYTES // 2 // 560  # of 560 bytes: the streams are full, however busy the machine is
 SETTLE_EVERY = 100 * BATCH  # messages: no more wait to be read than that
 SETTLE_SECONDS = 60
 PAUSE = 0.004  # between batches: the server must keep up with two processors
@@ -151,7 +152,7 @@ class Broker(thirdparty.Server):
         self.with_peer(Reader(client))
         end = time.monotonic() + seconds
         number = 0
-        while time.monotonic() < end:
+        while time.monotonic() < end or number < MESSAGES:
             batch = []
             for _ in range(BATCH):
                 number += 1

@@ -12,7 +12,7 @@ TRUTH = "goheap.test/programs/truth."
 OURS = ("main.", "goheap.test/")
 # The runtime outgrows the heap of timers of a processor on behalf of whoever comes by.
 OUTGROWN = {"runtime.(*timers).addHeap", "runtime.doaddtimer"}
-ATTEMPTS = 8
+ATTEMPTS = 30
 
 
 class Case:

@@ -11,7 +11,7 @@ from lib import programs
 SCRIPT = programs.ROOT / "gdb-scripts" / "goheap.py"
 MODULE = pathlib.Path(os.environ.get(
     "GOHEAP_MODULE", str(programs.ROOT / "build" / "plugin" / "_goheap.abi3.so"))).absolute()
-SECONDS = 120
+SECONDS = 600
 
 
 class Answer(NamedTuple):

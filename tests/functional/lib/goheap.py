@@ -15,7 +15,8 @@ from typing import Dict, List, NamedTuple, Sequence
 from lib import programs
 
 DEFAULT = programs.ROOT / "build-asan" / "goheap"
-SECONDS = 60
+SECONDS = 60   # of one processor, for an instrumented program
+PATIENCE = 10  # times as long may it take on a machine that does other things, too
 # Resident memory of an instrumented program on a core of a few megabytes.
 MAX_RSS_MIB = 2048
 REPORT = re.compile(r"ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|runtime error:|SUMMARY: \w+Sanitizer")
@@ -34,6 +35,12 @@ class Answer(NamedTuple):
     out: str
     err: str
     max_rss_kib: int
+    written_bytes: int  # to files on disks
+
+    def fits(self, mib: int) -> bool:
+        """Tell whether it took so much memory at most. A child begins with the peak of its parent."""
+        ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return self.max_rss_kib <= max(mib << 10, ours)
 
     def documents(self) -> Dict[str, dict]:
         """Return the JSON documents by command line, such as "objects --dead"."""
@@ -53,6 +60,7 @@ def run(words: Sequence[str], seconds: float = SECONDS, prefix: Sequence[str] = 
         cwd: str = "/") -> Answer:
     """Run goheap with some words.
 
+    :param seconds: of a processor
     :param prefix: what runs it, such as valgrind
     :raises AssertionError: it was ended by a signal, hangs, or a sanitizer has found something
     """
@@ -61,7 +69,7 @@ def run(words: Sequence[str], seconds: float = SECONDS, prefix: Sequence[str] = 
         process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=cwd,
                                    env={**SANITIZERS, **os.environ, "TERM": "dumb"})
         overdue = threading.Event()
-        timer = threading.Timer(seconds, _end, (process, overdue))
+        timer = threading.Timer(seconds * PATIENCE, _end, (process, overdue))
         timer.start()
         _, status, usage = os.wait4(process.pid, 0)
         timer.cancel()
@@ -70,14 +78,14 @@ def run(words: Sequence[str], seconds: float = SECONDS, prefix: Sequence[str] = 
         err.seek(0)
         answer = Answer([str(word) for word in words], process.returncode,
                         out.read().decode(errors="replace"), err.read().decode(errors="replace"),
-                        usage.ru_maxrss)
+                        usage.ru_maxrss, usage.ru_oublock * 512)
     shown = "%s\n%s" % (" ".join(line), answer.err[-6000:])
-    assert not overdue.is_set(), "runs for over %d s: %s" % (seconds, shown)
+    assert not overdue.is_set(), "runs for over %d s: %s" % (seconds * PATIENCE, shown)
     assert answer.code >= 0, "ended by %s: %s" % (signal.Signals(-answer.code).name, shown)
     assert not REPORT.search(answer.err), shown
-    # A child begins with the peak of its parent.
-    limit = max(MAX_RSS_MIB << 10, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
-    assert answer.max_rss_kib <= limit, "takes %d KiB: %s" % (answer.max_rss_kib, shown)
+    used = usage.ru_utime + usage.ru_stime
+    assert used <= 2 * seconds, "takes %d s of two processors: %s" % (used, shown)
+    assert answer.fits(MAX_RSS_MIB), "takes %d KiB: %s" % (answer.max_rss_kib, shown)
     return answer
 
 

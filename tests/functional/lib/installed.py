@@ -10,7 +10,7 @@ from typing import Dict, List, Sequence
 from lib import programs
 
 BUILD = pathlib.Path(os.environ.get("GOHEAP_BUILD", str(programs.ROOT / "build"))).absolute()
-SECONDS = 120
+SECONDS = 600
 
 
 def call(words: Sequence[object], environment: Dict[str, str] = {}, cwd: str = "/",

@@ -25,7 +25,7 @@ ORDER = ["early_return", "never_closed", "forgotten_cancel", "dropped_timer", "d
          "big_capture", "endless_cache", "small_slice", "open_bodies", "slow_finalizer",
          "lost_unlock", "stuck_threads"]
 COLUMNS, LINES = 80, 24
-SECONDS = 60
+SECONDS = 600
 
 HEAD = """# How Go programs leak
 
@@ -100,8 +100,12 @@ def ask(goheap: pathlib.Path, core: Union[str, pathlib.Path], exe: Union[str, pa
     if process.wait(SECONDS):
         raise programs.Failure("goheap %s: exit code %d: %s"
                                % (" ".join(words), process.returncode, out.decode()[-500:]))
-    text = out.decode().replace("\r\n", "\n")
-    return re.sub(r"[^\n]*\r\x1b\[K", "", text).splitlines()  # progress, erased again
+    return without_progress(out.decode()).splitlines()
+
+
+def without_progress(text: str) -> str:
+    """Return what a terminal shows in the end: progress was erased. It comes after a second."""
+    return re.sub(r"[^\n]*\r\x1b\[K", "", text.replace("\r\n", "\n"))
 
 
 def answer(lines: Sequence[str]) -> List[str]:

@@ -16,7 +16,7 @@ HELD = 20000  # nHeld in tests/programs/allocator
 WAYS = ("abort", "gcore")
 CHURNS = ("allocate", "mark", "sweep")
 MAX_DELAY = 0.4
-GCORE_SECONDS = 120
+GCORE_SECONDS = 600
 
 
 class Moment:

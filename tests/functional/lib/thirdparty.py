@@ -20,7 +20,7 @@ from typing import Callable, Dict, List, Optional
 
 from lib import programs
 
-START_SECONDS = 60
+START_SECONDS = 300
 HOST = "127.0.0.1"
 
 

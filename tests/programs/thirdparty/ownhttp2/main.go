@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
@@ -37,6 +38,18 @@ var (
 
 func answer(w http.ResponseWriter, r *http.Request) { w.Write(payload) }
 
+// settle waits until all other goroutines wait, and not for a moment only: streams end by themselves.
+func settle() {
+	text := make([]byte, 1<<20)
+	for quiet := 0; quiet < 3; quiet++ {
+		time.Sleep(5 * time.Millisecond)
+		seen := string(text[:runtime.Stack(text, true)])
+		if strings.Count(seen, " [running")+strings.Count(seen, " [runnable")+strings.Count(seen, " [syscall") > 1 {
+			quiet = -1
+		}
+	}
+}
+
 func main() {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(answer))
 	server.EnableHTTP2 = true
@@ -58,6 +71,7 @@ func main() {
 		r.Body.Close()
 		closed = append(closed, r)
 	}
+	settle()
 	for i := 0; i < 2; i++ {
 		runtime.GC()
 		time.Sleep(20 * time.Millisecond)
