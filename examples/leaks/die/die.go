@@ -17,6 +17,10 @@ var (
 	running, runnable, asleep = []byte(" [running"), []byte(" [runnable"), []byte(" [sleep")
 )
 
+// What waits is suspicious after a second, counted from the collection that saw it wait: on any machine
+// it waits for longer.
+const enough = 1200 * time.Millisecond
+
 // settle waits until all other goroutines wait, and not for a moment only: but for some that sleep.
 func settle(sleeping int) {
 	for quiet := 0; quiet < 2; quiet++ {
@@ -34,6 +38,7 @@ func Now() {
 	for range 3 {
 		runtime.GC()
 	}
+	time.Sleep(enough)
 	go func() {
 		runtime.LockOSThread()
 		settle(1) // the caller sleeps

@@ -5,6 +5,7 @@ The comment on top of each main.go has the title, a few paragraphs, the question
 tab), and a paragraph that begins with "Fix:".
 """
 
+import concurrent.futures
 import fcntl
 import os
 import pathlib
@@ -136,9 +137,10 @@ def page(goheap: pathlib.Path, folder: pathlib.Path, release: str) -> str:
     """Return the whole page."""
     build(folder, release)
     sections = [HEAD]
-    for number, name in enumerate(ORDER, 1):
+    with concurrent.futures.ThreadPoolExecutor(len(ORDER)) as pool:  # each sleeps for a second
+        cores = list(pool.map(lambda name: die(folder / name, folder / (name + ".death")), ORDER))
+    for number, (name, core) in enumerate(zip(ORDER, cores), 1):
         example = read(name)
-        core = die(folder / name, folder / (name + ".death"))
         sessions = [answer(ask(goheap, core, folder / name, shlex.split(question)[1:]))
                     for question in example.questions]
         core.unlink()
