@@ -29,7 +29,7 @@ static void ask_proc(const struct gh_fds *fds, struct gh_fd *ret)
 
 static struct gh_error *load_files(struct gh_fds *fds)
 {
-	struct gh_error *err = gh_session_heap(fds->session);
+	struct gh_error *err = gh_session_spans(fds->session);
 
 	fds->has_files = true;
 	if (err && err->code != GH_ERR_CANCELLED && err->code != GH_ERR_NOMEM) {

@@ -81,6 +81,8 @@ struct gh_error *gh_session_timers_if_any(struct gh_session *session,
 bool gh_session_wait_ns(const struct gh_session *session, const struct gh_goroutine *g,
 			int64_t *ret);
 /** Spans, page table, allocation bits. MISSING where the core lost the span tables. */
+struct gh_error *gh_session_spans(struct gh_session *session) GH_MUST_CHECK;
+/** The same, and where the objects' bytes are: all of them are copied out of a live process. */
 struct gh_error *gh_session_heap(struct gh_session *session) GH_MUST_CHECK;
 /** Type table and package variables. */
 struct gh_error *gh_session_types(struct gh_session *session) GH_MUST_CHECK;

@@ -166,7 +166,7 @@ static struct gh_error *run(struct gh_session *session, const struct gh_args *ar
 		return err;
 	if (!stats)
 		return gh_error_nomem();
-	no_heap = gh_session_heap(session);
+	no_heap = gh_session_spans(session);
 	if (no_heap && (no_heap->code == GH_ERR_NOMEM || no_heap->code == GH_ERR_CANCELLED))
 		return gh_steal(no_heap);
 	if (no_heap)

@@ -245,7 +245,7 @@ static void drop_strangers(struct gh_span_table *table)
 }
 
 /* Sort, drop overlaps and misfits, number the slots. */
-static void arrange(const struct gh_runtime *rt, struct gh_span_table *table)
+static void arrange(struct gh_span_table *table)
 {
 	struct gh_span_vec *spans = &table->spans;
 	gh_addr end = 0;
@@ -263,12 +263,8 @@ static void arrange(const struct gh_runtime *rt, struct gh_span_table *table)
 			continue;
 		}
 		end = span.base + gh_span_bytes(&span);
-		span.host = gh_image_at(rt->image, span.base, gh_span_bytes(&span));
 		if (gh_span_is_freed_arena(&span))
 			table->freed_arena_pages += span.npages;
-		else if (!span.host && gh_image_absence(rt->image, span.base,
-							gh_span_bytes(&span)) != GH_NOT_COPIED)
-			table->lost_pages += span.npages;
 		span.slot0 = table->nslots;
 		table->nslots += span.nelems;
 		table->heap_pages += span.npages;
@@ -276,6 +272,19 @@ static void arrange(const struct gh_runtime *rt, struct gh_span_table *table)
 		spans->data[kept++] = span;
 	}
 	spans->len = kept;
+}
+
+void gh_span_table_open(const struct gh_runtime *rt, struct gh_span_table *table)
+{
+	for (size_t i = 0; i < table->spans.len; i++) {
+		struct gh_span *span = &table->spans.data[i];
+		uint64_t bytes = gh_span_bytes(span);
+
+		span->host = gh_image_at(rt->image, span->base, bytes);
+		if (!span->host && !gh_span_is_freed_arena(span) &&
+		    gh_image_absence(rt->image, span->base, bytes) != GH_NOT_COPIED)
+			table->lost_pages += span->npages;
+	}
 }
 
 /* mheap_.allspans, as far as it can be believed. */
@@ -372,7 +381,7 @@ struct gh_error *gh_span_table_load(const struct gh_runtime *rt, const struct gh
 		gh_span_table_deinit(&table);
 		return err;
 	}
-	arrange(rt, &table);
+	arrange(&table);
 	*ret = table;
 	return NULL;
 }

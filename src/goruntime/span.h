@@ -27,7 +27,8 @@ struct gh_span {
 	gh_addr alloc_bits, mark_bits; // byte arrays; mark_bits: where this span's marks lie now
 	gh_addr specials;	       // first record or 0
 	gh_addr large_type;	       // rtype of a large object with pointers; 0 unknown or noscan
-	const uint8_t *host;	       // local bytes of all its pages; NULL when the core lost them
+	const uint8_t *host;	       // local bytes of all its pages; NULL when the core lost them,
+				       // and before gh_span_table_open
 	uint64_t slot0;		       // number of its first slot
 	uint64_t elem_bytes;
 	uint32_t npages;
@@ -108,6 +109,8 @@ static inline bool gh_span_is_freed_arena(const struct gh_span *span)
  */
 struct gh_error *gh_span_table_load(const struct gh_runtime *rt, const struct gh_poll *poll,
 				    struct gh_span_table *ret) GH_MUST_CHECK;
+/** Find the bytes of all spans. Of a process that a debugger holds, or that runs, that copies them. */
+void gh_span_table_open(const struct gh_runtime *rt, struct gh_span_table *table);
 void gh_span_table_deinit(struct gh_span_table *table);
 
 /** Pages that a span holds, heap or stack, and what for. */

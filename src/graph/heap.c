@@ -220,8 +220,6 @@ struct gh_error *gh_heap_load(const struct gh_runtime *rt, const struct gh_poll 
 	for (size_t i = 0; !err && i < heap->table.spans.len; i++)
 		enter_span(heap, &heap->table.spans.data[i]);
 	if (!err)
-		err = place_arenas(heap);
-	if (!err)
 		err = read_allocation(heap);
 	if (err) {
 		gh_heap_destroy(heap);
@@ -229,6 +227,20 @@ struct gh_error *gh_heap_load(const struct gh_runtime *rt, const struct gh_poll 
 	}
 	*ret = heap;
 	return NULL;
+}
+
+struct gh_error *gh_heap_open(struct gh_heap *heap)
+{
+	struct gh_error *err;
+
+	if (heap->is_open)
+		return NULL;
+	gh_span_table_open(heap->rt, &heap->table);
+	for (size_t i = 0; i < heap->table.spans.len; i++)
+		enter_span(heap, &heap->table.spans.data[i]);
+	err = place_arenas(heap);
+	heap->is_open = !err;
+	return err;
 }
 
 void gh_heap_destroy(struct gh_heap *heap)

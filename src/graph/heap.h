@@ -11,7 +11,7 @@ struct gh_page {
 	uint32_t class : 8;   // span class
 	uint32_t index : 22;  // of the page in its span
 	uint32_t is_heap : 1; // 0: no heap page
-	uint32_t is_lost : 1; // the core lacks the span's bytes: may be marked, not scanned
+	uint32_t is_lost : 1; // the span's bytes are not there: may be marked, not scanned
 };
 
 struct gh_heap {
@@ -28,6 +28,7 @@ struct gh_heap {
 	uint64_t nallocated;
 	uint64_t handed_out; // slots that the allocator has handed out, garbage included
 	uint64_t bits_lost;  // spans whose allocation bits the core lacks
+	bool is_open;
 };
 
 /** A slot and where in it an address points. */
@@ -42,6 +43,11 @@ struct gh_slot_ref {
 /** Errors: those of gh_span_table_load; LIMIT when the heap spreads over too wide a range. */
 struct gh_error *gh_heap_load(const struct gh_runtime *rt, const struct gh_poll *poll,
 			      struct gh_heap **ret) GH_MUST_CHECK;
+/**
+ * Find the bytes of the objects: until then all pages are lost. Once; of a live process that copies
+ * all of them. Errors: NOMEM, LIMIT.
+ */
+struct gh_error *gh_heap_open(struct gh_heap *heap) GH_MUST_CHECK;
 void gh_heap_destroy(struct gh_heap *heap);
 
 /** The page of addr, or NULL when addr is no heap address. */

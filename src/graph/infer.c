@@ -426,7 +426,8 @@ static bool gather(const struct gh_mark *m, const struct loose_fact_vec *facts, 
 	for (; *i < facts->len && facts->data[*i].at >> 16 < end; ++*i)
 		if (facts->data[*i].at >> 16 >= o->base)
 			add_part(m, o, &facts->data[*i]);
-	if (gh_state_is_named(m, gh_state_at(&m->states, o->slot)) || !o->nparts || page->is_lost)
+	if (gh_state_is_named(m, gh_state_at(&m->states, o->slot)) || !o->nparts ||
+	    (page->is_lost && !(o->class & 1))) // what has no pointers is not read
 		return false;
 	if (m->classes[o->class].heap_bits_offset)
 		o->bits = gh_heap_bits(gh_heap_host(m->heap, ref.base), ref.base, page,

@@ -266,6 +266,16 @@ def test_what_is_not_asked_for_is_not_copied(loaded: Server) -> None:
     assert rows["[]uint8"]["bytes"] >= ENTRY_BYTES
 
 
+def test_statistics_copy_no_contents(loaded: Server) -> None:
+    """The heap is as large as it likes."""
+    def own_bytes(command: str) -> int:
+        document, = loaded.ask(command + " --stats").values()
+        told = [re.search(r"\((\d+) bytes\) of our own", note) for note in document["notes"]]
+        found, = [int(match.group(1)) for match in told if match]
+        return found
+    assert own_bytes("memstats") < ENTRY_BYTES < own_bytes("goroutines")
+
+
 def test_waits_are_exact(loaded: Server) -> None:
     """A wait ends when we stop the process, and begins when the first collection ends that saw the
     goroutine blocked. The runtime's own begins when the collection before that one ended.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -19,6 +20,7 @@ import (
 
 const (
 	nHeld   = 20000
+	nPieces = 1000
 	magic   = 0x600d0b1ec7
 	workers = 3
 )
@@ -43,6 +45,7 @@ type block struct {
 var (
 	heldAddresses [nHeld]uintptr
 
+	pieces  [nPieces]string // of texts that nothing else holds
 	shelf   [nHeld / 2]*held // entries are swapped all the time
 	inMap   = make(map[int]*held)
 	inList  *held // linked by peer
@@ -72,6 +75,12 @@ func buildHeld() {
 			h.peer = inList
 			inList = h
 		}
+	}
+}
+
+func buildPieces() {
+	for i := range pieces {
+		pieces[i] = strings.Repeat("text ", 40)[100:110]
 	}
 }
 
@@ -121,6 +130,7 @@ func collect() {
 
 func main() {
 	buildHeld()
+	buildPieces()
 	random := uint32(7)
 	switch os.Getenv("GOHEAP_CHURN") {
 	case "mark":
