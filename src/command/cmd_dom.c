@@ -79,16 +79,16 @@ static struct gh_error *add_child(const struct request *r, struct gh_table *tabl
 static void put_node(const struct request *r, gh_node node, struct gh_strbuf *sb)
 {
 	const struct gh_owner_graph *graph = r->session->owners;
+	struct gh_slot slot;
 
 	if (node == GH_NODE_ROOT)
 		gh_strbuf_puts(sb, "all that is live");
 	else if (gh_node_is_owner(graph, node))
 		gh_owner_describe(graph, node, sb);
-	else
-		gh_strbuf_puts(sb, gh_slot_describe(r->session,
-						    gh_heap_slot_base(r->session->heap,
-								      gh_node_slot(graph, node)),
-						    &r->report->arena));
+	else if (gh_slot_at(r->session,
+			    gh_heap_slot_base(r->session->heap, gh_node_slot(graph, node)),
+			    &r->report->arena, &slot))
+		gh_strbuf_puts(sb, slot.name);
 }
 
 /* Where the node hangs, from its dominator up to the owner; the middle of a long way is left out. */
