@@ -3,6 +3,7 @@
 #include "analysis/conn_addr.h"
 
 #include "base/cleanup.h"
+#include "base/ipaddr.h"
 #include "goruntime/rtype.h"
 
 enum {
@@ -71,39 +72,9 @@ static bool is_named(const struct gh_runtime *rt, gh_addr type, const char *name
 	return text && len == strlen(name) && !memcmp(text, name, len);
 }
 
-static void put_ipv4(struct gh_strbuf *sb, const uint8_t *ip)
-{
-	gh_strbuf_printf(sb, "%u.%u.%u.%u", ip[0], ip[1], ip[2], ip[3]);
-}
-
-/* The longest run of two zero groups or more is "::"; the first of equals. */
-static void put_ipv6(struct gh_strbuf *sb, const uint8_t *ip)
-{
-	int from = 8, length = 1;
-
-	for (int i = 0, n; i < 8; i += n ? n : 1) {
-		for (n = 0; i + n < 8 && !ip[2 * (i + n)] && !ip[2 * (i + n) + 1]; n++)
-			;
-		if (n > length) {
-			from = i;
-			length = n;
-		}
-	}
-	for (int i = 0; i < 8; i++) {
-		if (i == from) {
-			gh_strbuf_puts(sb, "::");
-			i += length - 1;
-			continue;
-		}
-		gh_strbuf_printf(sb, "%s%x", i && i != from + length ? ":" : "",
-				 ip[2 * i] << 8 | ip[2 * i + 1]);
-	}
-}
-
 /* As net.IP.String; nothing for what is none. port: in brackets where a port follows. */
 static void put_ip(const struct gh_runtime *rt, gh_addr slice, bool port, struct gh_strbuf *sb)
 {
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 	struct gh_slice ip = {0};
 	const uint8_t *p = NULL;
 
@@ -112,12 +83,12 @@ static void put_ip(const struct gh_runtime *rt, gh_addr slice, bool port, struct
 	if (!p)
 		return;
 	if (ip.len == 4) {
-		put_ipv4(sb, p);
-	} else if (!memcmp(p, mapped, sizeof(mapped))) {
-		put_ipv4(sb, p + 12);
+		gh_ipv4_add(sb, p);
+	} else if (gh_ipv6_is_mapped(p)) {
+		gh_ipv4_add(sb, p + 12);
 	} else {
 		gh_strbuf_puts(sb, port ? "[" : "");
-		put_ipv6(sb, p);
+		gh_ipv6_add(sb, p);
 		gh_strbuf_puts(sb, port ? "]" : "");
 	}
 }

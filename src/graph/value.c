@@ -4,6 +4,7 @@
 #include "graph/value.h"
 
 #include "base/cleanup.h"
+#include "base/ipaddr.h"
 #include "base/goname.h"
 #include "base/text.h"
 #include "graph/types_table.h"
@@ -160,6 +161,23 @@ static void fill_array(struct gh_value_reader *r, struct gh_value *node,
 		gh_value_fill_elements(r, node, node->addr, info->elem, info->len, depth);
 }
 
+/* net.IP; false: it is none. */
+static bool put_ip(struct gh_value_reader *r, const struct gh_value *node,
+		   const struct gh_slice *slice, struct gh_strbuf *sb)
+{
+	const uint8_t *p = NULL;
+
+	if (strcmp(node->type, "net.IP") == 0 && (slice->len == 4 || slice->len == 16))
+		p = gh_image_at(r->types->rt->image, slice->data, slice->len);
+	if (p && slice->len == 4)
+		gh_ipv4_add(sb, p);
+	else if (p && gh_ipv6_is_mapped(p))
+		gh_ipv4_add(sb, p + 12);
+	else if (p)
+		gh_ipv6_add(sb, p);
+	return p != NULL;
+}
+
 static void fill_slice(struct gh_value_reader *r, struct gh_value *node,
 		       const struct gh_gotype_info *info, struct gh_value_depth depth)
 {
@@ -183,7 +201,7 @@ static void fill_slice(struct gh_value_reader *r, struct gh_value *node,
 		gh_value_fill_elements(r, node, slice.data, info->elem, slice.len, depth);
 	} else if (!r->limits.no_data) {
 		gh_strbuf_puts(&sb, ", ");
-		if (!put_bytes(r, slice.data, slice.len, &sb))
+		if (!put_ip(r, node, &slice, &sb) && !put_bytes(r, slice.data, slice.len, &sb))
 			gh_strbuf_puts(&sb, "not at hand");
 	}
 	gh_value_set_text(r, node, &sb);
@@ -576,6 +594,15 @@ struct gh_value *gh_value_read(struct gh_value_reader *r, const struct gh_value_
 	return r->nomem ? NULL : root;
 }
 
+/* An interface that holds what only its parts tell: behind the type's name. */
+static bool is_dynamic_whole(const struct gh_value *value)
+{
+	const struct gh_value *held = value->children;
+
+	return value->kind == GH_KIND_INTERFACE && held && !held->text &&
+	       (held->kind == GH_KIND_STRUCT || held->kind == GH_KIND_ARRAY);
+}
+
 static void print(const struct gh_value *value, size_t max, struct gh_strbuf *sb)
 {
 	bool is_struct = value->kind == GH_KIND_STRUCT;
@@ -583,6 +610,8 @@ static void print(const struct gh_value *value, size_t max, struct gh_strbuf *sb
 	if (!value->children || value->kind == GH_KIND_INTERFACE ||
 	    value->kind == GH_KIND_POINTER) {
 		gh_strbuf_puts(sb, value->text ? value->text : "…");
+		if (is_dynamic_whole(value))
+			print(value->children, max, sb);
 		return;
 	}
 	gh_strbuf_putc(sb, is_struct ? '{' : '[');

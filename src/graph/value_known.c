@@ -302,7 +302,7 @@ bool gh_value_fill_known(struct gh_value_reader *r, struct gh_value *node, struc
 			known[i].fill(r, node, p);
 		return true;
 	}
-	if (fill_atomic(r, node, type, depth))
+	if (fill_atomic(r, node, type, depth) || gh_value_fill_number(r, node, type))
 		return true;
 	if (strcmp(node->type, "sync.Map") == 0 ||
 	    strncmp(node->type, "internal/sync.HashTrieMap[", 26) == 0)

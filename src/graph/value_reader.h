@@ -41,6 +41,9 @@ bool gh_value_hex(struct gh_value_reader *r, gh_addr addr, uint64_t len, struct 
 bool gh_value_fill_known(struct gh_value_reader *r, struct gh_value *node, struct gh_gotype type,
 			 struct gh_value_depth depth);
 
+/** big.Int, and addresses of net/netip: one text instead of their fields. */
+bool gh_value_fill_number(struct gh_value_reader *r, struct gh_value *node, struct gh_gotype type);
+
 /** The map or channel at `addr` (hmap or maps.Map, hchan). */
 void gh_value_fill_map(struct gh_value_reader *r, struct gh_value *node, gh_addr addr,
 		       gh_addr group, struct gh_value_depth depth);

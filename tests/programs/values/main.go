@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/big"
+	"net"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -181,6 +183,14 @@ type recursive struct {
 type times struct {
 	zero, now, utc, zoned, old time.Time
 	timer                      *time.Time
+}
+
+type numbers struct {
+	zero, plain, widest, wider, parts big.Int
+	pointer                           *big.Int
+	ratio                             big.Rat
+	v4, v6, short, mask               net.IP
+	addresses                         any
 }
 
 type locks struct {
@@ -391,6 +401,17 @@ func makeTimes() *times {
 	})
 }
 
+func makeNumbers() *numbers {
+	one := big.NewInt(1)
+	n := numbers{plain: *big.NewInt(-77), pointer: new(big.Int).Lsh(one, 64), ratio: *big.NewRat(-3, 7),
+		v4: net.IPv4(192, 0, 2, 1), v6: net.ParseIP("2001:db8::1"), short: net.IP{10, 0, 0, 1},
+		mask: net.IP("abc"), addresses: addresses()}
+	n.widest.Sub(n.widest.Lsh(one, 1024), one)
+	n.wider.Neg(n.wider.Lsh(one, 1024))
+	n.parts.Exp(big.NewInt(10), big.NewInt(36), nil)
+	return heap(n)
+}
+
 func makeLocks() *locks {
 	l := new(locks)
 	l.held.Lock()
@@ -532,7 +553,7 @@ func main() {
 		struct{ a, b [2]int8 }{[2]int8{1, 2}, [2]int8{3, 4}}}),
 		&pair[string, int]{"k", 1, &pair[string, int]{"next", 2, nil}},
 		&pair[point, *small]{point{1, 2}, &small{3, "generic"}, nil},
-		makeSlices(), makeMaps(), makeChans(), makeInterfaces(), makeRecursive(), makeTimes(),
+		makeSlices(), makeMaps(), makeChans(), makeInterfaces(), makeRecursive(), makeTimes(), makeNumbers(),
 		makeLocks(), makeSyncMaps(), makePointers(), makeFuncs()}
 	copy(roots, values)
 	truth.Settle()

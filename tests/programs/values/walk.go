@@ -5,6 +5,8 @@ package main
 import (
 	"encoding/hex"
 	"fmt"
+	"math/big"
+	"net"
 	"reflect"
 	"runtime"
 	"sort"
@@ -125,6 +127,19 @@ func instant(t time.Time) string {
 	return text
 }
 
+// integer is shown whole up to 1024 bits.
+func integer(n *big.Int) string {
+	words := n.Bits()
+	if len(words) <= 16 {
+		return n.String()
+	}
+	sign := ""
+	if n.Sign() < 0 {
+		sign = "-"
+	}
+	return fmt.Sprintf("%s%#x… (%d bits)", sign, uint(words[len(words)-1]), n.BitLen())
+}
+
 func textOf(v any) string {
 	if s, ok := v.(stated); ok {
 		raw, _ := hex.DecodeString(s.Hex)
@@ -223,6 +238,18 @@ func (w walker) known(name string, v reflect.Value, follow int) bool {
 		w.dynamic(name, reflect.ValueOf(&held).Elem(), follow)
 	case *sync.Map:
 		w.syncMap(name, t, follow)
+	case *big.Int:
+		w.put(name, integer(t))
+	case *net.IP:
+		if len(*t) != 4 && len(*t) != 16 {
+			return false
+		}
+		w.put(name, fmt.Sprintf("len %d, cap %d, %s", len(*t), cap(*t), t))
+	case fmt.Stringer:
+		if v.Type().PkgPath() != "net/netip" {
+			return false
+		}
+		w.put(name, t.String())
 	default:
 		return false
 	}
@@ -311,7 +338,7 @@ func brief(v reflect.Value) string {
 	case reflect.Interface:
 		held := v.Elem()
 		if held.Kind() == reflect.Struct {
-			return typeName(held.Type())
+			return typeName(held.Type()) + brief(held)
 		}
 	}
 	w.walk("", v, 0)
