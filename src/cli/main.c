@@ -230,11 +230,30 @@ static bool run_line(struct program *program, const char *line)
 	return !ends;
 }
 
+/* An interrupt ends what is under way, and counts for nothing that comes after. */
+static void begin_line(void *ctx)
+{
+	struct program *program = ctx;
+
+	interrupted = 0;
+	program->progress.is_tty = isatty(STDERR_FILENO);
+}
+
+/* A line of progress would lie over the one that is edited. */
+static void begin_completion(void *ctx)
+{
+	struct program *program = ctx;
+
+	program->progress.is_tty = false;
+}
+
 /* goheap CORE on a terminal: one command a line, until the end of input. */
 static int session(struct program *program)
 {
 	struct gh_error *err = open_target(program);
-	struct prompt *prompt = err ? NULL : prompt_create(program->session);
+	const struct prompt_hooks hooks = {
+		.begin = begin_line, .before_completion = begin_completion, .ctx = program};
+	struct prompt *prompt = err ? NULL : prompt_create(program->session, &hooks);
 	bool goes_on = true;
 
 	if (err)
@@ -245,7 +264,7 @@ static int session(struct program *program)
 	while (goes_on) {
 		_cleanup_free_ char *line = prompt_read(prompt);
 
-		interrupted = 0;
+		begin_line(program);
 		goes_on = line && run_line(program, line);
 	}
 	prompt_destroy(prompt);

@@ -18,6 +18,7 @@ enum { MAX_HISTORY = 1000 };
 
 struct prompt {
 	char *history; // owned: path of the file; NULL: none is kept
+	const struct prompt_hooks *hooks;
 };
 
 /* $XDG_STATE_HOME/goheap/history; its folder is made. */
@@ -47,6 +48,7 @@ static char *history_path(void)
 
 /* libedit's callbacks have no argument for it. */
 static struct gh_session *completed;
+static const struct prompt_hooks *completed_by;
 
 /* libedit asks for one choice after the other; state 0 begins anew. */
 static char *next_choice(const char *token, int state)
@@ -75,13 +77,18 @@ static char *next_choice(const char *token, int state)
 
 static char **complete(const char *token, int start, int end)
 {
+	char **choices;
+
 	(void)start;
 	(void)end;
 	rl_attempted_completion_over = 1; // no names of files
-	return rl_completion_matches(token, next_choice);
+	completed_by->before_completion(completed_by->ctx);
+	choices = rl_completion_matches(token, next_choice);
+	completed_by->begin(completed_by->ctx);
+	return choices;
 }
 
-struct prompt *prompt_create(struct gh_session *session)
+struct prompt *prompt_create(struct gh_session *session, const struct prompt_hooks *hooks)
 {
 	struct prompt *prompt = calloc(1, sizeof(*prompt));
 	static char breaks[] = " \t";
@@ -89,6 +96,7 @@ struct prompt *prompt_create(struct gh_session *session)
 	if (!prompt)
 		return NULL;
 	completed = session;
+	completed_by = prompt->hooks = hooks;
 	rl_readline_name = "goheap";
 	rl_initialize();
 	rl_attempted_completion_function = complete;
@@ -104,13 +112,17 @@ struct prompt *prompt_create(struct gh_session *session)
 
 char *prompt_read(struct prompt *prompt)
 {
+	bool is_dropped;
 	char *line;
 
-	(void)prompt;
 	do {
+		prompt->hooks->begin(prompt->hooks->ctx);
 		errno = 0;
 		line = readline("goheap> ");
-	} while (!line && errno == EINTR); // Ctrl-C drops the line, not us
+		is_dropped = !line && errno == EINTR; // Ctrl-C drops the line, not us
+		if (is_dropped)
+			fputs("^C\n", stdout);
+	} while (is_dropped);
 	if (line && *line)
 		add_history(line);
 	return line;
@@ -129,13 +141,17 @@ void prompt_destroy(struct prompt *prompt)
 #else
 
 struct prompt {
-	char unused;
+	const struct prompt_hooks *hooks;
 };
 
-struct prompt *prompt_create(struct gh_session *session)
+struct prompt *prompt_create(struct gh_session *session, const struct prompt_hooks *hooks)
 {
+	struct prompt *prompt = calloc(1, sizeof(*prompt));
+
 	(void)session;
-	return calloc(1, sizeof(struct prompt));
+	if (prompt)
+		prompt->hooks = hooks;
+	return prompt;
 }
 
 char *prompt_read(struct prompt *prompt)
@@ -144,8 +160,8 @@ char *prompt_read(struct prompt *prompt)
 	size_t cap = 0;
 	ssize_t n;
 
-	(void)prompt;
 	do {
+		prompt->hooks->begin(prompt->hooks->ctx);
 		clearerr(stdin);
 		errno = 0;
 		fputs("goheap> ", stdout);

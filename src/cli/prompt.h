@@ -7,10 +7,18 @@
 
 struct prompt;
 
-/** session: whose types and handles are completed; borrowed. NULL: out of memory. */
-struct prompt *prompt_create(struct gh_session *session);
+/** begin: a line, or after an interrupt or a completion the rest of one, is read now. */
+struct prompt_hooks {
+	void (*begin)(void *ctx);
+	void (*before_completion)(void *ctx);
+	void *ctx;
+};
 
-/** The next line without its end, owned by the caller; NULL at the end of input. */
+/** session: whose types and handles are completed; both borrowed. NULL: out of memory. */
+struct prompt *prompt_create(struct gh_session *session, const struct prompt_hooks *hooks);
+
+/** The next line without its end, owned by the caller; NULL at the end of input. An interrupt drops
+ * what was typed. */
 char *prompt_read(struct prompt *prompt);
 
 /** Also writes the history down. */

@@ -145,6 +145,17 @@ def test_lines_completion_and_history(shop: pathlib.Path, tmp_path: pathlib.Path
     assert again.end(CTRL_D) == goheap.ANSWERED
 
 
+def test_interrupts_in_a_row(shop: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    """Each drops a line and nothing else: what comes after is completed and answered."""
+    terminal = Terminal(shop, tmp_path)
+    for _ in range(3):
+        terminal.begin(b"top" + CTRL_C, 0.2)
+    terminal.type(CTRL_C)
+    text = terminal.type(b"inf" + TAB + b"-n 1" + ENTER)
+    assert "go version" in text and "goheap: " not in text
+    assert terminal.end(b"quit" + ENTER) == goheap.ANSWERED
+
+
 def test_choices(shop: pathlib.Path, tmp_path: pathlib.Path) -> None:
     """What gdb completes comes from the same table."""
     def shown(keys: bytes) -> Tuple[str, ...]:
