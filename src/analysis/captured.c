@@ -22,6 +22,9 @@ struct field {
 };
 GH_VEC(field_vec, struct field);
 
+/* Functions of the compiler's that call another one with what their closure holds. */
+enum wrapper { WRAPPER_NONE, WRAPPER_DEFER, WRAPPER_METHOD_VALUE };
+
 struct reader {
 	struct gh_session *session;
 	struct gh_types *types;
@@ -30,7 +33,7 @@ struct reader {
 	struct gh_dcapture_vec names;	 // without: one of them may be a field
 	struct field_vec fields;
 	uint64_t read_bytes; // of the closure, by the function's code
-	bool is_wrapper;
+	enum wrapper wrapper;
 	bool is_whole; // all fields are there
 };
 
@@ -41,25 +44,32 @@ static int by_offset(const void *a, const void *b)
 	return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
-/* `defer f(x)` and a deferred call of a method through an interface. */
-static bool is_wrapper(const struct gh_runtime *rt, gh_addr pc, struct gh_func *ret)
+/* `defer f(x)` and a deferred call of a method through an interface; a method value, x.f. */
+static enum wrapper wrapper_of(const struct gh_runtime *rt, gh_addr pc, struct gh_func *ret)
 {
+	static const char method_value[] = "-fm";
 	const char *name = gh_func_find(rt, pc, ret) ? gh_func_name(rt, ret) : NULL;
+	size_t len = name ? strlen(name) : 0, tail = sizeof(method_value) - 1;
 
-	return name && strstr(name, ".deferwrap");
+	if (len > tail && !strcmp(name + len - tail, method_value))
+		return WRAPPER_METHOD_VALUE;
+	return name && strstr(name, ".deferwrap") ? WRAPPER_DEFER : WRAPPER_NONE;
 }
 
-/* What f is called with, by f's own names. */
+/* What f is called with, by f's own names: of a method value the receiver alone. */
 static struct gh_error *read_arguments(struct reader *r, const struct gh_func *wrapper)
 {
 	const struct gh_runtime *rt = r->session->rt;
 	struct gh_func callee;
+	struct gh_error *err;
 	bool inlined;
 
 	if (!gh_code_only_callee(rt, wrapper, &callee, &inlined))
 		return NULL;
-	return gh_dwarf_parameters(r->dwarf, callee.entry - rt->target->exe_bias, inlined,
-				   &r->names);
+	err = gh_dwarf_parameters(r->dwarf, callee.entry - rt->target->exe_bias, inlined, &r->names);
+	if (!err && r->wrapper == WRAPPER_METHOD_VALUE)
+		r->names.len = gh_min_u64(r->names.len, 1);
+	return err;
 }
 
 static struct gh_error *read_dwarf(struct reader *r, gh_addr pc)
@@ -68,11 +78,11 @@ static struct gh_error *read_dwarf(struct reader *r, gh_addr pc)
 	struct gh_func func;
 	struct gh_error *err;
 
-	r->is_wrapper = is_wrapper(r->session->rt, pc, &func);
+	r->wrapper = wrapper_of(r->session->rt, pc, &func);
 	if (!r->dwarf)
 		return NULL;
 	err = gh_dwarf_captures(r->dwarf, at, &r->captures);
-	if (!err && r->is_wrapper)
+	if (!err && r->wrapper)
 		err = read_arguments(r, &func);
 	else if (!err && !r->captures.len)
 		err = gh_dwarf_other_variables(r->dwarf, at, &r->names);
@@ -205,7 +215,7 @@ static bool add_dwarf_fields(struct reader *r, bool with_places)
 			return false;
 	}
 	if (!with_places && (gh_align_up(end, 8) != gh_align_up(r->read_bytes, 8) ||
-			     (!r->is_wrapper && from->len != 1)))
+			     (!r->wrapper && from->len != 1)))
 		r->fields.len = 0;
 	r->is_whole = r->fields.len && gh_align_up(end, 8) >= r->read_bytes;
 	return true;
@@ -279,7 +289,7 @@ struct gh_error *gh_captured_read(struct gh_session *session,
 		ok = add_struct_fields(&r, rtype);
 	if (!err && ok && !r.fields.len && r.captures.len)
 		ok = add_dwarf_fields(&r, true);
-	if (!err && ok && !r.fields.len && (closure->on_stack || r.is_wrapper))
+	if (!err && ok && !r.fields.len && (closure->on_stack || r.wrapper))
 		ok = add_dwarf_fields(&r, false);
 	if (!err && ok)
 		ok = add_refs(&r, arena, ret);

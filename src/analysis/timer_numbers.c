@@ -18,6 +18,7 @@ enum {
 /* Of objects of one code. */
 struct content {
 	uint64_t bytes; // of one value
+	struct gh_gotype type;
 	bool is_known, is_many, has_number;
 };
 
@@ -36,21 +37,55 @@ static bool is_runtimes(const struct search *s, gh_addr at)
 	return gh_is_runtime_variable(gh_statics_owner_name(s->session->statics, at, ""));
 }
 
-static void look(const struct search *s, gh_addr at, uint64_t value, uint64_t slot)
+/* Two small numbers side by side look like an address inside now and then. */
+static bool is_wanted(const struct search *s, uint64_t value, uint64_t *slot_ret)
 {
 	struct gh_word_slot t = gh_word_slot(s->m, value);
 
-	// two small numbers side by side look like an address inside now and then
-	if (t.slot != GH_SLOT_NONE && t.base == value && gh_bitmap_test(s->bits, t.slot) &&
-	    (slot != GH_SLOT_NONE || !is_runtimes(s, at)))
-		s->fn(s->ctx, t.slot, slot);
+	*slot_ret = t.slot;
+	return t.slot != GH_SLOT_NONE && t.base == value && gh_bitmap_test(s->bits, t.slot);
 }
 
-static void look_at_bytes(const struct search *s, const uint8_t *host, gh_addr addr,
-			  uint64_t bytes, uint64_t slot)
+static void look_at_data(const struct search *s, const uint8_t *host, gh_addr addr,
+			 uint64_t bytes)
 {
+	uint64_t wanted;
+
 	for (uint64_t i = 0; i + 8 <= bytes; i += 8)
-		look(s, addr + i, gh_u64_at(host + i), slot);
+		if (is_wanted(s, gh_u64_at(host + i), &wanted) && !is_runtimes(s, addr + i))
+			s->fn(s->ctx, wanted, GH_SLOT_NONE);
+}
+
+/* Smaller fields and the room behind them: copying a value leaves there what it found. */
+static bool fills_word(const struct gh_types *types, struct gh_gotype type, uint64_t offset,
+		       int depth)
+{
+	struct gh_gotype_info info, part;
+	struct gh_gofield field;
+
+	if (depth > MAX_DEPTH || !gh_gotype_read(types, type, &info))
+		return true;
+	if (info.kind == GH_KIND_ARRAY)
+		return !gh_gotype_read(types, info.elem, &part) ||
+		       (part.size && fills_word(types, info.elem, offset % part.size, depth + 1));
+	if (info.kind != GH_KIND_STRUCT)
+		return offset + 8 <= info.size;
+	for (uint64_t i = 0; i < info.nfields && gh_gotype_field(types, type, i, &field); i++)
+		if (field.offset <= offset && gh_gotype_read(types, field.type, &part) &&
+		    offset - field.offset < part.size)
+			return fills_word(types, field.type, offset - field.offset, depth + 1);
+	return false;
+}
+
+static void look_at_object(const struct search *s, const struct content *content,
+			   const uint8_t *host, uint64_t bytes, uint64_t slot)
+{
+	uint64_t wanted;
+
+	for (uint64_t i = 0; i + 8 <= bytes; i += 8)
+		if (is_wanted(s, gh_u64_at(host + i), &wanted) &&
+		    fills_word(s->session->types, content->type, i % content->bytes, 0))
+			s->fn(s->ctx, wanted, slot);
 }
 
 static void look_at_static(const struct search *s, gh_addr lo, gh_addr hi)
@@ -62,7 +97,7 @@ static void look_at_static(const struct search *s, gh_addr lo, gh_addr hi)
 		bytes = gh_min_u64(bytes, gh_image_readable(s->session->rt->image, at, bytes));
 		host = bytes ? gh_image_at(s->session->rt->image, at, bytes) : NULL;
 		if (host)
-			look_at_bytes(s, host, at, bytes, GH_SLOT_NONE);
+			look_at_data(s, host, at, bytes);
 	}
 }
 
@@ -104,6 +139,9 @@ static const struct content *content_of(const struct search *s, uint16_t code)
 	if (!gh_code_names(c))
 		return content;
 	content->bytes = value_bytes(s, type);
+	content->type = type->shape == GH_SHAPE_GROUPS
+				? (struct gh_gotype){.rtype = type->source}
+				: gh_gotype_of(s->session->types, c.type);
 	content->is_many = type->shape != GH_SHAPE_CLOSURE && (type->tiles || c.form == GH_FORM_ARRAY);
 	content->has_number = type->shape == GH_SHAPE_CLOSURE ||
 			      (type->shape == GH_SHAPE_VALUE &&
@@ -112,15 +150,20 @@ static const struct content *content_of(const struct search *s, uint16_t code)
 	return content;
 }
 
+/* Of the allocator's. */
+static uint64_t header_bytes(const struct gh_span *span)
+{
+	return gh_span_has_header(span) ? 8 : 0;
+}
+
 /* Of a slot, as far as values lie in it: behind them is what was there before. */
 static uint64_t bytes_of(const struct content *content, const struct gh_span *span)
 {
-	uint64_t header = gh_span_has_header(span) ? 8 : 0; // of the allocator's
-	uint64_t room = span->elem_bytes - header;
+	uint64_t room = span->elem_bytes - header_bytes(span);
 
 	if (!content->bytes || content->bytes > room)
 		return 0;
-	return header + (content->is_many ? room - room % content->bytes : content->bytes);
+	return content->is_many ? room - room % content->bytes : content->bytes;
 }
 
 static void look_at_span(const struct search *s, const struct gh_span *span)
@@ -130,7 +173,7 @@ static void look_at_span(const struct search *s, const struct gh_span *span)
 	bool noscan = gh_span_is_noscan(span);
 
 	for (uint32_t i = 0; i < span->nelems; i++) {
-		gh_addr base = span->base + i * span->elem_bytes;
+		gh_addr value = span->base + i * span->elem_bytes + header_bytes(span);
 		uint16_t state = gh_mark_state(s->m, span->slot0 + i);
 		const struct content *content;
 		const uint8_t *host;
@@ -142,9 +185,9 @@ static void look_at_span(const struct search *s, const struct gh_span *span)
 			continue;
 		content = noscan && state == GH_CODE_UNKNOWN ? &anything : content_of(s, state);
 		bytes = !noscan || content->has_number ? bytes_of(content, span) : 0;
-		host = bytes ? gh_image_at(s->session->rt->image, base, bytes) : NULL;
+		host = bytes ? gh_image_at(s->session->rt->image, value, bytes) : NULL;
 		if (host)
-			look_at_bytes(s, host, base, bytes, span->slot0 + i);
+			look_at_object(s, content, host, bytes, span->slot0 + i);
 	}
 }
 

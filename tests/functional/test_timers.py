@@ -62,12 +62,15 @@ def read(out: str) -> dict:
 CAPTURED = {"main.dropped.": {"buffer []uint8"},
             "main.rearms.": {"&t **time.Timer, d time.Duration"},
             "main.mutual.": {"&a **time.Timer", "&b **time.Timer"},
-            "main.newTimer.": {None}, "main.sampled.": {None}}
+            "main.newTimer.": {None}, "main.sampled.": {None},
+            "main.(*session).expire-fm": {"s *main.session"}}
+# Numbers in variables, and beside pointers in objects of which nobody else tells the type.
+NEEDS_DWARF = ("number on a stack", "number in an object")
 
 
 def without_variables(stated: List[dict]) -> List[dict]:
     """Return the statement for a program without DWARF: nobody knows which word is a variable."""
-    return [{**one, "Verdict": None} if one["Group"] == "number on a stack" else one
+    return [{**one, "Verdict": None} if one["Group"] in NEEDS_DWARF else one
             for one in stated]
 
 
@@ -207,6 +210,7 @@ def test_what_closures_captured(case: Case) -> None:
     In 1.22 nothing links a closure to its variables, and more than one struct may fit it.
     """
     old = minor(case.release) == "go1.22"
+    unread = case.document["target"]["goarch"] != "amd64"
     seen = collections.Counter()
     for row in case.rows + case.groups:
         prefix = next((one for one in CAPTURED if (row["callback"] or "").startswith(one)), None)
@@ -220,9 +224,11 @@ def test_what_closures_captured(case: Case) -> None:
             assert row["captured_strength"] in ("inferred", "exact")
             assert types_of(row["captured"]) in [types_of(text) for text in expected if text], row
         elif case.has_dwarf or expected == {None}:
-            assert row["captured"] in expected | ({None} if old else set()), row
+            wrapped = prefix.endswith("-fm")  # the compiler's own: what its code calls tells
+            open_ = unread if wrapped else old
+            assert row["captured"] in expected | ({None} if open_ else set()), row
             assert row["captured_strength"] == (
-                None if not row["captured"] else "inferred" if old else "declared"), row
+                None if not row["captured"] else "inferred" if old or wrapped else "declared"), row
     assert seen["main.dropped."] >= 1001 and set(seen) == set(CAPTURED)
 
 

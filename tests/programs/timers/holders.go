@@ -25,6 +25,16 @@ type ring struct {
 	timer *time.Timer
 }
 
+type small struct {
+	next *ring
+	n    uint8 // and seven bytes behind it that are nobody's
+}
+
+type number64 struct {
+	next *ring
+	n    uintptr
+}
+
 type watch struct {
 	stop func()
 	pad  [2]int
@@ -36,6 +46,8 @@ var (
 	ends     *ring
 	number   uintptr
 	numbers  []uintptr
+	smalls   = map[string]*small{}
+	inObject *number64
 	closures = map[string]func(){}
 	watcher  *watch
 	boxed    any
@@ -77,6 +89,14 @@ func holders() {
 	hold("number in the heap", "", "", 35*h, func(t *time.Timer) {
 		numbers = append(make([]uintptr, 3, 10), uintptr(unsafe.Pointer(t)))
 	})
+	hold("number in an object", "", "", 47*h, func(t *time.Timer) {
+		inObject = &number64{n: uintptr(unsafe.Pointer(t))}
+	})
+	hold("left beside a number", "unstoppable", "", 48*h, func(t *time.Timer) {
+		s := new(small)
+		*(*uintptr)(unsafe.Pointer(&s.n)) = uintptr(unsafe.Pointer(t))
+		smalls["one"] = s
+	})
 	hold("number on a stack", "", "", 46*h, func(t *time.Timer) {
 		parked := make(chan struct{})
 		go park(uintptr(unsafe.Pointer(t)), parked)
@@ -93,6 +113,7 @@ func holders() {
 		shared := &ring{timer: t}
 		first, second = &ring{next: shared}, &ring{next: shared}
 	})
+	methods()
 	rearms(40 * h)
 	mutual(41 * h)
 	weakly(43 * h)
@@ -109,6 +130,22 @@ func park(n uintptr, parked chan struct{}) {
 	close(parked)
 	<-never
 	(*time.Timer)(unsafe.Pointer(n)).Stop()
+}
+
+type session struct{ n [100]int }
+
+//go:noinline
+func (s *session) expire() { sum += s.n[0] }
+
+// methods are called of objects that nothing else holds.
+func methods() {
+	for i := 0; i < few; i++ {
+		s := new(session)
+		var t *time.Timer
+		from, to := between(49*time.Hour, func() { t = time.AfterFunc(49*time.Hour, s.expire) })
+		state(Stated{address(t), "AfterFunc", "method", "armed", "unstoppable", "", "main.(*session).expire-fm",
+			from, to, 0, 800, 0})
+	}
 }
 
 // pooled is there until the second collection.
