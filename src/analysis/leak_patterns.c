@@ -32,7 +32,8 @@ static const struct gh_leak_pattern
 
 /*
  * One result that nobody takes is the work of a receiver that returned; who sends again and again,
- * or whose place in the buffer another one took, needs somebody who goes on receiving.
+ * or whose place in the buffer another one took, needs somebody who goes on receiving. Where a way
+ * leads there from another send on the same channel, that is taken to have been received.
  */
 static struct gh_leak_pattern of_send(const struct gh_leak_evidence *e)
 {
@@ -44,7 +45,7 @@ static struct gh_leak_pattern of_send(const struct gh_leak_evidence *e)
 		return capacity ? unknown_send : unknown_result;
 	if (capacity)
 		return e->code.sent_before ? double_send : missing_receiver;
-	return premature_return;
+	return e->code.sent_there_before ? double_send : premature_return;
 }
 
 /*

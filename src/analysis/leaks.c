@@ -53,12 +53,19 @@ static const struct {
 } forgotten[] = {
 	{"database/sql.(*DB).connectionOpener",
 	 {"pool never closed", "close the sql.DB before it is dropped, or keep one for all"}},
+	{"database/sql.(*Tx).awaitDone",
+	 {"transaction never ended", "defer tx.Rollback() behind Begin; it does nothing once "
+				     "Commit was called"}},
+	{"database/sql.(*Rows).awaitDone",
+	 {"rows never closed", "defer rows.Close() behind the check of the error"}},
 	{"io.(*pipe).write",
 	 {"pipe without a reader", "close the reader on every path that stops reading"}},
 	{"io.(*pipe).read",
 	 {"pipe without a writer", "close the writer when nothing more is written"}},
 	{"net.(*pipe).", {"pipe without its other end", "close both ends of the net.Pipe"}},
 	{"os/exec.(*Cmd).", {"command not waited for", "call Wait of each command that started"}},
+	{"golang.org/x/sync/semaphore.(*Weighted).Acquire",
+	 {"lock never released", "release on every path: defer Release right after Acquire"}},
 };
 
 struct finder {
@@ -226,7 +233,9 @@ static struct gh_error *find_pattern(struct finder *f, struct gh_leak *leak, siz
 		return err;
 	gh_chancode_read(s->rt, &f->physical,
 			 f->ret->proof.signals.data + e.candidate->first_signal,
-			 e.candidate->nsignals, &e.code);
+			 e.candidate->nsignals,
+			 e.candidate->nobjects ? f->ret->proof.objects.data[e.candidate->first] : 0,
+			 &e.code);
 	see_origins(f, leak, &e);
 	pattern = gh_leak_pattern(&e);
 	leak->pattern = pattern.pattern;

@@ -41,7 +41,10 @@ struct reader {
 	bool is_in_ax;	 // what such a call returned, and nothing else was done with it
 	bool is_behind; // such a call was the last one
 	uint64_t sends[SENDS_MAX]; // where other calls of it end
-	size_t nsends;
+	uint64_t there[SENDS_MAX]; // those that send on the same channel
+	size_t nsends, nthere;
+	gh_addr sends_on;
+	bool has_channel; // AX holds that
 	struct gh_chancode *ret;
 };
 
@@ -113,12 +116,15 @@ static bool is_done_of_context(const struct reader *r, gh_addr target)
 	       !strcmp(name + len - (sizeof(method) - 1), method);
 }
 
-/* MOVQ AX, disp(SP): does that word hold one of the channels? */
-static bool keeps_channel(const struct reader *r, const uint8_t *code, uint32_t length)
-{
-	uint64_t disp, word;
+enum ax_move { AX_TO_STACK = 0x89, AX_FROM_STACK = 0x8b };
 
-	if (length < 5 || code[0] != 0x48 || code[1] != 0x89 || code[3] != 0x24)
+/* MOVQ AX, disp(SP), or back: what that word holds now. False: it is none. */
+static bool stack_word(const struct reader *r, const uint8_t *code, uint32_t length,
+		       enum ax_move move, uint64_t *ret)
+{
+	uint64_t disp;
+
+	if (length < 5 || code[0] != 0x48 || code[1] != move || code[3] != 0x24)
 		return false;
 	if (length == 5 && code[2] == 0x44)
 		disp = (uint64_t)(int64_t)(int8_t)code[4];
@@ -126,7 +132,15 @@ static bool keeps_channel(const struct reader *r, const uint8_t *code, uint32_t 
 		disp = (uint64_t)(int64_t)(int32_t)gh_u32_at(code + 4);
 	else
 		return false;
-	if (!gh_read_u64(r->rt->image, r->frame->sp + disp, &word))
+	return gh_read_u64(r->rt->image, r->frame->sp + disp, ret);
+}
+
+/* MOVQ AX, disp(SP): does that word hold one of the channels? */
+static bool keeps_channel(const struct reader *r, const uint8_t *code, uint32_t length)
+{
+	uint64_t word;
+
+	if (!stack_word(r, code, length, AX_TO_STACK, &word))
 		return false;
 	for (size_t i = 0; i < r->n; i++)
 		if (r->channels[i] == word)
@@ -170,13 +184,50 @@ static void see_before(struct reader *r, uint64_t i, const struct gh_x86 *x)
 	}
 }
 
+/* MOVQ, LEAQ, MOVL $imm, XORL, MOVBLZX and the like. */
+static bool writes_ax(const uint8_t *code, uint32_t length)
+{
+	bool has_rex = (code[0] & 0xf0) == 0x40;
+	uint8_t rex = has_rex ? code[0] : 0, opcode, modrm;
+
+	if (length < 2U + has_rex)
+		return false;
+	opcode = code[has_rex];
+	modrm = code[has_rex + 1U];
+	if (opcode == 0xb8)
+		return !(rex & 1);
+	if (opcode == 0x0f && length >= 3U + has_rex) // MOVZX, MOVSX
+		return (modrm & 0xf6) == 0xb6 && !(code[has_rex + 2U] & 0x38) && !(rex & 4);
+	if (opcode == 0x8b || opcode == 0x8d || opcode == 0x33)
+		return !(modrm & 0x38) && !(rex & 4);
+	return (opcode == 0x89 || opcode == 0x31) && (modrm & 0xc7) == 0xc0 && !(rex & 1);
+}
+
+/* Is the first argument of the next call the channel, as the stack has it now? */
+static void see_channel(struct reader *r, uint64_t i, const struct gh_x86 *x)
+{
+	const uint8_t *code = r->code + i;
+	uint64_t word;
+
+	if (stack_word(r, code, x->length, AX_TO_STACK, &word))
+		r->has_channel |= word == r->sends_on;
+	else if (stack_word(r, code, x->length, AX_FROM_STACK, &word))
+		r->has_channel = word == r->sends_on;
+	else if (x->kind == GH_X86_CALL || is_indirect_call(code, x->length) ||
+		 writes_ax(code, x->length))
+		r->has_channel = false;
+}
+
 static void see_send(struct reader *r, uint64_t i, const struct gh_x86 *x)
 {
 	gh_addr target = r->frame->func.entry + i + x->length + (uint64_t)x->target;
 
-	if (r->send && x->kind == GH_X86_CALL && target == r->send && i != r->at &&
-	    r->nsends < SENDS_MAX)
-		r->sends[r->nsends++] = i + x->length;
+	if (!r->send || x->kind != GH_X86_CALL || target != r->send || i == r->at ||
+	    r->nsends == SENDS_MAX)
+		return;
+	r->sends[r->nsends++] = i + x->length;
+	if (r->has_channel)
+		r->there[r->nthere++] = i + x->length;
 }
 
 /* The code in the order of its addresses. */
@@ -196,6 +247,7 @@ static void walk(struct reader *r)
 		if (i < r->at)
 			see_before(r, i, &x);
 		see_send(r, i, &x);
+		see_channel(r, i, &x);
 	}
 }
 
@@ -237,9 +289,11 @@ static bool comes_to_wait(const struct reader *r, const uint64_t *from, size_t n
 }
 
 void gh_chancode_read(const struct gh_runtime *rt, const struct gh_frame_vec *frames,
-		      const gh_addr *channels, size_t n, struct gh_chancode *ret)
+		      const gh_addr *channels, size_t n, gh_addr sends_on,
+		      struct gh_chancode *ret)
 {
-	struct reader r = {.rt = rt, .channels = channels, .n = n, .ret = ret};
+	struct reader r = {
+		.rt = rt, .channels = channels, .n = n, .sends_on = sends_on, .ret = ret};
 	const struct gh_func *func;
 	uint64_t behind;
 
@@ -263,4 +317,5 @@ void gh_chancode_read(const struct gh_runtime *rt, const struct gh_frame_vec *fr
 	behind = r.at + CALL_BYTES;
 	ret->in_loop = comes_to_wait(&r, &behind, 1);
 	ret->sent_before = comes_to_wait(&r, r.sends, r.nsends);
+	ret->sent_there_before = comes_to_wait(&r, r.there, r.nthere);
 }

@@ -23,7 +23,8 @@ ADVICE = {"premature return": "make(chan T, 1)", "missing sender": "close the ch
           "wait that nothing ends": "make the channel", "lock never released": "defer Unlock",
           "missing Done": "defer Done", "missing Signal": "Signal or Broadcast",
           "pipe without a reader": "close the reader", "pipe without a writer": "close the writer",
-          "pipe without its other end": "both ends", "pool never closed": "close the sql.DB"}
+          "pipe without its other end": "both ends", "pool never closed": "close the sql.DB",
+          "transaction never ended": "defer tx.Rollback()"}
 
 
 class Leaks:
@@ -105,7 +106,7 @@ def test_patterns(leaky: Leaks, build: programs.Build) -> None:
                       for goid in row["goids"] if leaky.pattern[int(goid)] != row["pattern"]]
             assert row["fix"] and row["count"] == len(row["goids"])
             assert ADVICE[row["pattern"]] in row["fix"]
-            if row["pattern"] == "pool never closed":  # no function of the program waits
+            if row["pattern"] in ("pool never closed", "transaction never ended"):  # no function of the program waits
                 assert row["wait_site"] is None
             else:
                 assert row["wait_site"].split("/")[-1].startswith("main.go:")

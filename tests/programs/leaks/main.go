@@ -16,7 +16,6 @@ import (
 	"regexp"
 	"runtime"
 	"runtime/pprof"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -58,12 +57,14 @@ func goid() int {
 }
 
 // blocks says that the goroutine is about to.
-func blocks() {
+func blocks() { noteBlocked(goid()) }
+
+func noteBlocked(goid int) {
 	saying.Lock()
 	if current != nil {
-		current.Goids = append(current.Goids, goid())
+		current.Goids = append(current.Goids, goid)
 	} else {
-		said.Alive = append(said.Alive, goid())
+		said.Alive = append(said.Alive, goid)
 	}
 	saying.Unlock()
 	started.Add(1)
@@ -137,22 +138,59 @@ type connector struct{}
 func (connector) Connect(context.Context) (driver.Conn, error) { return nil, io.EOF }
 func (connector) Driver() driver.Driver                        { return nil }
 
-var opener = regexp.MustCompile(`goroutine (\d+) [^\n]*\n(?:[^\n]+\n)*database/sql\.\(\*DB\)\.connectionOpener`)
+type session struct{}
 
-// poolDropped forgets a pool, which keeps a goroutine: the one that is not known yet.
-func poolDropped() {
-	sql.OpenDB(connector{})
+func (session) Prepare(string) (driver.Stmt, error) { return nil, io.EOF }
+func (session) Close() error                        { return nil }
+func (session) Begin() (driver.Tx, error)           { return session{}, nil }
+func (session) Commit() error                       { return nil }
+func (session) Rollback() error                     { return nil }
+
+type sessions struct{ connector }
+
+func (sessions) Connect(context.Context) (driver.Conn, error) { return session{}, nil }
+
+var entered = map[int]bool{}
+
+// enters waits until a goroutine more is in that function, which package sql has started.
+func enters(function string) {
+	in := regexp.MustCompile(`goroutine (\d+) [^\n]*\n(?:[^\n]+\n)*` + regexp.QuoteMeta(function))
 	text := make([]byte, 1<<20)
-	for known := len(current.Goids); known == len(current.Goids); time.Sleep(time.Millisecond) {
-		for _, m := range opener.FindAllSubmatch(text[:runtime.Stack(text, true)], -1) {
-			id, _ := strconv.Atoi(string(m[1]))
-			if !slices.Contains(current.Goids, id) {
-				current.Goids = append(current.Goids, id)
-				started.Add(1)
+	for seen := false; !seen; time.Sleep(time.Millisecond) {
+		for _, m := range in.FindAllSubmatch(text[:runtime.Stack(text, true)], -1) {
+			if id, _ := strconv.Atoi(string(m[1])); !entered[id] {
+				entered[id], seen = true, true
+				noteBlocked(id)
 			}
 		}
 	}
 }
+
+// poolDropped forgets a pool, which keeps a goroutine.
+func poolDropped() {
+	sql.OpenDB(connector{})
+	enters("database/sql.(*DB).connectionOpener")
+}
+
+var (
+	database     = sync.OnceValue(func() *sql.DB { return sql.OpenDB(sessions{}) })
+	transactions []*sql.Tx
+)
+
+func begin() *sql.Tx {
+	tx, err := database().Begin()
+	if err != nil {
+		panic(err)
+	}
+	enters("database/sql.(*Tx).awaitDone")
+	return tx
+}
+
+// transactionDropped is neither committed nor rolled back.
+func transactionDropped() { begin() }
+
+// transactionKept may be committed yet.
+func transactionKept() { transactions = append(transactions, begin()) }
 
 func missingSender() {
 	c := make(chan int)
@@ -377,6 +415,33 @@ func doubleSend() {
 		blocks()
 		c <- io.EOF
 	}()
+}
+
+// secondResult comes after one that was received: its channel has no buffer.
+func secondResult() {
+	c := make(chan error)
+	go func() {
+		if err := fails(); err != nil {
+			c <- err
+		}
+		blocks()
+		c <- nil
+	}()
+	<-c
+}
+
+//go:noinline
+func fails() error { return io.EOF }
+
+// afterAnother has sent on another channel before; its result is the only one.
+func afterAnother() {
+	ready, c := make(chan int), make(chan error)
+	go func() {
+		ready <- 1
+		blocks()
+		c <- nil
+	}()
+	<-ready
 }
 
 func nilChannel() {
@@ -691,6 +756,7 @@ func main() {
 		leaks("pipe without a writer", 1, pipeReader)
 		leaks("pipe without its other end", 1, netPipe)
 		leaks("pool never closed", 1, poolDropped)
+		leaks("transaction never ended", 1, transactionDropped)
 		leaks("range over a channel never closed", 1, rangeNeverClosed)
 		leaks("forgotten context", 1, forgottenContext)
 		leaks("forgotten context", 1, forgottenWatch)
@@ -707,6 +773,8 @@ func main() {
 		leaks("missing receiver", 3, crowd)
 		leaks("missing receiver", 1, eitherSend)
 		leaks("double send", 1, doubleSend)
+		leaks("double send", 1, secondResult)
+		leaks("premature return", 1, afterAnother)
 		leaks("wait that nothing ends", 1, nilChannel)
 		leaks("wait that nothing ends", 1, selectNothing)
 		leaks("lock never released", 1, lockNeverReleased)
@@ -724,6 +792,7 @@ func main() {
 	lives(5, byTime)
 	lives(5, bySomeone)
 	lives(1, byFinalizer)
+	lives(1, transactionKept)
 	profile()
 	for i := 0; i < 2; i++ {
 		runtime.GC()
