@@ -2,6 +2,8 @@
 // See heap_notes.h.
 #include "command/heap_notes.h"
 
+#include "base/text.h"
+
 #define ULL(x) ((unsigned long long)(x))
 
 static void check(const struct gh_session *s, struct gh_report *report)
@@ -60,9 +62,11 @@ void gh_heap_notes(const struct gh_session *s, struct gh_report *report)
 				       "tell no types, so more objects stay unknown");
 	if (counts.conservative)
 		gh_report_note(report,
-			       "%llu objects (%llu bytes) live only by words that may be pointers, "
-			       "as the collector itself would have it",
-			       ULL(counts.conservative), ULL(counts.conservative_bytes));
+			       "%llu object%s (%llu bytes) live%s only by words that may be "
+			       "pointers, as the collector itself would have it",
+			       ULL(counts.conservative), gh_plural(counts.conservative),
+			       ULL(counts.conservative_bytes),
+			       counts.conservative == 1 ? "s" : "");
 	if (roots->goroutines_off_safepoint)
 		gh_report_note(report,
 			       roots->goroutines_off_safepoint == 1

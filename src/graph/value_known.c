@@ -3,6 +3,7 @@
 // Offsets are the same in go1.22 to go1.27 (time/time.go, sync/*.go, internal/sync/mutex.go). See
 // value.h.
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "graph/types_table.h"
 #include "graph/value_reader.h"
 
@@ -168,18 +169,19 @@ static void fill_rwmutex(struct gh_value_reader *r, struct gh_value *node, const
 {
 	_cleanup_strbuf_ struct gh_strbuf sb = {0};
 	int64_t readers = (int32_t)gh_u32_at(p + 16), leaving = (int32_t)gh_u32_at(p + 20);
+	int64_t behind = readers + RWMUTEX_READERS; // where a writer has it, or waits for it
 
 	if (readers >= 0)
 		gh_strbuf_printf(&sb, readers ? "%lld reading" : "unlocked", (long long)readers);
 	else if (leaving > 0)
-		gh_strbuf_printf(&sb, "%lld reading, a writer waiting, %lld readers behind it",
-				 (long long)leaving,
-				 (long long)(readers + RWMUTEX_READERS - leaving));
+		gh_strbuf_printf(&sb, "%lld reading, a writer waiting, %lld reader%s behind it",
+				 (long long)leaving, (long long)(behind - leaving),
+				 gh_plural((uint64_t)(behind - leaving)));
 	else
 		gh_strbuf_puts(&sb, "locked");
-	if (readers < 0 && leaving <= 0 && readers + RWMUTEX_READERS > 0)
-		gh_strbuf_printf(&sb, ", %lld readers waiting",
-				 (long long)(readers + RWMUTEX_READERS));
+	if (readers < 0 && leaving <= 0 && behind > 0)
+		gh_strbuf_printf(&sb, ", %lld reader%s waiting", (long long)behind,
+				 gh_plural((uint64_t)behind));
 	gh_value_set_text(r, node, &sb);
 }
 

@@ -69,6 +69,11 @@ static const char *waiting_text(struct gh_findings *f, const struct tally *t)
 				t->waiting == 1 ? " stands" : "s stand");
 }
 
+static const char *part_text(struct gh_findings *f, const char *before, uint64_t n, const char *what)
+{
+	return n ? gh_findings_text(f, "%s%llu %s", before, (unsigned long long)n, what) : "";
+}
+
 static void add_left(struct gh_findings *f, const struct tally *t)
 {
 	gh_findings_add(
@@ -79,10 +84,11 @@ static void add_left(struct gh_findings *f, const struct tally *t)
 				f, "%llu users of database connections were not closed",
 				(unsigned long long)(t->conns + t->txs + t->rows)),
 			.evidence = gh_findings_text(
-				f, "by %llu sql.Conn, %llu sql.Tx and %llu sql.Rows that are on no "
-				   "goroutine's stack%s",
-				(unsigned long long)t->conns, (unsigned long long)t->txs,
-				(unsigned long long)t->rows, waiting_text(f, t)),
+				f, "%s%s%s, on no goroutine's stack%s",
+				part_text(f, "", t->conns, "sql.Conn"),
+				part_text(f, t->conns ? ", " : "", t->txs, "sql.Tx"),
+				part_text(f, t->conns + t->txs ? ", " : "", t->rows, "sql.Rows"),
+				waiting_text(f, t)),
 			.fix = "defer rows.Close(), tx.Rollback() or conn.Close() behind the check of "
 			       "the error",
 			.more = "goheap conns",
