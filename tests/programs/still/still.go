@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	patience = time.Minute
+	patience = 5 * time.Minute
 	pause    = time.Millisecond // in which the network poller wakes whom it has something for
 )
 
