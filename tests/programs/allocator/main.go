@@ -45,7 +45,7 @@ type block struct {
 var (
 	heldAddresses [nHeld]uintptr
 
-	pieces  [nPieces]string // of texts that nothing else holds
+	pieces  [nPieces]string  // of texts that nothing else holds
 	shelf   [nHeld / 2]*held // entries are swapped all the time
 	inMap   = make(map[int]*held)
 	inList  *held // linked by peer

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -16,6 +17,7 @@ type failure struct{ code int }
 func (f *failure) Error() string { return fmt.Sprintf("failure \x1b[31m%d", f.code) }
 
 func writeTogether() {
+	runtime.GOMAXPROCS(4) // whatever the machine has: a thread is interrupted within a write
 	m := map[int]int{}
 	for i := 0; i < 4; i++ {
 		go func() {
