@@ -52,6 +52,7 @@ struct unpacking {
 	uint8_t *in_buffer, *out_buffer; // owned
 	void *state;			 // owned: the codec's
 	uint64_t in_size, in_at, out_at;
+	bool is_damaged; // else what was not whole was cut
 };
 
 static void unpacking_deinit(struct unpacking *u)
@@ -184,6 +185,7 @@ static struct gh_error *unpack(struct unpacking *u, const struct gh_poll *poll, 
 			return err;
 		u->in_at += (uint64_t)n;
 	}
+	u->is_damaged = !fine;
 	*whole_ret = fine && done;
 	return NULL;
 }
@@ -223,9 +225,11 @@ static struct gh_error *run(struct unpacking *u, const struct gh_poll *poll, cha
 	if (err)
 		return err;
 	if (u->out_at == 0)
-		return gh_error_create(GH_ERR_FORMAT,
-				       "cannot unpack %s: its %s data are damaged from the start",
-				       u->path, u->codec->name);
+		return gh_error_create(GH_ERR_FORMAT, "cannot unpack %s: its %s data %s", u->path,
+				       u->codec->name,
+				       u->is_damaged ? "are damaged from the start"
+						     : "end before anything could be unpacked: "
+						       "copy it again, whole");
 	if (ftruncate(u->out, (off_t)u->out_at) != 0)
 		return gh_error_errno(errno, "cannot unpack %s into %s", u->path, u->dir);
 	if (!whole &&

@@ -81,6 +81,17 @@ def test_cut(bundle: Bundle, way: str, share: float) -> None:
 
 
 @pytest.mark.parametrize("way", PACKERS)
+def test_cut_at_the_start(bundle: Bundle, way: str) -> None:
+    """That is no damage: a download has ended too early."""
+    packed = bundle.pack(way)
+    with open(packed, "r+b") as file:
+        file.truncate(24)
+    answer = goheap.run([str(packed), str(bundle.exe), "info"])
+    assert answer.code == goheap.NOTHING
+    assert answer.err.endswith(": copy it again, whole\n") and "damaged" not in answer.err
+
+
+@pytest.mark.parametrize("way", PACKERS)
 def test_damaged_from_the_start(bundle: Bundle, way: str) -> None:
     packed = bundle.pack(way)
     data = bytearray(packed.read_bytes())
