@@ -77,6 +77,8 @@ def test_objects_are_what_the_program_says(left: Left) -> None:
         row = only(document)
         if (row["type"], row["place"]) != (one["Type"], "heap"):
             wrong.append("%s is a %s" % (one["Type"], row["type"]))
+        if row["name"]:  # only what points into it has one
+            wrong.append("%s is called %s" % (one["Type"], row["name"]))
         wrong += check(document, one)
         inside = int(one["Address"], 16) - int(row["address"], 16)
         assert inside in (0, 8) and 0 <= row["waste"] < row["bytes"] and row["bytes"] % 8 == 0
@@ -225,6 +227,15 @@ def test_retained_is_there_when_asked_for(left: Left) -> None:
     row = only(found["obj %s --retained" % one["Address"]])
     assert row["retained"] == row["bytes"] and row["retained_kind"] == "exact"
     assert row["referrer"].startswith("[]interface {}[0]")
+
+
+def test_dom_calls_an_object_by_its_type(left: Left) -> None:
+    """Not by its first field, which lies where the object begins."""
+    for kind in ("main.maps", "main.times"):
+        address = next(one["Address"] for one in left.death.statement["Objects"]
+                       if one["Type"] == kind)
+        answer = goheap.run([left.death.core, left.death.exe, "dom", address])
+        assert answer.out.startswith(kind + ": retains "), answer.out
 
 
 def test_find_finds_what_is_there(left: Left) -> None:
