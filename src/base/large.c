@@ -14,7 +14,7 @@ enum {
 };
 
 /* "Node 0, zone Normal 12 3 …": free blocks of 1, 2, 4 … pages. */
-static uint64_t free_in_zone(const char *line, uint64_t page)
+uint64_t gh_large_free_in_zone(const char *line, uint64_t page)
 {
 	const char *at = strstr(line, "zone ");
 	uint64_t ret = 0;
@@ -40,7 +40,7 @@ bool gh_large_pages_at_hand(uint64_t bytes)
 	char line[512];
 
 	while (file && fgets(line, sizeof(line), file))
-		found += free_in_zone(line, page);
+		found += gh_large_free_in_zone(line, page);
 	if (file)
 		fclose(file);
 	return found >= bytes;
