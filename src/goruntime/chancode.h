@@ -21,9 +21,9 @@ struct gh_chancode {
 
 /**
  * frames: of a goroutine that waits in runtime.chanrecv1, chanrecv2, chansend1 or selectgo; channels:
- * that it receives from, n of them, which the result is compared with; sends_on: the one it sends on. Errors: none; what cannot be
- * read is not known. Linear in the size of the function, of which at most GH_CHANCODE_MAX bytes are
- * looked at.
+ * that it receives from, n of them, which the result is compared with; sends_on: the one it sends on.
+ * Errors: none; what cannot be read is not known. Linear in the size of the function, of which at most
+ * GH_CHANCODE_MAX bytes are looked at.
  */
 void gh_chancode_read(const struct gh_runtime *rt, const struct gh_frame_vec *frames,
 		      const gh_addr *channels, size_t n, gh_addr sends_on,

@@ -4,8 +4,8 @@
 #include "graph/value.h"
 
 #include "base/cleanup.h"
-#include "base/ipaddr.h"
 #include "base/goname.h"
+#include "base/ipaddr.h"
 #include "base/text.h"
 #include "graph/types_table.h"
 #include "graph/value_reader.h"
