@@ -7,7 +7,6 @@
 
 #include "base/budget.h"
 #include "base/cleanup.h"
-#include "base/large.h"
 #include "graph/dominators.h"
 #include "graph/words.h"
 
@@ -49,7 +48,6 @@ struct walk {
 	gh_addr base;  // and where it lies
 	uint64_t units; // what it weighs, with its leaves
 	uint32_t objects;
-	bool large_pages; // are at hand
 	bool nomem;
 };
 
@@ -229,20 +227,10 @@ static struct gh_error *walk_graph(struct walk *w)
 	return err ? err : adopt_orphans(w);
 }
 
-/* All of it will be filled, mostly in no order: 10 % less time in large pages. */
-static void *array_of(const struct walk *w, uint64_t n, size_t size)
-{
-	void *p = gh_alloc_array(n, size);
-
-	if (p && w->large_pages)
-		gh_advise_large(p, n * size);
-	return p;
-}
-
 /* Sort the edges by where they lead: offsets and sources. */
 static bool sort_edges(struct walk *w, uint32_t **offset_ret, uint32_t **sources_ret)
 {
-	uint32_t *offset = array_of(w, (uint64_t)w->n + 2, sizeof(*offset));
+	uint32_t *offset = gh_alloc_array((size_t)w->n + 2, sizeof(*offset));
 	uint32_t *sources = gh_alloc_array(w->edges.len, sizeof(*sources));
 
 	*offset_ret = offset;
@@ -283,11 +271,10 @@ static void sum_up(struct walk *w, struct gh_domtree *tree)
 
 static bool allocate(struct walk *w, uint64_t nodes)
 {
-	w->large_pages = gh_large_pages_at_hand(nodes * BYTES_A_NODE);
-	w->seen = array_of(w, gh_bitmap_words(nodes), sizeof(*w->seen));
-	w->place = array_of(w, nodes, sizeof(*w->place));
-	w->parent = array_of(w, nodes, sizeof(*w->parent));
-	w->own = array_of(w, nodes, sizeof(*w->own));
+	w->seen = gh_alloc_array(gh_bitmap_words(nodes), sizeof(*w->seen));
+	w->place = gh_alloc_array(nodes, sizeof(*w->place));
+	w->parent = gh_alloc_array(nodes, sizeof(*w->parent));
+	w->own = gh_alloc_array(nodes, sizeof(*w->own));
 	return w->seen && w->place && w->parent && w->own;
 }
 
@@ -299,7 +286,7 @@ static struct gh_error *find_dominators(struct walk *w, struct gh_domtree *tree)
 	_Static_assert(sizeof(*tree->retained) == GH_DOMINATORS_SCRATCH, "it is the scratch first");
 	if (!sort_edges(w, &tree->node, &sources))
 		return gh_error_nomem();
-	tree->retained = array_of(w, w->n, sizeof(*tree->retained));
+	tree->retained = gh_alloc_array(w->n, sizeof(*tree->retained));
 	if (!tree->retained)
 		return gh_error_nomem();
 	return gh_dominators(w->n, w->parent, tree->node, sources, tree->retained, w->poll);

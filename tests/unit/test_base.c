@@ -20,7 +20,6 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/goname.h"
-#include "base/large.h"
 #include "base/numbering.h"
 #include "base/poll.h"
 #include "base/radix.h"
@@ -412,23 +411,6 @@ static void keys_are_sorted(void **state)
 	free(twin);
 }
 
-/* Blocks of 1, 2, 4 … pages; from the tenth number on they are of 2 MiB where a page has 4 KiB. */
-static void free_large_pages_are_counted(void **state)
-{
-	const uint64_t page = 4096, large = 2 << 20;
-
-	assert_int_equal(gh_large_free_in_zone("Node 0, zone   Normal      7      6      5      4"
-					       "      3      2      1      9      8      3      2\n",
-					       page),
-			 3 * large + 2 * 2 * large);
-	assert_int_equal(gh_large_free_in_zone("Node 0, zone    DMA32  9 9 9 9 9 9 9 9 9 0 0\n", page),
-			 0);
-	assert_int_equal(gh_large_free_in_zone("Node 0, zone DMA 0 0 0 0 0 1\n", 16 * page), large);
-	assert_int_equal(gh_large_free_in_zone("Node 0, zone Normal", page), 0);
-	assert_int_equal(gh_large_free_in_zone("no such thing 1 1 1 1 1 1 1 1 1 1 1", page), 0);
-	assert_int_equal(gh_large_free_in_zone("", page), 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -448,7 +430,6 @@ int main(void)
 		cmocka_unit_test(budget_refuses_what_does_not_fit),
 		cmocka_unit_test(budget_sees_what_nobody_took),
 		cmocka_unit_test(team_does_each_task_once),
-		cmocka_unit_test(free_large_pages_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
