@@ -97,7 +97,7 @@ static bool find_states(struct lister *l)
 static struct gh_error *list_span(struct lister *l, const struct gh_span *span)
 {
 	struct gh_states states = gh_mark_states(l->session->mark);
-	uint64_t header = gh_span_has_header(span) ? GH_MALLOC_HEADER_BYTES : 0;
+	uint64_t header = gh_span_header_bytes(span);
 	struct gh_error *err = NULL;
 
 	for (uint32_t i = 0; i < span->nelems && !err; i++) {

@@ -80,17 +80,8 @@ static void put_ip(const struct gh_runtime *rt, gh_addr slice, bool port, struct
 
 	if (gh_read_slice(rt->image, slice, &ip) && (ip.len == 4 || ip.len == 16))
 		p = gh_image_at(rt->image, ip.data, ip.len);
-	if (!p)
-		return;
-	if (ip.len == 4) {
-		gh_ipv4_add(sb, p);
-	} else if (gh_ipv6_is_mapped(p)) {
-		gh_ipv4_add(sb, p + 12);
-	} else {
-		gh_strbuf_puts(sb, port ? "[" : "");
-		gh_ipv6_add(sb, p);
-		gh_strbuf_puts(sb, port ? "]" : "");
-	}
+	if (p)
+		gh_ip_add(sb, p, ip.len == 4, port);
 }
 
 const char *gh_conn_address(const struct gh_runtime *rt, gh_addr addr, struct gh_arena *arena)

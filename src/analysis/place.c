@@ -220,14 +220,13 @@ struct gh_error *gh_place_find(struct gh_places *places, gh_addr addr, struct gh
 	struct gh_session *session = places->session;
 	_cleanup_strbuf_ struct gh_strbuf code = {0};
 	const struct gh_goroutine *g;
-	bool is_start;
 
 	*ret = (struct gh_place){0};
 	if (gh_slot_at(session, addr, places->arena, &ret->slot)) {
 		ret->kind = GH_PLACE_HEAP;
-		is_start = !ret->slot.ref.offset || ret->slot.ref.offset == ret->slot.header;
-		ret->name = is_start ? ret->slot.name
-				     : gh_slot_describe(session, addr, places->arena);
+		ret->name = gh_slot_is_whole(&ret->slot)
+				    ? ret->slot.name
+				    : gh_slot_describe(session, addr, places->arena);
 		return NULL;
 	}
 	if (!sort_stacks(places))

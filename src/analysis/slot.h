@@ -21,6 +21,12 @@ struct gh_slot {
 	uint64_t bytes;	      // that may hold values: behind the header, of large ones as asked for
 };
 
+/** Does the address mean the object, and not a part of it? */
+static inline bool gh_slot_is_whole(const struct gh_slot *slot)
+{
+	return slot->ref.offset == 0 || slot->ref.offset == slot->header;
+}
+
 /**
  * The slot that addr points into; false: into none. Stage MARK is there; garbage has its type only
  * after stage GARBAGE. Names are borrowed from the session or live in arena. Some binary searches.

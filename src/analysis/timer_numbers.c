@@ -150,16 +150,10 @@ static const struct content *content_of(const struct search *s, uint16_t code)
 	return content;
 }
 
-/* Of the allocator's. */
-static uint64_t header_bytes(const struct gh_span *span)
-{
-	return gh_span_has_header(span) ? 8 : 0;
-}
-
 /* Of a slot, as far as values lie in it: behind them is what was there before. */
 static uint64_t bytes_of(const struct content *content, const struct gh_span *span)
 {
-	uint64_t room = span->elem_bytes - header_bytes(span);
+	uint64_t room = span->elem_bytes - gh_span_header_bytes(span);
 
 	if (!content->bytes || content->bytes > room)
 		return 0;
@@ -173,7 +167,7 @@ static void look_at_span(const struct search *s, const struct gh_span *span)
 	bool noscan = gh_span_is_noscan(span);
 
 	for (uint32_t i = 0; i < span->nelems; i++) {
-		gh_addr value = span->base + i * span->elem_bytes + header_bytes(span);
+		gh_addr value = span->base + i * span->elem_bytes + gh_span_header_bytes(span);
 		uint16_t state = gh_mark_state(s->m, span->slot0 + i);
 		const struct content *content;
 		const uint8_t *host;

@@ -39,3 +39,16 @@ bool gh_ipv6_is_mapped(const uint8_t *ip)
 
 	return memcmp(ip, mapped, sizeof(mapped)) == 0;
 }
+
+void gh_ip_add(struct gh_strbuf *sb, const uint8_t *ip, bool is_v4, bool in_brackets)
+{
+	if (is_v4) {
+		gh_ipv4_add(sb, ip);
+	} else if (gh_ipv6_is_mapped(ip)) {
+		gh_ipv4_add(sb, ip + 12);
+	} else {
+		gh_strbuf_puts(sb, in_brackets ? "[" : "");
+		gh_ipv6_add(sb, ip);
+		gh_strbuf_puts(sb, in_brackets ? "]" : "");
+	}
+}

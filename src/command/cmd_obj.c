@@ -122,7 +122,7 @@ static struct gh_error *add_slot(struct request *r, const struct gh_slot *slot)
 	cells[TYPE] = gh_cell_text(slot->name);
 	cells[BYTES] = gh_cell_u64(slot->ref.elem_bytes);
 	cells[STRENGTH] = gh_cell_text(gh_strength_name(slot->strength));
-	if (slot->ref.offset && slot->ref.offset != slot->header)
+	if (!gh_slot_is_whole(slot))
 		cells[NAME] = gh_cell_text(
 			gh_slot_describe(r->session, slot->ref.base + slot->ref.offset,
 					 &r->report->arena));

@@ -162,9 +162,9 @@ static bool describe_object(struct gh_session *session, gh_addr addr, struct gh_
 	state = gh_mark_state(mark, ref.slot);
 	span = gh_span_of_slot(&session->heap->table, ref.slot);
 	ret->bytes = ref.elem_bytes - ref.offset;
-	if (ref.offset == 0 && span && gh_span_has_header(span)) {
-		ret->addr += GH_MALLOC_HEADER_BYTES;
-		ret->bytes -= GH_MALLOC_HEADER_BYTES;
+	if (ref.offset == 0 && span) {
+		ret->addr += gh_span_header_bytes(span);
+		ret->bytes -= gh_span_header_bytes(span);
 	}
 	if (ref.offset == 0 && gh_state_is_live(state) &&
 	    gh_object_strength(mark, state) != GH_STRENGTH_UNKNOWN)

@@ -94,6 +94,12 @@ static inline bool gh_span_has_header(const struct gh_span *span)
 	       span->elem_bytes > GH_HEAP_BITS_MAX;
 }
 
+/** Of an object of this span, before its value. */
+static inline uint64_t gh_span_header_bytes(const struct gh_span *span)
+{
+	return gh_span_has_header(span) ? GH_MALLOC_HEADER_BYTES : 0;
+}
+
 /**
  * A user arena chunk that was freed: its memory is gone, but it is in use as long as pointers lead
  * there (runtime/arena.go: isUnusedUserArenaChunk).

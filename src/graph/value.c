@@ -169,12 +169,8 @@ static bool put_ip(struct gh_value_reader *r, const struct gh_value *node,
 
 	if (strcmp(node->type, "net.IP") == 0 && (slice->len == 4 || slice->len == 16))
 		p = gh_image_at(r->types->rt->image, slice->data, slice->len);
-	if (p && slice->len == 4)
-		gh_ipv4_add(sb, p);
-	else if (p && gh_ipv6_is_mapped(p))
-		gh_ipv4_add(sb, p + 12);
-	else if (p)
-		gh_ipv6_add(sb, p);
+	if (p)
+		gh_ip_add(sb, p, slice->len == 4, /* in_brackets= */ false);
 	return p != NULL;
 }
 

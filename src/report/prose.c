@@ -28,7 +28,8 @@ void gh_put_rest(struct gh_out *out, const struct gh_render_options *options, si
 		gh_strbuf_puts(&out->sb, "-n 0 shows all\n");
 }
 
-size_t gh_break_at(const char *text, size_t width)
+/* Bytes of the text up to where a line of `width` should break; all of it when it fits. */
+static size_t break_at(const char *text, size_t width)
 {
 	size_t at = 0, columns = 0, last_blank = 0;
 
@@ -45,21 +46,30 @@ size_t gh_break_at(const char *text, size_t width)
 	return at;
 }
 
+void gh_put_lines(struct gh_strbuf *sb, const char *text, size_t first, size_t width, size_t indent)
+{
+	size_t len = break_at(text, first);
+
+	gh_strbuf_add(sb, text, len);
+	for (;;) {
+		text += len;
+		text += strspn(text, " ");
+		if (!*text)
+			return;
+		gh_end_line(sb);
+		gh_put_spaces(sb, indent);
+		len = break_at(text, width);
+		gh_strbuf_add(sb, text, len);
+	}
+}
+
 void gh_put_sentence(struct gh_out *out, uint32_t width, size_t indent, const char *sentence)
 {
-	size_t used = 0;
-
-	while (*sentence) {
-		size_t room = width > used + 8 ? width - used : SIZE_MAX;
-		size_t len = gh_break_at(sentence, room);
-
-		gh_put_spaces(&out->sb, used);
-		gh_strbuf_add(&out->sb, sentence, len);
-		gh_end_line(&out->sb);
-		sentence += len;
-		sentence += strspn(sentence, " ");
-		used = indent;
-	}
+	if (!*sentence)
+		return;
+	gh_put_lines(&out->sb, sentence, width > 8 ? width : SIZE_MAX,
+		     width > indent + 8 ? width - indent : SIZE_MAX, indent);
+	gh_end_line(&out->sb);
 }
 
 enum { INDENT = 3 };

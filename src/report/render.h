@@ -38,8 +38,11 @@ void gh_put_spaces(struct gh_strbuf *sb, size_t n);
 /** End a line without blanks before its end. */
 void gh_end_line(struct gh_strbuf *sb);
 
-/** Bytes of a text up to where a line of `width` should break; all of it when it fits. */
-size_t gh_break_at(const char *text, size_t width);
+/**
+ * Escaped text in lines of at most `width` columns, the first one of `first`, all others indented;
+ * the last one is not ended.
+ */
+void gh_put_lines(struct gh_strbuf *sb, const char *text, size_t first, size_t width, size_t indent);
 
 /**
  * Escaped text in as many lines as it needs, all but the first indented. width 0: one line.

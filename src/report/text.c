@@ -106,29 +106,22 @@ static bool is_last(const struct printer *p, size_t c)
 	return true;
 }
 
+/* Blanks before a column. */
+static size_t gap_of(const struct printer *p, size_t c)
+{
+	return c || p->layout.handle_width ? GH_COLUMN_GAP : 0;
+}
+
 /* In as many lines as it needs, each of which begins where the column does. */
 static void put_wrapped(struct printer *p, size_t c, const char *text)
 {
-	size_t width = p->layout.columns[c].width, indent = p->layout.handle_width;
+	size_t width = p->layout.columns[c].width, indent = p->layout.handle_width + gap_of(p, c);
 
 	for (size_t i = 0; i < c; i++)
 		if (p->layout.columns[i].width)
-			indent += p->layout.columns[i].width + (i ? GH_COLUMN_GAP : 0);
-	if (c || indent) {
-		gh_put_spaces(&p->out->sb, GH_COLUMN_GAP);
-		indent += GH_COLUMN_GAP;
-	}
-	for (;;) {
-		size_t len = gh_break_at(text, width);
-
-		gh_strbuf_add(&p->out->sb, text, len);
-		text += len;
-		text += strspn(text, " ");
-		if (!*text)
-			return;
-		gh_end_line(&p->out->sb);
-		gh_put_spaces(&p->out->sb, indent);
-	}
+			indent += gap_of(p, i) + p->layout.columns[i].width;
+	gh_put_spaces(&p->out->sb, gap_of(p, c));
+	gh_put_lines(&p->out->sb, text, width, width, indent);
 }
 
 static void put_cell(struct printer *p, size_t c, const char *text)
@@ -146,8 +139,7 @@ static void put_cell(struct printer *p, size_t c, const char *text)
 	gh_strbuf_add(&p->fitted, "", 0);
 	gh_text_fit(&p->fitted, text, column->width);
 	pad = column->width - gh_min_u64(column->width, gh_text_width(gh_strbuf_str(&p->fitted)));
-	if (c || p->layout.handle_width)
-		gh_put_spaces(&p->out->sb, GH_COLUMN_GAP);
+	gh_put_spaces(&p->out->sb, gap_of(p, c));
 	if (column->right)
 		gh_put_spaces(&p->out->sb, pad);
 	gh_strbuf_puts(&p->out->sb, gh_strbuf_str(&p->fitted));
