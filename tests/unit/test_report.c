@@ -37,6 +37,16 @@ static char *render(const struct gh_report *report, struct gh_render_options opt
 	return gh_strbuf_steal(&sb);
 }
 
+/* It shows that, and is done with. */
+static void assert_shown(struct gh_report *report, uint32_t width, const char *expected)
+{
+	char *text = render(report, (struct gh_render_options){.width = width});
+
+	assert_string_equal(text, expected);
+	free(text);
+	gh_report_destroy(report);
+}
+
 static void add(struct gh_table *table, const char *type, uint64_t count, uint64_t bytes)
 {
 	struct gh_cell *row = gh_table_row(table);
@@ -217,7 +227,6 @@ static void what_has_no_room_stands_below(void **state)
 	struct gh_table *table = gh_report_table(report, "groups", many_texts,
 						 GH_ARRAY_SIZE(many_texts));
 	struct gh_cell *row = gh_table_row(table);
-	char *text;
 
 	row[0] = gh_cell_u64(2500);
 	row[1] = gh_cell_text("waiting");
@@ -229,17 +238,14 @@ static void what_has_no_room_stands_below(void **state)
 	row[0] = gh_cell_u64(1);
 	row[1] = gh_cell_text("runnable");
 	row[2] = gh_cell_text("main.main");
-	text = render(report, (struct gh_render_options){.width = 72});
-	assert_string_equal(text,
-			    "count  state     top                      site"
-			    "                      wait\n"
-			    " 2500  waiting   …/poll.runtime_pollWait  …/service/accept.go:653"
-			    "  22 ns\n"
-			    "        created_by net/http.(*Server).Serve\n"
-			    "    1  runnable  main.main                -      "
-			    "                      -\n");
-	free(text);
-	gh_report_destroy(report);
+	assert_shown(report, 72,
+		     "count  state     top                      site"
+		     "                      wait\n"
+		     " 2500  waiting   …/poll.runtime_pollWait  …/service/accept.go:653"
+		     "  22 ns\n"
+		     "        created_by net/http.(*Server).Serve\n"
+		     "    1  runnable  main.main                -      "
+		     "                      -\n");
 }
 
 static const struct gh_column sentences[] = {
@@ -254,20 +260,17 @@ static void sentences_stand_below(void **state)
 	struct gh_table *table = gh_report_table(report, "shared", sentences,
 						 GH_ARRAY_SIZE(sentences));
 	struct gh_cell *row = gh_table_row(table);
-	char *text;
 
 	gh_report_table(report, "others", sentences, GH_ARRAY_SIZE(sentences));
 	row[0] = gh_cell_u64(4096);
 	row[1] = gh_cell_text("main.cache, goroutine 17 and goroutine 18");
 	row[2] = gh_cell_text("example.org/shop.Session");
-	text = render(report, (struct gh_render_options){.width = 60});
-	assert_string_equal(text, "shared:\n"
-				  "   bytes  type\n"
-				  "4.00 KiB  example.org/shop.Session\n"
-				  "        owners main.cache, goroutine 17 and goroutine 18\n"
-				  "\nothers: none\n");
-	free(text);
-	gh_report_destroy(report);
+	assert_shown(report, 60,
+		     "shared:\n"
+		     "   bytes  type\n"
+		     "4.00 KiB  example.org/shop.Session\n"
+		     "        owners main.cache, goroutine 17 and goroutine 18\n"
+		     "\nothers: none\n");
 }
 
 static const struct gh_column checks[] = {
@@ -281,7 +284,6 @@ static void the_last_sentence_goes_on_in_its_column(void **state)
 	struct gh_report *report = gh_report_create();
 	struct gh_table *table = gh_report_table(report, "checks", checks, GH_ARRAY_SIZE(checks));
 	struct gh_cell *row = gh_table_row(table);
-	char *text;
 
 	row[0] = gh_cell_text("memory left out of the core");
 	row[1] = gh_cell_text("9 ranges from 0x2a92e8000000 on, 0 of them writable");
@@ -291,15 +293,13 @@ static void the_last_sentence_goes_on_in_its_column(void **state)
 	row[1] = gh_cell_text("84e07f17bc7471297fad0233d51917ca307261df");
 	row = gh_table_row(table);
 	row[0] = gh_cell_text("DWARF");
-	text = render(report, (struct gh_render_options){.width = 60});
-	assert_string_equal(text, "name                         detail\n"
-				  "memory left out of the core  9 ranges from 0x2a92e8000000\n"
-				  "                             on, 0 of them writable\n"
-				  "build ids                    84e07f17bc7471297fad0233d51917c\n"
-				  "                             a307261df\n"
-				  "DWARF                        -\n");
-	free(text);
-	gh_report_destroy(report);
+	assert_shown(report, 60,
+		     "name                         detail\n"
+		     "memory left out of the core  9 ranges from 0x2a92e8000000\n"
+		     "                             on, 0 of them writable\n"
+		     "build ids                    84e07f17bc7471297fad0233d51917c\n"
+		     "                             a307261df\n"
+		     "DWARF                        -\n");
 }
 
 static void text_is_aligned_with_the_total_first(void **state)

@@ -6,7 +6,6 @@ examples/leaks that has what the command is for: one whose answer has no address
 shorter in one run than in the next.
 """
 
-import concurrent.futures
 import pathlib
 import shlex
 import subprocess
@@ -73,8 +72,7 @@ def die(folder: pathlib.Path, release: str) -> None:
     (bundled / ("shop-%s.core" % minor)).rename(bundled / "core")
     leaksdoc.build(folder / "built", release)
     names = sorted({session.program for session in SESSIONS} - {BUNDLED})
-    with concurrent.futures.ThreadPoolExecutor(len(names)) as pool:  # each sleeps for a second
-        list(pool.map(lambda name: leaksdoc.die(folder / "built" / name, folder / name), names))
+    leaksdoc.die_all([(folder / "built" / name, folder / name) for name in names])
     for name in names:
         (folder / "built" / name).rename(folder / name / name)
 

@@ -16,7 +16,7 @@ import struct
 import subprocess
 import termios
 import textwrap
-from typing import List, NamedTuple, Optional, Sequence, Union
+from typing import List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from lib import programs
 
@@ -119,6 +119,12 @@ def answer(lines: Sequence[str]) -> List[str]:
     return kept
 
 
+def die_all(deaths: Sequence[Tuple[pathlib.Path, pathlib.Path]]) -> List[pathlib.Path]:
+    """Run examples, each in its folder, at the same time: each sleeps for a second."""
+    with concurrent.futures.ThreadPoolExecutor(len(deaths)) as pool:
+        return list(pool.map(lambda death: die(*death), deaths))
+
+
 def section(number: int, example: Example, sessions: Sequence[List[str]]) -> str:
     """Return the section of one example."""
     parts = ["\n## %d. %s\n" % (number, example.title)]
@@ -137,8 +143,7 @@ def page(goheap: pathlib.Path, folder: pathlib.Path, release: str) -> str:
     """Return the whole page."""
     build(folder, release)
     sections = [HEAD]
-    with concurrent.futures.ThreadPoolExecutor(len(ORDER)) as pool:  # each sleeps for a second
-        cores = list(pool.map(lambda name: die(folder / name, folder / (name + ".death")), ORDER))
+    cores = die_all([(folder / name, folder / (name + ".death")) for name in ORDER])
     for number, (name, core) in enumerate(zip(ORDER, cores), 1):
         example = read(name)
         sessions = [answer(ask(goheap, core, folder / name, shlex.split(question)[1:]))

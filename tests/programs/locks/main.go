@@ -45,7 +45,6 @@ var (
 	said   statement
 	saying sync.Mutex
 	never  = make(chan int)
-	blocks atomic.Int32 // goroutines that are about to block
 )
 
 func goid() int {
@@ -70,7 +69,6 @@ func state(p unsafe.Pointer, kind, name, level string) *lock {
 func (l *lock) waits() {
 	saying.Lock()
 	l.Waiters = append(l.Waiters, goid())
-	blocks.Add(1)
 	saying.Unlock()
 }
 
@@ -397,7 +395,6 @@ func doneUnderLock(wg *sync.WaitGroup, own *sync.Mutex, l *lock) {
 		}
 	}()
 	own.Lock()
-	blocks.Add(0)
 	own.Unlock()
 	l.holds()
 	<-never
